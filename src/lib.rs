@@ -1,1 +1,7 @@
-//! mgmt
+//! mgmt: a peer-to-peer, event-driven configuration agent for Linux.
+//!
+//! A frontend turns text into a stream of resource graphs; a pure scheduler ([`engine`]) turns events into commands
+//! that small [`resources`] carry out on this host.
+
+pub mod engine;
+pub mod resources;

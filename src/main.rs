@@ -1,1 +1,3 @@
-fn main(){}
+//! The binary: exit code only.
+
+fn main() {}

@@ -1,0 +1,193 @@
+//! The directed graph of declarations that a frontend produces.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use crate::engine::declaration::Declaration;
+use crate::engine::id::Label;
+use crate::engine::kind::Kind;
+
+/// The index of a vertex in its graph; it says nothing in another graph.
+pub type Node = NodeIndex<u32>;
+
+/// One vertex: a declaration, or several that are applied together.
+#[derive(Clone, Debug)]
+pub struct Vertex {
+    /// What builds it.
+    pub kind: Arc<dyn Kind>,
+    /// At least one. The first gives the vertex its label.
+    pub members: Vec<Declaration>,
+}
+
+impl Vertex {
+    /// A vertex of its own.
+    pub fn new(kind: Arc<dyn Kind>, declaration: Declaration) -> Self {
+        Self { kind, members: vec![declaration] }
+    }
+
+    /// The first declaration.
+    pub fn lead(&self) -> &Declaration {
+        self.members.first().expect("a vertex has at least one member")
+    }
+
+    /// The vertex's label.
+    pub fn label(&self) -> &Label {
+        &self.lead().label
+    }
+}
+
+/// An edge: its start is settled before its end runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edge {
+    /// A change of the start refreshes the end.
+    pub notify: bool,
+    /// Made by the automatic rules and not by the user.
+    pub auto: bool,
+}
+
+/// A graph of declarations. Acyclic once [`order`](Self::order) has succeeded.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// The name that the user gave it.
+    pub name: Arc<str>,
+    dag: DiGraph<Vertex, Edge, u32>,
+    nodes: HashMap<Label, Node>,
+    /// By both ends: petgraph's own look-up walks all edges of a vertex.
+    between: HashMap<(Node, Node), EdgeIndex<u32>>,
+}
+
+/// Why a graph cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// Edges lead back to where they started.
+    #[error("the edges form a cycle: {}", .0.iter().map(Label::to_string).collect::<Vec<_>>().join(" -> "))]
+    Cycle(Vec<Label>),
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Adds a vertex, unless one of its labels is taken: then the node that has it.
+    ///
+    /// # Errors
+    /// The node that has the label.
+    pub fn add(&mut self, vertex: Vertex) -> Result<Node, Node> {
+        if let Some(&taken) = vertex.members.iter().find_map(|member| self.nodes.get(&member.label)) {
+            return Err(taken);
+        }
+        let labels: Vec<Label> = vertex.members.iter().map(|member| member.label.clone()).collect();
+        let node = self.dag.add_node(vertex);
+        self.nodes.extend(labels.into_iter().map(|label| (label, node)));
+        Ok(node)
+    }
+
+    /// Adds an edge; a second one between the same two is joined with the first: it notifies if either does, and
+    /// is the user's if either is.
+    pub fn connect(&mut self, from: Node, to: Node, edge: Edge) {
+        match self.between.entry((from, to)) {
+            Entry::Occupied(known) => {
+                let known = &mut self.dag[*known.get()];
+                *known = Edge { notify: known.notify || edge.notify, auto: known.auto && edge.auto };
+            }
+            Entry::Vacant(free) => {
+                free.insert(self.dag.add_edge(from, to, edge));
+            }
+        }
+    }
+
+    /// The vertex that holds a label, alone or in a group.
+    pub fn find(&self, label: &Label) -> Option<Node> {
+        self.nodes.get(label).copied()
+    }
+
+    /// The vertex at a node.
+    pub fn vertex(&self, node: Node) -> &Vertex {
+        &self.dag[node]
+    }
+
+    /// The vertex at a node, to be changed; its labels must stay.
+    pub fn vertex_mut(&mut self, node: Node) -> &mut Vertex {
+        &mut self.dag[node]
+    }
+
+    /// All nodes in the order in which they were added.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node> + ExactSizeIterator + use<> {
+        self.dag.node_indices()
+    }
+
+    /// All edges.
+    pub fn edges(&self) -> impl Iterator<Item = (Node, Node, Edge)> {
+        self.dag.edge_references().map(|edge| (edge.source(), edge.target(), *edge.weight()))
+    }
+
+    /// The ends of edges that start at a node.
+    pub fn successors(&self, node: Node) -> impl Iterator<Item = (Node, Edge)> {
+        self.dag.edges(node).map(|edge| (edge.target(), *edge.weight()))
+    }
+
+    /// The starts of edges that end at a node.
+    pub fn predecessors(&self, node: Node) -> impl Iterator<Item = (Node, Edge)> {
+        self.dag.edges_directed(node, Direction::Incoming).map(|edge| (edge.source(), *edge.weight()))
+    }
+
+    /// How many vertices there are.
+    pub fn len(&self) -> usize {
+        self.dag.node_count()
+    }
+
+    /// Whether there are no vertices.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many edges there are.
+    pub fn edge_count(&self) -> usize {
+        self.dag.edge_count()
+    }
+
+    /// The nodes so that every edge leads forward.
+    ///
+    /// # Errors
+    /// A cycle, named from its first label around to it again.
+    pub fn order(&self) -> Result<Vec<Node>, GraphError> {
+        petgraph::algo::toposort(&self.dag, None)
+            .map_err(|found| GraphError::Cycle(self.cycle(found.node_id())))
+    }
+
+    /// A shortest cycle through a node that is on one.
+    fn cycle(&self, on: Node) -> Vec<Label> {
+        let mut reached_from: HashMap<Node, Node> = HashMap::new();
+        let mut queue = VecDeque::from([on]);
+        'search: while let Some(at) = queue.pop_front() {
+            for next in self.dag.neighbors(at) {
+                if next == on {
+                    reached_from.insert(on, at);
+                    break 'search;
+                }
+                if let Entry::Vacant(slot) = reached_from.entry(next) {
+                    slot.insert(at);
+                    queue.push_back(next);
+                }
+            }
+        }
+        let mut path = vec![self.vertex(on).label().clone()];
+        let mut at = on;
+        while let Some(&before) = reached_from.get(&at) {
+            path.push(self.vertex(before).label().clone());
+            if before == on {
+                break;
+            }
+            at = before;
+        }
+        path.reverse();
+        path
+    }
+}

@@ -1,0 +1,5 @@
+//! Resource graphs: pure data and pure functions on it. No I/O, no clock.
+
+pub mod dag;
+
+pub use dag::{Edge, Graph, GraphError, Vertex};
