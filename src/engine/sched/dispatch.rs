@@ -1,0 +1,140 @@
+//! Who starts: those in line, as far as jobs, semaphores and limits allow.
+
+use std::time::Duration;
+
+use super::command::Command;
+use super::policy::WakePolicy;
+use super::step::Scheduler;
+use super::time::Time;
+use super::timers::Deadline;
+use super::vertex::{Again, State};
+use crate::engine::id::VertexId;
+use crate::engine::meta::Semaphore;
+
+impl Scheduler {
+    /// Puts a dirty vertex in line, or sets a deadline if it may not start yet.
+    pub(super) fn enqueue(&mut self, id: VertexId, now: Time) {
+        let not_before = self.not_before(id, now);
+        let v = self.vertex(id);
+        if v.queued {
+            return;
+        }
+        let lane = usize::from(v.policy.waits);
+        if not_before > now {
+            if v.not_before != not_before {
+                v.not_before = not_before;
+                let deadline = Deadline::Vertex(id, v.generation);
+                self.timers.set(not_before, deadline);
+            }
+            return;
+        }
+        v.queued = true;
+        self.ready[lane].push_back(id);
+    }
+
+    /// The earliest start that contention and `limit` allow.
+    fn not_before(&mut self, id: VertexId, now: Time) -> Time {
+        let v = self.vertex(id);
+        let mut at = v.contention.not_before(now);
+        if let Some(limit) = v.policy.limit {
+            v.tokens.left = (v.tokens.left + now.since(v.tokens.at).as_secs_f64() * limit.per_second)
+                .min(f64::from(limit.burst));
+            v.tokens.at = now;
+            // Rounding may leave a token a hair short of whole when its time has come.
+            if v.tokens.left < 1.0 - 1e-9 {
+                let missing = Duration::try_from_secs_f64((1.0 - v.tokens.left) / limit.per_second);
+                at = at.max(now + missing.unwrap_or(Duration::MAX));
+            }
+        }
+        at.max(now)
+    }
+
+    /// Starts all that may start.
+    pub(super) fn dispatch(&mut self, now: Time, out: &mut Vec<Command>) {
+        if self.stop.is_some() {
+            return;
+        }
+        for lane in 0..self.ready.len() {
+            while self.running < self.limits.jobs
+                && (lane == 0 || self.running_waits < self.limits.waiting)
+                && let Some(id) = self.ready[lane].pop_front()
+            {
+                self.try_start(id, now, out);
+            }
+        }
+    }
+
+    fn try_start(&mut self, id: VertexId, now: Time, out: &mut Vec<Command>) {
+        // A queue may hold a vertex that has left, or has been overtaken by a predecessor: no search on removal.
+        let Some(v) = self.get_mut(id) else { return };
+        if !v.queued {
+            return;
+        }
+        if v.policy.hidden && v.state == State::Dirty {
+            v.queued = false;
+            return self.enter_ok(id, now, out);
+        }
+        let semaphores = std::mem::take(&mut v.policy.semaphores);
+        let dirty = v.state == State::Dirty;
+        let acquired = dirty && self.semaphores.acquire(id, &semaphores);
+        let v = self.vertex(id);
+        // A dirty vertex that got no semaphore stays queued, with the semaphore.
+        v.queued = dirty && !acquired;
+        if !acquired {
+            self.offer(&semaphores);
+        }
+        self.vertex(id).policy.semaphores = semaphores;
+        if acquired {
+            self.start(id, now, out);
+        }
+    }
+
+    fn start(&mut self, id: VertexId, now: Time, out: &mut Vec<Command>) {
+        self.running += 1;
+        let v = self.vertex(id);
+        v.tokens.left -= 1.0;
+        v.state = State::Checking;
+        v.again = Again::No;
+        v.refreshing = std::mem::take(&mut v.refresh);
+        for received in &mut v.receives {
+            received.taken = received.sent;
+        }
+        let arm = !v.armed && v.policy.wake == WakePolicy::Watch;
+        out.push(Command::Run { vertex: id, generation: v.generation, arm, refresh: v.refreshing });
+        if let WakePolicy::Poll(interval) = v.policy.wake {
+            v.next_poll = now + interval;
+        }
+        let waits = v.policy.waits;
+        self.running_waits += u32::from(waits);
+    }
+
+    /// A run has ended: gives back what it held.
+    pub(super) fn running_ended(&mut self, id: VertexId, now: Time) {
+        let v = self.vertex(id);
+        let waits = u32::from(v.policy.waits);
+        let semaphores = std::mem::take(&mut v.policy.semaphores);
+        self.running -= 1;
+        self.running_waits -= waits;
+        self.semaphores.release(&semaphores);
+        self.offer(&semaphores);
+        let v = self.vertex(id);
+        v.policy.semaphores = semaphores;
+        if let WakePolicy::Poll(_) = v.policy.wake {
+            let (at, deadline) = (v.next_poll.max(now), Deadline::Vertex(id, v.generation));
+            self.timers.set(at, deadline);
+        }
+    }
+
+    /// Lets the first in line for each of these semaphores try again, where there is room.
+    fn offer(&mut self, semaphores: &[Semaphore]) {
+        for semaphore in semaphores {
+            // A queue may hold a vertex that has left or no longer waits: the offer goes on to the next.
+            while let Some(id) = self.semaphores.next_in_line(semaphore) {
+                let Some(v) = self.get_mut(id).filter(|v| v.queued) else { continue };
+                let lane = usize::from(v.policy.waits);
+                self.ready[lane].push_front(id);
+                break;
+            }
+        }
+    }
+}

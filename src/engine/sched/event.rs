@@ -1,0 +1,152 @@
+//! What the scheduler is told.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::Policy;
+use crate::engine::id::{Generation, Label, VertexId};
+use crate::engine::resource::{Stamp, Wake};
+
+/// Something happened. Holds ids and digests, never a resource, content or secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The graph changes; everything new is built already.
+    Swap(Delta),
+    /// A watch fired.
+    Wake {
+        /// Whose.
+        vertex: VertexId,
+        /// Which occupant of the slot.
+        generation: Generation,
+        /// What it saw.
+        wake: Wake,
+    },
+    /// A watch broke; it must be armed again.
+    WatchFailed {
+        /// Whose.
+        vertex: VertexId,
+        /// Which occupant of the slot.
+        generation: Generation,
+        /// Whether another try may help.
+        retryable: bool,
+    },
+    /// A run that takes long went from checking to applying.
+    Applying {
+        /// Whose.
+        vertex: VertexId,
+        /// Which occupant of the slot.
+        generation: Generation,
+    },
+    /// A run ended.
+    Finished {
+        /// Whose.
+        vertex: VertexId,
+        /// Which occupant of the slot.
+        generation: Generation,
+        /// How.
+        outcome: Outcome,
+    },
+    /// The time of a [`Command::WakeAt`](super::Command::WakeAt) has come.
+    Tick,
+    /// ^C, or its like; a level only ever rises.
+    Stop(StopLevel),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The system is as wanted (or would be, under noop).
+    Done {
+        /// Something was put right.
+        changed: bool,
+        /// Successors are refreshed, though nothing counts as a change: a timer's tick.
+        beat: bool,
+        /// The watch is armed.
+        armed: bool,
+        /// The state of the watched object just after the run's own last write.
+        wrote: Option<Stamp>,
+        /// What was sent.
+        sent: Vec<Sent>,
+    },
+    /// It failed.
+    Failed {
+        /// Another try may help.
+        retryable: bool,
+        /// The watch is armed.
+        armed: bool,
+    },
+    /// It was asked to end, and did.
+    Cancelled {
+        /// The watch is armed.
+        armed: bool,
+    },
+}
+
+/// A value that a vertex sent, by digest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Which member of the group, if it is one.
+    pub member: u32,
+    /// The name under which receivers ask for it.
+    pub key: Arc<str>,
+    /// A digest of the value, keyed afresh in each process, so that a recording gives nothing away.
+    pub digest: u64,
+}
+
+/// How urgently to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum StopLevel {
+    /// Nothing new starts; what runs, finishes.
+    Finish,
+    /// What runs is asked to end.
+    Cancel,
+    /// What runs is killed.
+    Kill,
+}
+
+/// The difference between the running graph and the next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Delta {
+    /// Vertices that leave. Their edges leave with them.
+    pub remove: Vec<VertexId>,
+    /// Vertices that come.
+    pub add: Vec<Added>,
+    /// Edges that leave, between vertices that stay.
+    pub disconnect: Vec<(VertexId, VertexId)>,
+    /// Edges that come; the third field is `notify`.
+    pub connect: Vec<(VertexId, VertexId, bool)>,
+    /// Edges that stay and whose `notify` changes.
+    pub renotify: Vec<(VertexId, VertexId, bool)>,
+    /// Vertices that stay and whose senders now have other ids.
+    pub rebind: Vec<(VertexId, Vec<Option<VertexId>>)>,
+}
+
+/// A vertex that comes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Added {
+    /// A slot that is free.
+    pub vertex: VertexId,
+    /// Greater than that of every earlier occupant.
+    pub generation: Generation,
+    /// For people who read a recording.
+    pub label: Label,
+    /// What its meta-parameters mean.
+    pub policy: Policy,
+    /// What it receives.
+    pub receives: Vec<Receiving>,
+    /// The vertex with the same label that leaves in this swap, or is leaving since an earlier one: it must have
+    /// gone before this one starts.
+    pub replaces: Option<VertexId>,
+}
+
+/// A value that a vertex receives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receiving {
+    /// Who sends; `None`: no such vertex.
+    pub sender: Option<VertexId>,
+    /// Which member of the sending group.
+    pub member: u32,
+    /// Under which name.
+    pub key: Arc<str>,
+}

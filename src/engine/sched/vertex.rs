@@ -1,0 +1,185 @@
+//! The state machine of one vertex.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::contention::Contention;
+use super::event::Added;
+use super::policy::Policy;
+use super::time::Time;
+use crate::engine::id::{Generation, Label, VertexId};
+use crate::engine::resource::Stamp;
+
+/// The state of a vertex, as people see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// A predecessor is not settled.
+    Waiting,
+    /// It may run, and is waiting for its turn, a semaphore or its limit.
+    Dirty,
+    /// Comparing.
+    Checking,
+    /// Putting right.
+    Applying,
+    /// As wanted.
+    Ok,
+    /// Failed, to be tried again.
+    Retrying {
+        /// When.
+        at: Time,
+    },
+    /// Failed.
+    Failed,
+    /// Not run, because another has failed.
+    Blocked {
+        /// Who has failed.
+        by: VertexId,
+    },
+}
+
+impl State {
+    /// The state's name in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Dirty => "dirty",
+            Self::Checking => "checking",
+            Self::Applying => "applying",
+            Self::Ok => "ok",
+            Self::Retrying { .. } => "retrying",
+            Self::Failed => "failed",
+            Self::Blocked { .. } => "blocked",
+        }
+    }
+
+    /// Nothing more will happen to it by itself.
+    pub fn is_settled(self) -> bool {
+        matches!(self, Self::Ok | Self::Failed | Self::Blocked { .. })
+    }
+
+    /// Its successors cannot run until it is tried anew.
+    pub fn is_bad(self) -> bool {
+        matches!(self, Self::Failed | Self::Blocked { .. })
+    }
+
+    /// A run is under way.
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Checking | Self::Applying)
+    }
+}
+
+/// A wake that came during a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// None came.
+    No,
+    /// The last one saw this: our own echo, if the run says that it wrote this.
+    Stamped(Stamp),
+    /// It must run again.
+    Yes,
+}
+
+/// One vertex.
+#[derive(Clone, Debug)]
+pub(super) struct Vertex {
+    pub generation: Generation,
+    pub label: Label,
+    pub policy: Policy,
+    pub state: State,
+    pub predecessors: Vec<VertexId>,
+    /// With `notify`.
+    pub successors: Vec<(VertexId, bool)>,
+    /// How many predecessors are not `Ok`.
+    pub unready: u32,
+    /// How many predecessors are `Failed` or `Blocked`.
+    pub bad: u32,
+    pub receives: Vec<Received>,
+    pub receivers: Vec<VertexId>,
+    /// The watch is armed, or there is none to arm.
+    pub armed: bool,
+    pub again: Again,
+    /// A refresh waits for the next run.
+    pub refresh: bool,
+    /// The present run was given a refresh, to be given again if it fails.
+    pub refreshing: bool,
+    pub wrote: Option<Stamp>,
+    pub retries_left: Option<u32>,
+    /// It has been settled at least once.
+    pub settled_once: bool,
+    /// In a queue of the dispatcher.
+    pub queued: bool,
+    /// Dirty, but may not start before this.
+    pub not_before: Time,
+    pub next_poll: Time,
+    pub tokens: Tokens,
+    pub contention: Contention,
+    /// It leaves the graph once its run has ended, or, with `realize`, once it has settled.
+    pub leaving: bool,
+    /// Who must have left before this may start.
+    pub after: Option<VertexId>,
+    /// Who starts once this has left.
+    pub heir: Option<VertexId>,
+}
+
+/// The fill of a token bucket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tokens {
+    pub left: f64,
+    pub at: Time,
+}
+
+/// A value that a vertex receives.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    pub sender: Option<VertexId>,
+    pub member: u32,
+    pub key: Arc<str>,
+    /// What the sender has sent last.
+    pub sent: Option<u64>,
+    /// What the present run was started with.
+    pub taken: Option<u64>,
+    /// What the last successful run was started with.
+    pub seen: Option<u64>,
+}
+
+impl Vertex {
+    pub fn new(added: Added, now: Time) -> Self {
+        let receives = added.receives.into_iter().map(|r| Received {
+            sender: r.sender,
+            member: r.member,
+            key: r.key,
+            sent: None,
+            taken: None,
+            seen: None,
+        });
+        Self {
+            generation: added.generation,
+            label: added.label,
+            state: State::Waiting,
+            predecessors: Vec::new(),
+            successors: Vec::new(),
+            unready: 0,
+            bad: 0,
+            receives: receives.collect(),
+            receivers: Vec::new(),
+            armed: false,
+            again: Again::No,
+            refresh: false,
+            refreshing: false,
+            wrote: None,
+            retries_left: added.policy.retries,
+            settled_once: false,
+            queued: false,
+            not_before: Time(0),
+            next_poll: Time(0),
+            tokens: Tokens { left: added.policy.limit.map_or(0.0, |limit| limit.burst.into()), at: now },
+            contention: Contention::default(),
+            leaving: false,
+            after: None,
+            heir: None,
+            policy: added.policy,
+        }
+    }
+}
