@@ -120,6 +120,14 @@ impl Drift {
         self.0.iter().any(|item| item.member == member)
     }
 
+    /// Hides both sides of the items for which `is_secret` holds, given their member and name.
+    pub fn mask(&mut self, is_secret: impl Fn(u32, &str) -> bool) {
+        for item in self.0.iter_mut().filter(|item| is_secret(item.member, item.what)) {
+            item.found = Shown::text("(sensitive)");
+            item.wanted = Shown::text("(sensitive)");
+        }
+    }
+
     /// Whether applying this restarts the quiet clock.
     pub fn is_change(&self) -> bool {
         self.0.iter().any(|item| item.weight == Weight::Change)

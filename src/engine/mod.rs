@@ -16,6 +16,7 @@ pub mod params;
 pub mod path_watch;
 pub mod registry;
 pub mod resource;
+pub mod runtime;
 pub mod sched;
 pub mod state_dir;
 pub mod ty;

@@ -207,6 +207,11 @@ impl ResourceError {
         self.class
     }
 
+    /// Whether the error itself is a `T`.
+    pub fn is<T: Error + 'static>(&self) -> bool {
+        self.source.is::<T>()
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()

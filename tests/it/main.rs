@@ -1,1 +1,5 @@
-fn main() {}
+//! All integration tests, in one binary: it links once.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+mod engine;

@@ -1,7 +1,8 @@
 //! The directed graph of declarations that a frontend produces.
 
+use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use petgraph::Direction;
@@ -138,6 +139,16 @@ impl Graph {
         self.dag.edges_directed(node, Direction::Incoming).map(|edge| (edge.source(), *edge.weight()))
     }
 
+    /// Whether edges lead from one node to another.
+    pub fn reaches(&self, from: Node, to: Node) -> bool {
+        petgraph::algo::has_path_connecting(&self.dag, from, to, None)
+    }
+
+    /// The vertices in the order of their nodes.
+    pub fn into_vertices(self) -> impl Iterator<Item = Vertex> {
+        self.dag.into_nodes_edges().0.into_iter().map(|node| node.weight)
+    }
+
     /// How many vertices there are.
     pub fn len(&self) -> usize {
         self.dag.node_count()
@@ -153,13 +164,43 @@ impl Graph {
         self.dag.edge_count()
     }
 
-    /// The nodes so that every edge leads forward.
+    /// The nodes so that every edge leads forward, and else as the user wrote them.
     ///
     /// # Errors
     /// A cycle, named from its first label around to it again.
     pub fn order(&self) -> Result<Vec<Node>, GraphError> {
-        petgraph::algo::toposort(&self.dag, None)
-            .map_err(|found| GraphError::Cycle(self.cycle(found.node_id())))
+        let mut missing: Vec<usize> = vec![0; self.len()];
+        for edge in self.dag.edge_references() {
+            missing[edge.target().index()] += 1;
+        }
+        let mut free: BinaryHeap<Reverse<Node>> =
+            self.nodes().filter(|node| missing[node.index()] == 0).map(Reverse).collect();
+        let mut order = Vec::with_capacity(self.len());
+        while let Some(Reverse(node)) = free.pop() {
+            order.push(node);
+            for next in self.dag.neighbors(node) {
+                missing[next.index()] -= 1;
+                if missing[next.index()] == 0 {
+                    free.push(Reverse(next));
+                }
+            }
+        }
+        if order.len() == self.len() {
+            return Ok(order);
+        }
+        Err(GraphError::Cycle(self.on_cycle(&missing).map_or_else(Vec::new, |node| self.cycle(node))))
+    }
+
+    /// A node on a cycle. Each node that is never free has a predecessor that is never free: walking back among
+    /// them, one must come again.
+    fn on_cycle(&self, missing: &[usize]) -> Option<Node> {
+        let is_stuck = |node: &Node| missing[node.index()] > 0;
+        let mut at = self.nodes().find(is_stuck)?;
+        let mut seen = vec![false; self.len()];
+        while !std::mem::replace(&mut seen[at.index()], true) {
+            at = self.dag.neighbors_directed(at, Direction::Incoming).find(is_stuck)?;
+        }
+        Some(at)
     }
 
     /// A shortest cycle through a node that is on one.

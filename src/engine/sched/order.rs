@@ -135,7 +135,9 @@ impl Scheduler {
             });
             let Some(up) = bad else { break };
             match self.get(up).map(|v| v.state) {
-                Some(State::Blocked { by }) if self.get(by).is_some_and(|v| v.state == State::Failed) => return by,
+                Some(State::Blocked { by }) if self.get(by).is_some_and(|v| v.state == State::Failed) => {
+                    return by;
+                }
                 _ => at = up,
             }
         }

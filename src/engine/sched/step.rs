@@ -85,7 +85,9 @@ impl Scheduler {
                     v.state = State::Applying;
                 }
             }
-            Event::Finished { vertex, generation, outcome } => self.finished(vertex, generation, outcome, now, out),
+            Event::Finished { vertex, generation, outcome } => {
+                self.finished(vertex, generation, outcome, now, out)
+            }
             Event::Tick => self.tick(now, out),
             Event::Stop(level) => self.stop(level, out),
         }
@@ -216,7 +218,8 @@ impl Scheduler {
                 if wrote.is_some() {
                     v.wrote = wrote;
                 }
-                let again = v.again == Again::Yes || matches!(v.again, Again::Stamped(seen) if Some(seen) != v.wrote);
+                let again =
+                    v.again == Again::Yes || matches!(v.again, Again::Stamped(seen) if Some(seen) != v.wrote);
                 self.succeed(id, changed, beat, &sent, now, out);
                 if again {
                     self.mark_dirty(id, now, out);

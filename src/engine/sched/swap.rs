@@ -28,7 +28,7 @@ impl Scheduler {
             touched.push(to);
         }
         for (from, to, notify) in delta.renotify {
-            let mut successors = self.vertex(from).successors.iter_mut();
+            let successors = self.vertex(from).successors.iter_mut();
             successors.filter(|(next, _)| *next == to).for_each(|(_, known)| *known = notify);
         }
         for (receiver, senders) in delta.rebind {
@@ -55,7 +55,10 @@ impl Scheduler {
         if self.slots.len() <= id.index() {
             self.slots.resize_with(id.index() + 1, || None);
         }
-        debug_assert!(self.slots[id.index()].is_none(), "a slot is used again only after its vertex has retired");
+        debug_assert!(
+            self.slots[id.index()].is_none(),
+            "a slot is used again only after its vertex has retired"
+        );
         self.slots[id.index()] = Some(v);
         self.converge.unsettled += 1;
         self.rebind(id, &senders);

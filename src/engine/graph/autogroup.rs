@@ -1,0 +1,91 @@
+//! Automatic grouping: vertices of one kind that can be applied together.
+//!
+//! Grouped are vertices with an equal group key and equal meta-parameters at an equal depth. Every edge leads to a
+//! greater depth, so groups can neither reach themselves nor one another in a circle, and one pass does it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use super::dag::{Graph, GraphError, Node, Vertex};
+use crate::engine::kind::Capabilities;
+
+/// Groups what can be grouped. `capabilities` are by node index, before and after.
+///
+/// # Errors
+/// A cycle.
+pub fn group(
+    graph: Graph,
+    mut capabilities: Vec<Capabilities>,
+) -> Result<(Graph, Vec<Capabilities>), GraphError> {
+    if capabilities.iter().all(|known| known.group.is_none()) {
+        return Ok((graph, capabilities));
+    }
+    let depths = depths(&graph)?;
+    let mut leaders: HashMap<(Arc<str>, Arc<str>, u32), Vec<Node>> = HashMap::new();
+    let mut leader_of: Vec<Node> = graph.nodes().collect();
+    for node in graph.nodes() {
+        let lead = graph.vertex(node).lead();
+        let Some(key) = capabilities[node.index()].group.clone().filter(|_| lead.meta.autogroup) else {
+            continue;
+        };
+        let key = (lead.label.kind.clone(), key, depths[node.index()]);
+        match leaders.entry(key) {
+            Entry::Occupied(mut known) => {
+                let like = known.get().iter().find(|leader| graph.vertex(**leader).lead().meta == lead.meta);
+                match like {
+                    Some(leader) => leader_of[node.index()] = *leader,
+                    None => known.get_mut().push(node),
+                }
+            }
+            Entry::Vacant(free) => {
+                free.insert(vec![node]);
+            }
+        }
+    }
+    let merged = merge(&graph, &leader_of);
+    let mut at = 0;
+    capabilities.retain(|_| {
+        at += 1;
+        leader_of[at - 1].index() == at - 1
+    });
+    Ok((merged, capabilities))
+}
+
+/// The length of the longest path that leads to each node.
+fn depths(graph: &Graph) -> Result<Vec<u32>, GraphError> {
+    let mut depths = vec![0; graph.len()];
+    for node in graph.order()? {
+        let below = depths[node.index()] + 1;
+        for (next, _) in graph.successors(node) {
+            let depth: &mut u32 = &mut depths[next.index()];
+            *depth = (*depth).max(below);
+        }
+    }
+    Ok(depths)
+}
+
+fn merge(graph: &Graph, leader_of: &[Node]) -> Graph {
+    let mut members: Vec<Vec<Node>> = vec![Vec::new(); graph.len()];
+    for node in graph.nodes() {
+        members[leader_of[node.index()].index()].push(node);
+    }
+    let mut merged = Graph::new(graph.name.clone());
+    let mut new_node = vec![Node::end(); graph.len()];
+    for (leader, group) in graph.nodes().zip(&members) {
+        if group.is_empty() {
+            continue;
+        }
+        let declarations =
+            group.iter().flat_map(|node| graph.vertex(*node).members.iter().cloned()).collect();
+        let vertex = Vertex { kind: graph.vertex(leader).kind.clone(), members: declarations };
+        let node = merged.add(vertex).expect("labels were unique, and each is in one group");
+        for member in group {
+            new_node[member.index()] = node;
+        }
+    }
+    for (from, to, edge) in graph.edges() {
+        merged.connect(new_node[from.index()], new_node[to.index()], edge);
+    }
+    merged
+}

@@ -1,0 +1,80 @@
+//! Send and receive: values of senders become parameters of receivers, just before these run.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock};
+
+use super::build;
+use super::roster::Roster;
+use crate::engine::declaration::{Declaration, Receive};
+use crate::engine::id::{Label, VertexId};
+use crate::engine::params::{ParamError, Params};
+use crate::engine::resource::{Outputs, ResourceError};
+use crate::engine::sched::Sent;
+use crate::engine::value::Value;
+
+#[derive(Debug, thiserror::Error)]
+enum ReceiveError {
+    #[error("{from} has sent no {key:?} for the parameter {param:?}")]
+    Missing { from: Label, key: Arc<str>, param: &'static str },
+    #[error("what was received does not fit: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unfit(Vec<ParamError>),
+}
+
+/// Gives a vertex the values that its senders sent last, building its resource anew where they changed.
+pub(super) fn receive(roster: &mut Roster, id: VertexId) -> Result<(), ResourceError> {
+    let Some(entry) = roster.get(id) else { return Ok(()) };
+    if entry.senders.is_empty() {
+        return Ok(());
+    }
+    let vertex = entry.vertex.clone();
+    let mut received = Vec::new();
+    for (at, member) in (0..).zip(&vertex.members) {
+        let mut params = Params::new();
+        for receive in &member.receives {
+            params.set(receive.param, sent(roster, receive)?);
+        }
+        received.push((at, params));
+    }
+    let Some(entry) = roster.get_mut(id) else { return Ok(()) };
+    if entry.received == received {
+        return Ok(());
+    }
+    let filled: Vec<Declaration> = vertex
+        .members
+        .iter()
+        .zip(&received)
+        .map(|(member, (_, params))| {
+            let mut member = member.clone();
+            params.iter().for_each(|(name, value)| member.params.set(name, value.clone()));
+            member
+        })
+        .collect();
+    let built =
+        build(&vertex.kind, &filled).map_err(|errors| ResourceError::user(ReceiveError::Unfit(errors)))?;
+    entry.resource = Arc::from(built);
+    entry.received = received;
+    Ok(())
+}
+
+fn sent(roster: &Roster, receive: &Receive) -> Result<Value, ResourceError> {
+    let value = roster.seat_of(&receive.from).and_then(|seat| {
+        let outputs = &roster.get(seat.vertex)?.outputs;
+        let output =
+            outputs.iter().find(|output| output.member == seat.member && *output.key == *receive.key)?;
+        output.value.clone()
+    });
+    value.ok_or_else(|| {
+        let (from, key) = (receive.from.clone(), receive.key.clone());
+        ResourceError::transient(ReceiveError::Missing { from, key, param: receive.param })
+    })
+}
+
+/// Digests of values, keyed afresh in each process, so that a recording gives nothing away.
+pub(super) fn digests(outputs: &Outputs) -> Vec<Sent> {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let digest = |value: &Option<Value>| KEY.hash_one(value.as_ref().map(ToString::to_string));
+    outputs
+        .iter()
+        .map(|output| Sent { member: output.member, key: output.key.into(), digest: digest(&output.value) })
+        .collect()
+}

@@ -1,0 +1,232 @@
+//! What is known of each running vertex.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::mailbox::{Mailbox, Message};
+use super::undo::UndoTask;
+use crate::engine::cx::{Cancel, Control, Surroundings, Waker};
+use crate::engine::drift::Drift;
+use crate::engine::graph::Vertex;
+use crate::engine::id::{Generation, Label, VertexId};
+use crate::engine::params::Params;
+use crate::engine::resource::{Outputs, Resource, ResourceError};
+use crate::engine::sched::Time;
+
+/// All vertices by id and by label.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    entries: Vec<Option<Entry>>,
+    free: Vec<VertexId>,
+    /// Where each label of the present graph sits.
+    seats: HashMap<Label, Seat>,
+    /// Vertices that have left the graph and are not gone yet, by their first label.
+    leaving: HashMap<Label, VertexId>,
+    generation: u32,
+}
+
+/// The vertex that holds a label, and the place in its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    pub vertex: VertexId,
+    pub member: u32,
+}
+
+/// One running vertex.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub generation: Generation,
+    pub vertex: Arc<Vertex>,
+    pub resource: Arc<dyn Resource>,
+    pub surroundings: Arc<Surroundings>,
+    pub successors: Vec<(VertexId, bool)>,
+    /// Who sends what its members receive, in their order.
+    pub senders: Vec<Option<VertexId>>,
+    /// The parameters with which `resource` was built from received values.
+    pub received: Vec<(u32, Params)>,
+    pub noop: bool,
+    /// Members that the next run is about; `None`: all.
+    pub fresh: Option<Arc<[u32]>>,
+    /// How to undo it, still to be asked.
+    pub undo: Option<UndoTask>,
+    /// It undoes another that has vanished.
+    pub is_undo: bool,
+    pub watch: Option<Watch>,
+    /// The present run.
+    pub running: Option<Running>,
+    /// A run was given up and has not come back: no other may start.
+    pub stuck: bool,
+    pub outputs: Outputs,
+    pub ledger: Ledger,
+}
+
+/// A watch that is armed: what keeps it so.
+#[derive(Debug)]
+pub(super) struct Watch {
+    #[allow(dead_code, reason = "held for its drop")]
+    pub guard: Option<Guard>,
+    pub task: Option<tokio::task::AbortHandle>,
+}
+
+/// Whatever ends a watch when it is dropped.
+pub(super) struct Guard(
+    #[allow(dead_code, reason = "held for its drop")] pub Box<dyn std::any::Any + Send + Sync>,
+);
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub cancel: Cancel,
+    pub since: Time,
+}
+
+/// What is counted of a vertex.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub checks: u32,
+    pub changes: u32,
+    pub failures: u32,
+    pub last_took: Duration,
+    /// The last failure, until a success.
+    pub error: Option<Box<ResourceError>>,
+    /// Under noop: what differs.
+    pub noted: Option<Box<Drift>>,
+    /// Under noop: what a predecessor would change may make a check fail that then would not.
+    pub uncertain: bool,
+    pub dirty_since: Time,
+    pub woken: bool,
+}
+
+/// How vertices reach the driver.
+#[derive(Clone, Debug)]
+pub(super) struct Reach {
+    pub mailbox: Arc<Mailbox>,
+    pub prefix: Arc<Path>,
+    control: Arc<dyn Control>,
+}
+
+/// What a resource may ask of the agent, by mail.
+#[derive(Debug)]
+struct ControlByMail(Arc<Mailbox>);
+
+impl Control for ControlByMail {
+    fn exit(&self, code: u8) {
+        self.0.post(Message::Exit(code));
+    }
+}
+
+impl Reach {
+    pub fn new(mailbox: Arc<Mailbox>, prefix: Arc<Path>) -> Self {
+        Self { control: Arc::new(ControlByMail(mailbox.clone())), mailbox, prefix }
+    }
+
+    /// The surroundings of a new vertex.
+    pub fn surroundings(&self, id: VertexId, generation: Generation, label: &Label) -> Arc<Surroundings> {
+        let mailbox = self.mailbox.clone();
+        let waker = Waker::new(move |wake| mailbox.post(Message::Wake { vertex: id, generation, wake }));
+        Arc::new(Surroundings {
+            label: label.clone(),
+            prefix: self.prefix.clone(),
+            waker,
+            control: self.control.clone(),
+        })
+    }
+}
+
+impl Roster {
+    pub fn get(&self, id: VertexId) -> Option<&Entry> {
+        self.entries.get(id.index())?.as_ref()
+    }
+
+    pub fn get_mut(&mut self, id: VertexId) -> Option<&mut Entry> {
+        self.entries.get_mut(id.index())?.as_mut()
+    }
+
+    /// The entry in a slot, if it is still the one that is meant.
+    pub fn occupant(&mut self, id: VertexId, generation: Generation) -> Option<&mut Entry> {
+        self.get_mut(id).filter(|entry| entry.generation == generation)
+    }
+
+    pub fn holder(&self, label: &Label) -> Option<VertexId> {
+        self.seats.get(label).map(|seat| seat.vertex)
+    }
+
+    pub fn leaving(&self, label: &Label) -> Option<VertexId> {
+        self.leaving.get(label).copied()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (VertexId, &Entry)> {
+        (0..).map(VertexId).zip(&self.entries).filter_map(|(id, entry)| Some((id, entry.as_ref()?)))
+    }
+
+    /// All vertices of the present graph.
+    pub fn present(&self) -> impl Iterator<Item = (VertexId, &Entry)> {
+        self.iter().filter(|(id, entry)| self.holder(entry.vertex.label()) == Some(*id))
+    }
+
+    /// Ids for newcomers, free ones first, without taking them.
+    pub fn next_ids(&self) -> impl Iterator<Item = VertexId> {
+        let beyond = u32::try_from(self.entries.len()).unwrap_or(u32::MAX)..;
+        self.free.iter().rev().copied().chain(beyond.map(VertexId))
+    }
+
+    /// The generation after the last that was given.
+    pub fn next_generation(&self) -> Generation {
+        Generation(self.generation + 1)
+    }
+
+    /// Puts a newcomer into its slot.
+    pub fn enter(&mut self, id: VertexId, entry: Entry) {
+        if self.entries.len() <= id.index() {
+            self.entries.resize_with(id.index() + 1, || None);
+        }
+        // Newcomers enter in the order in which their ids were given.
+        if self.free.last() == Some(&id) {
+            self.free.pop();
+        }
+        self.generation = self.generation.max(entry.generation.0);
+        self.entries[id.index()] = Some(entry);
+    }
+
+    /// A vertex is no longer in the graph.
+    pub fn leave(&mut self, id: VertexId) {
+        let Some(entry) = self.get(id) else { return };
+        let label = entry.vertex.label().clone();
+        self.leaving.insert(label, id);
+    }
+
+    /// Says where each label sits from now on.
+    pub fn seat(&mut self, seats: HashMap<Label, Seat>) {
+        self.seats = seats;
+    }
+
+    pub fn seat_of(&self, label: &Label) -> Option<Seat> {
+        self.seats.get(label).copied()
+    }
+
+    /// A vertex is gone: its slot is free.
+    pub fn retire(&mut self, id: VertexId) -> Option<Entry> {
+        let entry = self.entries.get_mut(id.index())?.take()?;
+        if self.leaving.get(entry.vertex.label()) == Some(&id) {
+            self.leaving.remove(entry.vertex.label());
+        }
+        self.free.push(id);
+        Some(entry)
+    }
+}

@@ -1,0 +1,6 @@
+//! The engine as a whole: graphs of toys through the real runtime.
+
+mod graphs;
+mod runs;
+mod swaps;
+mod toy;
