@@ -90,7 +90,7 @@ impl Follower {
     /// Watches, and then reads: a change between the two is not missed.
     async fn first(&mut self) -> Outcome {
         let unwatched = if self.frontend.options.watch { self.arm() } else { None };
-        let mut outcome = self.again(true).await.unwrap_or_else(|| Err(Vec::new()));
+        let mut outcome = self.again(true).await.expect("a first reading always says something");
         if let (Ok(parsed), Some(unwatched)) = (&mut outcome, unwatched) {
             parsed.warnings.push(unwatched);
         }

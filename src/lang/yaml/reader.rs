@@ -1,6 +1,6 @@
 //! Reads a tree as if aliases and merges were written out, within a bound, and collects what is wrong.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::build::DEPTH;
 use super::tree::{Id, Shape, Tree};
@@ -153,8 +153,11 @@ impl<'t> Reader<'t> {
                 None => pairs.push(pair),
             }
         }
-        for merge in merges {
-            self.merge(&merge, &mut pairs, depth)?;
+        if !merges.is_empty() {
+            let mut given: HashSet<&str> = pairs.iter().map(|pair| pair.text).collect();
+            for merge in merges {
+                self.merge(&merge, &mut pairs, &mut given, depth)?;
+            }
         }
         Some(pairs)
     }
@@ -166,7 +169,13 @@ impl<'t> Reader<'t> {
         self.findings.error(|| diagnostic.label("again here").also(self.tree.source(), first, "first here"));
     }
 
-    fn merge(&mut self, merge: &Pair<'t>, pairs: &mut Vec<Pair<'t>>, depth: usize) -> Option<()> {
+    fn merge(
+        &mut self,
+        merge: &Pair<'t>,
+        pairs: &mut Vec<Pair<'t>>,
+        given: &mut HashSet<&'t str>,
+        depth: usize,
+    ) -> Option<()> {
         if depth == DEPTH {
             self.too_deep(merge.value);
             return None;
@@ -189,8 +198,7 @@ impl<'t> Reader<'t> {
             if !self.charge(merge.value, merged.len() as u32 + 1) {
                 return None;
             }
-            let given: std::collections::HashSet<&str> = pairs.iter().map(|pair| pair.text).collect();
-            pairs.extend(merged.into_iter().filter(|pair| !given.contains(pair.text)));
+            pairs.extend(merged.into_iter().filter(|pair| given.insert(pair.text)));
         }
         Some(())
     }

@@ -7,7 +7,7 @@ use super::legacy;
 use super::reader::Pair;
 use super::tree::Id;
 use crate::engine::graph::Vertex;
-use crate::engine::{Declaration, Kind, Label, Meta, Origin, ParamDecl, ParamError, Params};
+use crate::engine::{Declaration, Kind, Label, Meta, Origin, ParamDecl, ParamError, Params, Span};
 use crate::lang::diag::{Diagnostic, Quoted, codes};
 
 /// What all entries of one kind share.
@@ -68,7 +68,9 @@ impl<'t> Document<'t> {
                 Standing::Exported
             }
             Some(meta) if params_fit && named => {
-                let span = self.reader.value_span(&name);
+                let key = self.reader.tree.span(name.key);
+                let value = self.reader.tree.span(name.value);
+                let span = if key.start < value.start { Span { start: key.start, ..value } } else { value };
                 let origin = Origin { source: self.reader.tree.source().clone(), span };
                 let receives = Vec::new();
                 let declaration = Declaration { label, params, meta, receives, origin: Some(origin) };

@@ -86,3 +86,21 @@ fn every_case_gives_what_is_written_beside_it() {
     }
     assert!(wrong.is_empty(), "{} cases differ (BLESS=1 writes them):\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Codes whose texts are made by tests, since they are no small file.
+const SHOWN_ELSEWHERE: &[&str] = &["L0001", "L0002", "L0003", "L0004", "L0007", "L0008", "L0009"];
+
+#[test]
+fn every_code_has_a_case_that_shows_it() {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "stderr") {
+            all.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+    for code in mgmt::lang::diag::codes::ALL {
+        let shown = all.contains(&format!("[{}]", code.id));
+        assert_ne!(shown, SHOWN_ELSEWHERE.contains(&code.id), "{}: {}", code.id, code.title);
+    }
+}

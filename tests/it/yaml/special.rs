@@ -64,6 +64,19 @@ fn a_line_of_10_megabytes_is_read() {
 }
 
 #[test]
+fn a_whole_graph_on_one_long_line_is_read() {
+    let mut text = "{\"graph\": \"g\", \"resources\": {\"noop\": [".to_owned();
+    for at in 0..300_000 {
+        text.push_str(&format!("{{\"name\": \"a resource with the number {at}\"}}, "));
+    }
+    text.push_str("{\"nmae\": \"z\", \"name\": \"z\"}]}}\n");
+    assert!(text.len() > 10_000_000);
+    let errors = yaml::parse(&Source::new("long.yaml", text), &registry()).expect_err("`nmae` is unknown");
+    assert_eq!(errors.len(), 1);
+    assert!(render(&errors[0], Style::PLAIN).contains("did you mean `name`?"));
+}
+
+#[test]
 fn a_hundred_errors_are_shown_and_the_rest_is_counted() {
     let mut text = "graph: g\nresources:\n  noop:\n".to_owned();
     for at in 0..50_000 {
