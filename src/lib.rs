@@ -4,4 +4,5 @@
 //! that small [`resources`] carry out on this host.
 
 pub mod engine;
+pub mod lang;
 pub mod resources;

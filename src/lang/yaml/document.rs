@@ -1,0 +1,189 @@
+//! The top of a graph file, and what its parts share while they are decoded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::build;
+use super::legacy;
+use super::reader::{Pair, Reader};
+use super::tree::{Id, Tree};
+use crate::engine::graph::dag::Node;
+use crate::engine::{Graph, Meta, ParamDecl, Registry, Source};
+use crate::lang::diag::{Diagnostic, codes};
+use crate::lang::frontend::{Outcome, Parsed};
+
+const KEYS: &[&str] = &["graph", "comment", "resources", "edges", "collect"];
+
+/// What became of a declared resource.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Standing {
+    /// It is in the graph.
+    Vertex(Node),
+    /// It is wrong, which is reported: edges to it are not reported again.
+    Broken,
+    /// It is for other hosts.
+    Exported,
+}
+
+/// A declared resource.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Declared {
+    pub standing: Standing,
+    /// The value of its `name`.
+    pub name: Id,
+}
+
+/// A file that is being decoded.
+pub(super) struct Document<'t> {
+    pub reader: Reader<'t>,
+    pub registry: &'t Registry,
+    pub graph: Graph,
+    /// By kind and name.
+    pub declared: HashMap<(&'t str, &'t str), Declared>,
+    /// Kinds that do not exist and are reported: edges to them are not reported again.
+    pub unknown_kinds: Vec<&'t str>,
+    pub meta_decls: Vec<ParamDecl>,
+    /// The last meta-parameters, to be shared by entries with equal ones.
+    pub last_meta: Arc<Meta>,
+}
+
+/// Decodes a graph file.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn parse(source: &Arc<Source>, registry: &Registry) -> Outcome {
+    let tree = build::build(source).map_err(|diagnostic| vec![*diagnostic])?;
+    let mut document = Document {
+        reader: Reader::new(&tree),
+        registry,
+        graph: Graph::default(),
+        declared: HashMap::new(),
+        unknown_kinds: Vec::new(),
+        meta_decls: <Meta as crate::engine::entry::Entry>::params(),
+        last_meta: Meta::shared_default(),
+    };
+    document.top(&tree);
+    let warnings = document.reader.findings.finish()?;
+    Ok(Parsed { graph: document.graph, warnings })
+}
+
+impl<'t> Document<'t> {
+    fn top(&mut self, tree: &'t Tree) {
+        let Some(root) = tree.root().filter(|&root| !tree.is_null(root)) else {
+            let diagnostic = Diagnostic::error(&codes::EMPTY, "the file holds nothing but comments");
+            let diagnostic = diagnostic.file(tree.source().path());
+            return self
+                .reader
+                .findings
+                .error(|| diagnostic.hint("the smallest graph file is `graph: NAME`"));
+        };
+        let Some(pairs) = self.reader.map(root, "the graph file") else { return };
+        self.name(root, &pairs);
+        for pair in &pairs {
+            match pair.text {
+                "graph" | "edges" | "resources" => {}
+                "comment" => drop(self.reader.resolve(pair.value)),
+                "collect" => self.collect(pair),
+                key => match legacy::TOP.iter().find(|(name, _)| *name == key) {
+                    Some((_, why)) => self.ignored(pair, why),
+                    None => self.reader.unknown_key(pair, "the graph file", KEYS),
+                },
+            }
+        }
+        // Edges name resources, wherever in the file they stand.
+        for (key, decode) in
+            [("resources", Self::resources as fn(&mut Self, &Pair<'t>)), ("edges", Self::edges)]
+        {
+            if let Some(pair) = pairs.iter().find(|pair| pair.text == key) {
+                decode(self, pair);
+            }
+        }
+    }
+
+    fn name(&mut self, root: Id, pairs: &[Pair<'t>]) {
+        let Some(pair) = pairs.iter().find(|pair| pair.text == "graph") else {
+            let start = self.reader.tree.span(root).start;
+            return self.missing(start, "the graph has no name", "add `graph: NAME`");
+        };
+        match self.reader.scalar(pair) {
+            Some("") => {
+                let start = self.reader.tree.span(pair.value).start;
+                self.missing(start, "the graph's name is empty", "write `graph: NAME`");
+            }
+            Some(name) => self.graph.name = name.into(),
+            None => {}
+        }
+    }
+
+    /// Something that must be given is not.
+    pub(super) fn missing(&mut self, start: u32, message: impl Into<String>, hint: impl Into<String>) {
+        let source = self.reader.tree.source();
+        let rest = &source.text()[start as usize..];
+        let width = rest.find([' ', ':', '\n', '\r']).unwrap_or(rest.len()).max(1) as u32;
+        let span = crate::engine::Span { start, end: start + width };
+        self.reader
+            .findings
+            .error(|| Diagnostic::error(&codes::MISSING_KEY, message).at(source, span).hint(hint));
+    }
+
+    /// A key that is accepted and does nothing.
+    pub(super) fn ignored(&mut self, pair: &Pair<'_>, instead: &str) {
+        let tree = self.reader.tree;
+        self.reader.findings.warn(|| {
+            Diagnostic::warning(&codes::IGNORED_KEY, format!("`{}` has no effect", pair.text))
+                .at(tree.source(), tree.span(pair.key))
+                .hint(instead)
+        });
+    }
+
+    /// Something that would need the mesh.
+    pub(super) fn no_mesh(&mut self, at: Id, message: &str) {
+        let tree = self.reader.tree;
+        self.reader
+            .findings
+            .warn(|| Diagnostic::warning(&codes::NO_MESH, message).at(tree.source(), tree.span(at)));
+    }
+
+    fn collect(&mut self, pair: &Pair<'t>) {
+        let Some(entries) = self.reader.list(pair.value, "collect") else { return };
+        if !entries.is_empty() {
+            self.no_mesh(pair.key, "this version has no mesh: nothing is collected");
+        }
+        for entry in entries {
+            let Some(pairs) = self.reader.map(entry, "an entry of `collect`") else { continue };
+            for pair in &pairs {
+                match pair.text {
+                    "kind" => {
+                        if let Some(kind) = self.reader.scalar(pair)
+                            && self.registry.get(kind).is_none()
+                        {
+                            self.unknown_kind(kind, pair.value);
+                        }
+                    }
+                    "pattern" => drop(self.reader.scalar(pair)),
+                    _ => self.reader.unknown_key(pair, "an entry of `collect`", &["kind", "pattern"]),
+                }
+            }
+            if !pairs.iter().any(|pair| pair.text == "kind") {
+                let start = self.reader.tree.span(entry).start;
+                self.missing(start, "an entry of `collect` has no `kind`", "add `kind: KIND`");
+            }
+        }
+    }
+
+    /// Reports a kind that does not exist, once.
+    pub(super) fn unknown_kind(&mut self, kind: &'t str, at: Id) {
+        if self.unknown_kinds.contains(&kind) {
+            return;
+        }
+        self.unknown_kinds.push(kind);
+        let names: Vec<&str> = self.registry.names().collect();
+        let hint = match self.reader.findings.did_you_mean(kind, names.iter().copied()) {
+            Some(guess) => format!("did you mean `{guess}`?"),
+            None => "`mgmt explain` lists all kinds".to_owned(),
+        };
+        let message = format!("there is no kind {}", crate::lang::diag::Quoted(kind));
+        let diagnostic = self.reader.error_at(&codes::UNKNOWN_KIND, at, message);
+        self.reader.findings.error(|| diagnostic.hint(hint));
+    }
+}
