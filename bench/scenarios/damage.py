@@ -16,7 +16,7 @@ from harness.report import MISSED, Row, at_most, verdict
 
 MEDIAN_LIMIT_MS = {100: 0.25, 10_000: 0.4}
 WAYS = {"remove": "removed", "overwrite": "overwritten", "chmod": "chmod"}
-DAMAGES_A_RUN = 300
+DAMAGES_A_RUN = 500
 
 
 def run(bench):
