@@ -1,1 +1,1 @@
-"""What the scenarios stand on: processes, graphs, native programs, peers, numbers, and the table."""
+"""What the scenarios stand on: processes, graphs, native programs, peers, and the table."""

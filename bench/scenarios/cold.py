@@ -1,9 +1,9 @@
 """10,000 files from nothing, one-shot, beside the C loop of the same safe writes and beside CFEngine."""
 
 import os
+from statistics import median
 
 from harness import peers
-from harness.numbers import median
 from harness.report import seconds, times_faster, times_slower
 
 COUNT = 10_000

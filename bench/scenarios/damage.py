@@ -8,9 +8,9 @@ returned, and either would hide what is to be seen (`--no-pin` measures so all t
 
 import json
 import subprocess
+from statistics import median
 
 from harness.agent import Agent
-from harness.numbers import median
 from harness.processes import Failed, end
 from harness.report import MISSED, Row, at_most, verdict
 

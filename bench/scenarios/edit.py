@@ -4,11 +4,11 @@ import os
 import random
 import subprocess
 import time
+from statistics import median
 
 from harness import graphs
 from harness.agent import Agent, checks_counted
 from harness.bench import free_address
-from harness.numbers import median
 from harness.processes import Failed
 from harness.report import INFO, Row, at_most, verdict
 

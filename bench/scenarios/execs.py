@@ -1,8 +1,8 @@
 """Four execs of 10 s, three in a chain and one free: what the agent adds to the 30 s of the chain."""
 
 import os
+from statistics import median
 
-from harness.numbers import median
 from harness.processes import Failed
 from harness.report import at_most
 

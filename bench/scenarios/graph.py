@@ -3,9 +3,9 @@
 import json
 import os
 import subprocess
+from statistics import median
 
 from harness import graphs
-from harness.numbers import median
 from harness.processes import Failed
 from harness.report import ABSENT, Row, at_most
 

@@ -1,6 +1,7 @@
 """1,000 to 10,000 to 100,000 files on tmpfs, cold: what one more file costs must stay the same."""
 
-from harness.numbers import median
+from statistics import median
+
 from harness.report import Row, verdict
 
 SIZES = (1_000, 10_000, 100_000)

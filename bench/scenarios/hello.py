@@ -2,9 +2,9 @@
 
 import os
 import time
+from statistics import median
 
 from harness.agent import Agent
-from harness.numbers import median
 from harness.processes import Failed
 from harness.report import at_most
 

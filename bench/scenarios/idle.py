@@ -3,10 +3,10 @@
 import os
 import time
 from contextlib import ExitStack
+from statistics import median
 
 from harness import graphs, procfs
 from harness.agent import Agent
-from harness.numbers import median
 from harness.report import at_most
 
 SIZES = (10_000, 1_000, 1)

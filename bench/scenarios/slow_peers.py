@@ -1,7 +1,8 @@
 """Time a file beside `puppet apply` (1,000 files) and `ansible-playbook` (100), which run once."""
 
+from statistics import median
+
 from harness import peers
-from harness.numbers import median
 from harness.report import seconds, times_faster
 
 

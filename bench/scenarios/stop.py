@@ -1,10 +1,10 @@
 """^C to the end of the process, with 10,000 files managed and nothing to do."""
 
 import time
+from statistics import median
 
 from harness import graphs
 from harness.agent import Agent
-from harness.numbers import median
 from harness.processes import Failed
 from harness.report import at_most
 

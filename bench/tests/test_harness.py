@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import graphs, native, numbers, procfs, report
+from harness import graphs, native, procfs, report
 from harness.agent import reads_settled
 from harness.processes import end, run_timed, wait
 
@@ -76,10 +76,6 @@ class Graphs(unittest.TestCase):
 
 class Figures(unittest.TestCase):
     """Numbers, rows and the reading of `mgmt status`."""
-
-    def test_a_quantile_is_a_sample(self):
-        self.assertEqual(99, numbers.quantile(range(1, 101), 0.99))
-        self.assertEqual(7, numbers.quantile([7], 0.99))
 
     def test_a_row_is_ok_up_to_its_bound(self):
         show = report.seconds
