@@ -92,12 +92,16 @@ class Agent:
         return time.perf_counter() - start, self.process.returncode
 
     def confine(self, cpus):
-        """Keeps every thread on the given CPUs, without the agent's knowing (it starts as many as it would)."""
-        for tid in procfs.threads(self.pid):
-            try:
-                os.sched_setaffinity(tid, cpus)
-            except ProcessLookupError:
-                continue
+        """Keeps every thread on the given CPUs, only now, so that the agent started as many as it would.
+
+        Twice, for a thread that was being started meanwhile by one not yet confined.
+        """
+        for _ in range(2):
+            for tid in procfs.threads(self.pid):
+                try:
+                    os.sched_setaffinity(tid, cpus)
+                except ProcessLookupError:
+                    continue
 
 
 def reads_settled(status):

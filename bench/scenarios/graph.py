@@ -19,7 +19,7 @@ def in_memory(bench):
         return [Row(name, "-", "< 500 ms", ABSENT, note="no benches/graph.rs")]
     took = []
     for _ in range(bench.rounds):
-        done = subprocess.run(["cargo", "bench", "--quiet", "--bench", "graph"], cwd=bench.root, capture_output=True,
+        done = subprocess.run(["cargo", "bench", "--quiet", "--locked", "--bench", "graph"], cwd=bench.root, capture_output=True,
                               stdin=subprocess.DEVNULL, timeout=900, check=False)
         lines = [line for line in done.stdout.decode().splitlines() if line.startswith("{")]
         if done.returncode != 0 or not lines:
