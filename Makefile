@@ -1,0 +1,107 @@
+# Every task of the project. `make` alone lists them; a task is listed by the `##` after its name.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+
+# --locked: no task changes Cargo.lock behind one's back.
+CARGO := cargo
+LOCKED := --locked
+# Seeds of `make sim`: one number, or a range FROM..TO.
+SEEDS ?= 0..5000
+# Options of `make bench`, such as BENCH="--quick --only hello".
+BENCH ?=
+
+.PHONY: help
+help: ## this list
+	@echo "mgmt: configuration that stays as it was declared"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: cargo-present ## the release binary, target/release/mgmt
+	$(CARGO) build --release $(LOCKED)
+
+.PHONY: demo
+demo: cargo-present ## build it and see the main job done on this machine, in a scratch folder (two minutes)
+	examples/demo.sh
+
+.PHONY: test
+test: cargo-present test-needs ## every test
+	$(CARGO) test --all-targets $(LOCKED)
+	$(CARGO) test --doc $(LOCKED)
+	python3 -B -m unittest discover -q -s bench/tests -t bench
+
+# As root on Debian they are installed; elsewhere one line says what is missing and how to get it.
+.PHONY: test-needs
+test-needs:
+	@tests/needs.sh tmux strace python3 cc
+
+.PHONY: verify
+verify: cargo-present verify-format verify-lints verify-rustdoc verify-docs verify-scripts verify-licences ## the whole gate before a merge; changes nothing
+	@echo "verify: all is well"
+
+.PHONY: verify-format
+verify-format:
+	$(CARGO) fmt --all --check
+
+.PHONY: verify-lints
+verify-lints:
+	$(CARGO) clippy --all-targets $(LOCKED) -- -D warnings
+
+.PHONY: verify-rustdoc
+verify-rustdoc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps $(LOCKED)
+
+# The reference page is generated from the declarations of the kinds.
+.PHONY: verify-docs
+verify-docs:
+	@if [ -f docs/reference/resources.md ]; then \
+		$(CARGO) run -q $(LOCKED) -- explain --all --markdown | diff -u docs/reference/resources.md - \
+			|| { echo "docs/reference/resources.md is out of date; run: make fix"; exit 1; }; \
+	fi
+
+.PHONY: verify-scripts
+verify-scripts:
+	@for script in examples/*.sh tests/*.sh .ci/run; do bash -n "$$script"; done
+	@if command -v python3 >/dev/null; then \
+		find bench -name '*.py' -print0 | xargs -0 python3 -B -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]'; \
+	fi
+
+.PHONY: verify-licences
+verify-licences:
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny $(LOCKED) check; \
+	else echo "verify: cargo-deny is not installed, so licences and advisories were not looked at"; fi
+
+.PHONY: fix
+fix: cargo-present ## format, apply what clippy can mend, write the generated pages anew
+	$(CARGO) fmt --all
+	$(CARGO) clippy --all-targets $(LOCKED) --fix --allow-dirty --allow-staged
+	@if [ -f docs/reference/resources.md ]; then \
+		$(CARGO) run -q $(LOCKED) -- explain --all --markdown > docs/reference/resources.md.new \
+			&& mv docs/reference/resources.md.new docs/reference/resources.md; \
+	fi
+
+.PHONY: sim
+sim: cargo-present ## seeded simulations of the engine: SEEDS=7 or SEEDS=0..5000
+	MGMT_SIM_SEEDS=$(SEEDS) $(CARGO) test --release $(LOCKED) --test it -- sim
+
+.PHONY: bench
+bench: cargo-present ## every speed target measured, peers beside it (a quarter of an hour): BENCH="--quick --only hello"
+	@tests/needs.sh python3 cc
+	$(CARGO) build --release $(LOCKED)
+	python3 bench/run.py $(BENCH)
+
+.PHONY: bench-peers
+bench-peers: ## install the programs that `make bench` compares with (Debian's packages, as root)
+	@tests/needs.sh cf-agent puppet ansible-playbook
+	@if [ -d /run/systemd/system ]; then systemctl disable --now cfengine3.service puppet.service 2>/dev/null || true; fi
+
+.PHONY: clean
+clean: ## remove what was built and measured
+	$(CARGO) clean
+	rm -rf bench/results
+
+.PHONY: cargo-present
+cargo-present:
+	@command -v $(CARGO) >/dev/null || { echo "make: cargo is missing; Rust 1.95 or newer comes with rustup (https://rustup.rs)"; exit 1; }

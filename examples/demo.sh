@@ -1,0 +1,246 @@
+#!/usr/bin/env bash
+# The main job of mgmt, done on this machine in a scratch folder and narrated: `make demo`.
+# Every step checks what came of it, and the first that does not hold ends the script with an error.
+set -euo pipefail
+export LC_ALL=C
+cd "$(dirname "$0")/.."
+
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+  bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
+else
+  bold='' dim='' green='' red='' plain=''
+fi
+
+step=0 ms='' newline=$'\n'
+title() { step=$((step + 1)); printf '\n%s%d. %s%s\n' "$bold" "$step" "$1" "$plain"; }
+say() { printf '   %s\n' "$*"; }
+ok() { printf '   %sok%s  %s\n' "$green" "$plain" "$*"; }
+indented() { sed 's/^/   | /'; }
+die() {
+  printf '\n%sdemo: %s%s\n' "$red" "$*" "$plain" >&2
+  if [ -s "${log:-}" ]; then
+    printf 'the agent said:\n' >&2
+    tail -n 20 "$log" >&2
+  fi
+  exit 1
+}
+
+# Shows a command line and runs it; its output is indented, its exit code is left in $code.
+show() {
+  printf '   %s$ %s%s\n' "$dim" "${*//$PWD\/target\/release\//}" "$plain"
+  code=0
+  "$@" </dev/null >"$scratch/output" 2>&1 || code=$?
+  indented <"$scratch/output"
+}
+
+expect_code() { [ "$code" -eq "$1" ] || die "$2: exit code $code, not $1"; }
+expect_text() { [ "$(cat "$1" 2>/dev/null)" = "$2" ] || die "$1 does not hold: $2"; }
+
+# Waits, ten seconds at the most, for a command to succeed.
+wait_for() {
+  local what=$1 tries=0
+  shift
+  until "$@" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 500 ] || die "waited ten seconds in vain: $what"
+    sleep 0.02
+  done
+}
+
+# Polls, with what the shell has built in, until a test holds; the milliseconds that it took are left in $ms.
+repaired() {
+  local began=${EPOCHREALTIME/./} now
+  until { "$@"; } 2>/dev/null; do
+    now=${EPOCHREALTIME/./}
+    [ $((now - began)) -lt 5000000 ] || die "not repaired in five seconds: $*"
+  done
+  now=${EPOCHREALTIME/./}
+  printf -v ms '%d.%d' $(((now - began) / 1000)) $(((now - began) % 1000 / 100))
+}
+first_line_is() { local line; read -r line <"$1" && [ "$line" = "$2" ]; }
+not_executable() { [ -e "$1" ] && [ ! -x "$1" ]; }
+
+agent=''
+# shellcheck disable=SC2317  # called by the trap
+leave() {
+  if [ -n "$agent" ] && kill -TERM "$agent" 2>/dev/null; then wait "$agent" 2>/dev/null || true; fi
+  rm -rf "$scratch"
+}
+
+mgmt=$PWD/target/release/mgmt
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/mgmt-demo.XXXXXX")
+trap leave EXIT
+trap 'exit 130' INT TERM
+place=$scratch/host prefix=$scratch/prefix log=$scratch/agent.log graph=$scratch/site.yaml
+export MGMT_PREFIX=$prefix # for the commands that are shown without it
+mkdir "$place"
+
+printf '%smgmt keeps a machine as a file declares it.%s This is that, in %s, which is removed at the end.\n' "$bold" "$plain" "$scratch"
+printf 'Building the program first; that takes a while the first time.\n'
+command -v cargo >/dev/null || die 'cargo is missing; Rust 1.95 or newer comes with rustup (https://rustup.rs)'
+if [ -t 2 ]; then cargo build --release --locked; else cargo build --release --locked --quiet; fi
+[ -x "$mgmt" ] || die "there is no $mgmt"
+
+# write_site MOTD [MORE]: the graph, saved as an editor does: a new file, renamed onto the old one.
+write_site() {
+  cat >"$graph.new" <<YAML
+graph: site
+resources:
+  file:
+  - name: motd
+    path: $place/motd
+    content: "$1\n"
+    mode: "0644"
+    state: exists
+  - name: settings
+    path: $place/settings
+    content: "port = 8080\n"
+    mode: "0640"
+    state: exists
+  - name: leftover
+    path: $place/leftover
+    state: absent${2:+$newline$2}
+  exec:
+  - name: fetch
+    cmd: sleep 1s
+  - name: unpack
+    cmd: echo unpacked >> $place/runs
+    shell: /bin/sh
+  - name: warm up
+    cmd: sleep 1s
+edges:
+- name: first fetch, then unpack
+  from: {kind: exec, name: fetch}
+  to: {kind: exec, name: unpack}
+YAML
+  mv "$graph.new" "$graph"
+}
+write_site 'Welcome.'
+
+title 'A graph file: three files, three commands, one arrow between two of them'
+indented <"$graph"
+show "$mgmt" check "$graph"
+expect_code 0 'check'
+ok 'the text is right'
+
+title 'What would it change?'
+show "$mgmt" plan --detailed-exitcode "$graph"
+expect_code 2 'plan with changes ahead'
+[ -z "$(ls -A "$place")" ] || die "plan changed something: $(ls -A "$place")"
+ok 'a plan, and nothing was touched'
+
+title 'Once, as from cron: run until all is done, then a summary and an exit code'
+began=${EPOCHREALTIME/./}
+show "$mgmt" run --prefix "$prefix" --converged-timeout 0 "$graph"
+took=$(((${EPOCHREALTIME/./} - began) / 1000))
+expect_code 0 'the one-shot run'
+expect_text "$place/motd" 'Welcome.'
+expect_text "$place/settings" 'port = 8080'
+[ "$(stat -c %a "$place/settings")" = 640 ] || die 'settings has the wrong mode'
+expect_text "$place/runs" 'unpacked'
+[ "$took" -lt 1900 ] || die "two independent sleeps of 1 s took $took ms, so they did not run side by side"
+ok "$took ms in all: the two sleeps of a second ran side by side"
+
+title 'Now as an agent that stays'
+rm -f "$place/runs"
+set -m # a background job of its own, so that it can get a ^C
+"$mgmt" run --prefix "$prefix" "$graph" </dev/null >"$log" 2>&1 &
+agent=$!
+set +m
+say "$ mgmt run site.yaml &"
+wait_for 'the agent has run its commands' test -s "$place/runs"
+wait_for 'the agent answers on its socket' "$mgmt" status --prefix "$prefix" >/dev/null
+ok "it runs, as process $agent"
+
+title 'Somebody removes a file, overwrites one, changes a mode, leaves rubbish'
+rm "$place/motd"
+repaired first_line_is "$place/motd" 'Welcome.'
+ok "removed: back after $ms ms"
+echo 'port = 6666' >"$place/settings"
+repaired first_line_is "$place/settings" 'port = 8080'
+ok "overwritten: right again after $ms ms"
+chmod 0755 "$place/motd"
+repaired not_executable "$place/motd"
+ok "made executable: a plain file again after $ms ms"
+echo rubbish >"$place/leftover"
+repaired test ! -e "$place/leftover"
+ok "a file that must not be there: gone after $ms ms"
+[ "$(stat -c %a "$place/motd" "$place/settings" | tr '\n' ' ')" = '644 640 ' ] || die 'a mode is wrong after the repairs'
+
+title 'The file is edited while the agent runs: one content changes'
+untouched=$(stat -c '%i %z' "$place/settings")
+write_site 'Welcome back.'
+repaired first_line_is "$place/motd" 'Welcome back.'
+ok "followed $ms ms after the save"
+wait_for 'the agent is still there' kill -0 "$agent"
+[ "$(stat -c '%i %z' "$place/settings")" = "$untouched" ] || die 'the other file was touched'
+[ "$(wc -l <"$place/runs")" -eq 1 ] || die 'a command ran again'
+ok 'nothing else moved: the other file is the same inode, and no command ran again'
+
+title 'A mistake is saved'
+lines=$(wc -l <"$log")
+printf 'graph: site\nresources:\n  file:\n  - name: motd\n    path: [never closed\n' >"$graph.new"
+mv "$graph.new" "$graph"
+said() { tail -n "+$((lines + 1))" "$log" | grep -q "$(basename "$graph"):[0-9]"; }
+wait_for 'the error is shown with its place' said
+tail -n "+$((lines + 1))" "$log" | indented
+kill -0 "$agent" 2>/dev/null || die 'the agent ended'
+rm "$place/motd"
+repaired first_line_is "$place/motd" 'Welcome back.'
+ok "the graph from before goes on: motd was removed, and back after $ms ms"
+
+title 'The mistake is mended, and a file added'
+write_site 'Welcome again.' "  - name: added
+    path: $place/added
+    content: \"new here\n\"
+    state: exists"
+wait_for 'the added file' first_line_is "$place/added" 'new here'
+wait_for 'the new content' first_line_is "$place/motd" 'Welcome again.'
+[ "$(wc -l <"$place/runs")" -eq 1 ] || die 'a command ran again'
+ok 'both are there, and still no command ran again'
+
+title 'What does the agent say of itself?'
+show "$mgmt" status --prefix "$prefix"
+expect_code 0 'status'
+
+title '^C'
+began=${EPOCHREALTIME/./}
+kill -INT "$agent"
+code=0
+wait "$agent" || code=$?
+took=$(((${EPOCHREALTIME/./} - began) / 1000))
+agent=''
+expect_code 0 'the agent after ^C'
+ok "ended after $took ms, with exit code 0"
+
+title 'A command that fails: what needs it is blocked and named, the rest is done'
+cat >"$scratch/broken.yaml" <<YAML
+graph: broken
+resources:
+  exec:
+  - name: fails
+    cmd: echo "no such mirror" >&2; exit 1
+    shell: /bin/sh
+  file:
+  - name: needs it
+    path: $place/needs-it
+    content: "never\n"
+    state: exists
+  - name: independent
+    path: $place/independent
+    content: "done all the same\n"
+    state: exists
+edges:
+- name: e1
+  from: {kind: exec, name: fails}
+  to: {kind: file, name: needs it}
+YAML
+show "$mgmt" run --prefix "$prefix" --converged-timeout 0 "$scratch/broken.yaml"
+expect_code 3 'a run with a failure'
+expect_text "$place/independent" 'done all the same'
+[ ! -e "$place/needs-it" ] || die 'a resource ran although what it needs had failed'
+grep -qi 'blocked' "$scratch/output" || die 'nothing is said of what is blocked'
+grep -q 'needs it' "$scratch/output" || die 'what is blocked is not named'
+ok 'exit code 3, the failure and what it blocks are named, and the independent file is there'
+
+printf '\n%sThat was all of it.%s Next: README.md, or: mgmt explain file\n' "$bold" "$plain"
