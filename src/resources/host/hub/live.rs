@@ -1,0 +1,158 @@
+//! The thread that reads the kernel's queue. It sleeps in the kernel until there is something, and then drains all of
+//! it before it sleeps again: the queue is bounded, and a cold run fills it fast.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::fs::inotify::{self, CreateFlags, Reader};
+use rustix::io::Errno;
+
+use super::event::RawEvent;
+use super::kernel::{Inotify, Kernel};
+use super::tree::{Delivery, Tree};
+use super::{Shared, deliver};
+
+/// The kernel and the queue of its events.
+pub(super) type Opened = (Box<dyn Kernel>, Arc<OwnedFd>);
+
+/// How to come by them.
+pub(super) type Open = Box<dyn Fn() -> Result<Opened, Errno> + Send + Sync>;
+
+/// A read takes up to this much of the queue: over five thousand events with names of 16 bytes.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// The kernel itself.
+pub(super) fn open() -> Result<Opened, Errno> {
+    let queue = Arc::new(inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?);
+    Ok((Box::new(Inotify { queue: queue.clone() }), queue))
+}
+
+/// The running hub.
+pub(super) struct Live {
+    pub(super) tree: Tree,
+    wake: Arc<Wake>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Interrupts the sleep of the thread.
+struct Wake {
+    fd: OwnedFd,
+    stop: AtomicBool,
+}
+
+impl Live {
+    pub(super) fn start((kernel, queue): Opened, shared: &Arc<Shared>) -> io::Result<Self> {
+        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let wake = Arc::new(Wake { fd, stop: AtomicBool::new(false) });
+        let thread = {
+            let (wake, shared) = (wake.clone(), Arc::downgrade(shared));
+            thread::Builder::new().name("mgmt-watch".into()).spawn(move || run(&queue, &wake, &shared))?
+        };
+        Ok(Self { tree: Tree::new(kernel, shared.poller.clone()), wake, thread: Some(thread) })
+    }
+
+    /// Lets the thread tell what is pending: sinks are called by it alone.
+    pub(super) fn wake_if_pending(&self) {
+        if !self.tree.pending.is_empty() {
+            self.wake.wake();
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.wake.stop.store(true, Ordering::SeqCst);
+        self.wake.wake();
+        // A sink may drop the hub, on the very thread.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Wake {
+    fn wake(&self) {
+        let _ = rustix::io::write(&self.fd, &1_u64.to_ne_bytes());
+    }
+
+    fn clear(&self) {
+        let _ = rustix::io::read(&self.fd, &mut [0_u8; 8]);
+    }
+}
+
+fn run(queue: &OwnedFd, wake: &Wake, shared: &Weak<Shared>) {
+    let mut buffer = vec![MaybeUninit::<u8>::uninit(); BUFFER_BYTES];
+    let mut out = Vec::new();
+    loop {
+        let mut fds = [PollFd::new(queue, PollFlags::IN), PollFd::new(&wake.fd, PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => {
+                tracing::error!(%error, "poll of watched paths failed: no path is watched any more");
+                return;
+            }
+        }
+        let woken = !fds[1].revents().is_empty();
+        if wake.stop.load(Ordering::SeqCst) {
+            return;
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        if woken {
+            wake.clear();
+            flush(&shared, &mut out);
+        }
+        drain(queue, &mut buffer, &shared, &mut out);
+    }
+}
+
+/// Takes in all that is queued, a buffer at a time, and tells the subscribers after each.
+fn drain(queue: &OwnedFd, buffer: &mut [MaybeUninit<u8>], shared: &Shared, out: &mut Vec<Delivery>) {
+    let mut reader = Reader::new(queue, buffer);
+    loop {
+        // The first event of a buffer is what reads it: without the lock.
+        let first = match reader.next() {
+            Ok(event) => event,
+            Err(Errno::INTR) => continue,
+            Err(Errno::WOULDBLOCK) => return,
+            Err(error) => {
+                tracing::error!(%error, "read of the events of watched paths failed");
+                return;
+            }
+        };
+        let mut state = shared.lock();
+        let Some(live) = state.live.as_mut() else { return };
+        live.tree.handle(&raw(&first));
+        while !reader.is_buffer_empty() {
+            let Ok(event) = reader.next() else { break };
+            live.tree.handle(&raw(&event));
+        }
+        live.tree.settle();
+        live.tree.take_deliveries(out);
+        drop(state);
+        deliver(out);
+    }
+}
+
+/// Tells what was found elsewhere than in the queue.
+fn flush(shared: &Shared, out: &mut Vec<Delivery>) {
+    if let Some(live) = shared.lock().live.as_mut() {
+        live.tree.take_deliveries(out);
+    }
+    deliver(out);
+}
+
+fn raw<'a>(event: &'a inotify::Event<'a>) -> RawEvent<'a> {
+    RawEvent {
+        wd: event.wd(),
+        flags: event.events(),
+        cookie: event.cookie(),
+        name: event.file_name().map_or(&[], |name| name.to_bytes()),
+    }
+}
