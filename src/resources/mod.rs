@@ -2,6 +2,7 @@
 //!
 //! A resource holds the adapters it was built with ([`host`]); it never sees a parser or the mesh.
 
+pub mod error;
 pub mod host;
 
 use std::sync::Arc;

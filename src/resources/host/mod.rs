@@ -1,12 +1,34 @@
-//! Adapters to the machine, each a trait with a fake.
+//! Adapters to the machine, each a trait with a fake where a fake helps.
+
+pub mod accounts;
+pub mod fs;
+pub mod managed;
+pub mod stamp;
+pub mod temp_name;
 
 use std::sync::Arc;
 
 use crate::engine::path_watch::PathWatch;
+use accounts::Accounts;
+use fs::Fs;
+use managed::Managed;
 
 /// The machine as resources see it.
 #[derive(Debug)]
 pub struct Host {
     /// Events of paths.
     pub watch: Arc<dyn PathWatch>,
+    /// The file system.
+    pub fs: Fs,
+    /// Paths that resources look after.
+    pub managed: Arc<Managed>,
+    /// Users and groups.
+    pub accounts: Accounts,
+}
+
+impl Host {
+    /// This machine, with `watch` for events of paths.
+    pub fn new(watch: Arc<dyn PathWatch>) -> Arc<Self> {
+        Arc::new(Self { watch, fs: Fs::new(), managed: Arc::default(), accounts: Accounts::default() })
+    }
 }
