@@ -83,7 +83,7 @@ impl Clause {
                 (digit | u32::from(execute), special)
             }
         };
-        let bits = digit * EACH & self.who | special;
+        let bits = (digit * EACH) & self.who | special;
         match self.op {
             Op::Add => now | bits,
             Op::Remove => now & !bits,
@@ -91,7 +91,7 @@ impl Clause {
                 // As chmod(1): a directory keeps setuid and setgid unless they are named.
                 let cleared = if is_dir { 0 } else { self.set_ids() };
                 let sticky = if self.who == ALL { STICKY } else { 0 };
-                now & !(self.who | cleared | sticky) | bits
+                (now & !(self.who | cleared | sticky)) | bits
             }
         }
     }

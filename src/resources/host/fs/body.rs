@@ -13,6 +13,8 @@ use crate::resources::error::HostError;
 
 /// How much is read or copied at once.
 const CHUNK: usize = 256 << 10;
+/// How many files of one body are kept open; the others are opened again when their turn comes.
+const MOST_OPEN: usize = 16;
 /// How much the kernel is asked to copy at once: small enough to be cancelled soon.
 const KERNEL_CHUNK: usize = 8 << 20;
 
@@ -39,28 +41,14 @@ pub struct Piece {
 }
 
 impl Body {
-    /// The files at `paths`, one after the other. Reads them if they are short together.
-    ///
-    /// # Errors
-    /// [`Halt::Long`] at a short pace, if they are not. When one cannot be read.
-    pub fn of_files(fs: &Fs, paths: &[PathBuf], pace: Pace<'_>) -> Result<Self, Halt> {
-        let keep_open = paths.len() <= 16;
-        let mut pieces = Vec::with_capacity(paths.len());
-        for path in paths {
-            let mut piece = Piece::open(fs, path)?;
-            if !keep_open {
-                piece.fd = None;
-            }
-            pieces.push(piece);
-        }
-        Self::of_pieces(fs, pieces, pace)
-    }
-
     /// These pieces, one after the other.
     ///
     /// # Errors
     /// [`Halt::Long`] at a short pace, if they are long together. When one cannot be read.
-    pub fn of_pieces(fs: &Fs, pieces: Vec<Piece>, pace: Pace<'_>) -> Result<Self, Halt> {
+    pub fn of_pieces(fs: &Fs, mut pieces: Vec<Piece>, pace: Pace<'_>) -> Result<Self, Halt> {
+        for piece in pieces.iter_mut().skip(MOST_OPEN) {
+            piece.fd = None;
+        }
         let body = Self::Files(pieces);
         if body.len() > LONG {
             pace.long()?;
@@ -212,25 +200,38 @@ impl Body {
     }
 }
 
-impl Piece {
-    /// Opens a file for reading.
+/// What content may be read from.
+#[derive(Debug)]
+pub enum Source {
+    /// A file.
+    File(Piece),
+    /// A directory, open to be listed.
+    Dir(OwnedFd),
+}
+
+impl Source {
+    /// Opens a path for reading.
     ///
     /// # Errors
-    /// When it is not a regular file, or the system refuses.
+    /// When it is neither a regular file nor a directory, or the system refuses.
     pub fn open(fs: &Fs, path: &Path) -> Result<Self, HostError> {
         let fd = fs.open_source(path)?;
         let stat = fs.call("stat", path, || rustix::fs::fstat(&fd))?;
         // /dev/null is how people write "empty"; other devices have no end.
         let is_null = stat.st_rdev == rustix::fs::makedev(1, 3);
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile && !is_null {
-            return Err(HostError::WrongType {
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Ok(Self::Dir(fd)),
+            FileType::RegularFile => {
+                Ok(Self::File(Piece { path: path.to_owned(), size: size(&stat), fd: Some(fd) }))
+            }
+            _ if is_null => Ok(Self::File(Piece { path: path.to_owned(), size: 0, fd: Some(fd) })),
+            _ => Err(HostError::WrongType {
                 path: path.into(),
                 found: type_name(&stat),
                 wanted: "a file",
                 hint: "content is read from regular files",
-            });
+            }),
         }
-        Ok(Self { path: path.to_owned(), size: size(&stat), fd: Some(fd) })
     }
 }
 

@@ -28,7 +28,7 @@ use crate::engine::Cancel;
 use crate::resources::error::HostError;
 use dir_facts::DirFacts;
 
-pub use body::{Body, Piece};
+pub use body::{Body, Piece, Source};
 pub use remove::DEEPEST;
 pub use write::{Dress, Written};
 

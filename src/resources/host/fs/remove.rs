@@ -13,6 +13,8 @@ use crate::resources::error::HostError;
 
 /// How deep directories may be nested; each level holds a descriptor.
 pub const DEEPEST: usize = 200;
+const LIST: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// How often a directory is emptied that others fill meanwhile.
 const TRIES: usize = 3;
 
@@ -92,24 +94,30 @@ impl Fs {
     /// # Errors
     /// When the system refuses; at a mount point.
     pub fn open_dir_at(&self, at: At<'_>) -> Result<OwnedFd, HostError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
         let opened = self.call("open", at.path, || {
-            rustix::fs::openat2(at.dir, at.name(), flags, Mode::empty(), resolve)
+            rustix::fs::openat2(at.dir, at.name(), LIST, Mode::empty(), resolve)
         });
         match opened {
             Err(error) if matches!(error.errno(), Some(Errno::NOSYS | Errno::PERM)) => {}
             other => return other,
         }
         // Without openat2, bind mounts of the same file system cannot be told.
-        let dir =
-            self.call("open", at.path, || rustix::fs::openat(at.dir, at.name(), flags, Mode::empty()))?;
+        let dir = self.list_dir(at)?;
         let inside = self.call("stat", at.path, || rustix::fs::fstat(&dir))?;
         let outside = self.call("stat", at.path, || rustix::fs::fstat(at.dir))?;
         if inside.st_dev != outside.st_dev {
             return Err(HostError::io("open", at.path, Errno::XDEV));
         }
         Ok(dir)
+    }
+
+    /// Opens a directory to list it, unless it is a link.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn list_dir(&self, at: At<'_>) -> Result<OwnedFd, HostError> {
+        self.call("open", at.path, || rustix::fs::openat(at.dir, at.name(), LIST, Mode::empty()))
     }
 
     /// Calls `see` with the path and type of each entry of an open directory.
