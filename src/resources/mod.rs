@@ -2,6 +2,8 @@
 //!
 //! A resource holds the adapters it was built with ([`host`]); it never sees a parser or the mesh.
 
+pub mod error;
+pub mod file;
 pub mod host;
 
 use std::sync::Arc;
@@ -11,7 +13,6 @@ use host::Host;
 
 /// All kinds, over the adapters of a host.
 pub fn registry(host: &Arc<Host>) -> Registry {
-    let _ = host;
-    let kinds: [Arc<dyn Kind>; 0] = [];
+    let kinds: [Arc<dyn Kind>; 1] = [Arc::new(file::FileKind::new(host.clone()))];
     Registry::new(kinds)
 }

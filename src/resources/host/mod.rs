@@ -1,13 +1,19 @@
-//! Adapters to the machine, each a trait with a fake.
+//! Adapters to the machine, each a trait with a fake where a fake helps.
 
+pub mod accounts;
 pub mod fake_watch;
+pub mod fs;
 pub mod hub;
+pub mod managed;
 pub mod stamp;
 pub mod temp_name;
 
 use std::sync::Arc;
 
 use crate::engine::path_watch::PathWatch;
+use accounts::Accounts;
+use fs::Fs;
+use managed::Managed;
 
 pub use fake_watch::FakeWatch;
 pub use hub::Hub;
@@ -17,4 +23,17 @@ pub use hub::Hub;
 pub struct Host {
     /// Events of paths.
     pub watch: Arc<dyn PathWatch>,
+    /// The file system.
+    pub fs: Fs,
+    /// Paths that resources look after.
+    pub managed: Arc<Managed>,
+    /// Users and groups.
+    pub accounts: Accounts,
+}
+
+impl Host {
+    /// This machine, with `watch` for events of paths.
+    pub fn new(watch: Arc<dyn PathWatch>) -> Arc<Self> {
+        Arc::new(Self { watch, fs: Fs::new(), managed: Arc::default(), accounts: Accounts::default() })
+    }
 }

@@ -1,59 +1,43 @@
-//! Names of the temporary files that content is written to before it is renamed into place.
-//!
-//! The name tells whose file it is: `.mgmt-<16 hex digits of this process>-<counter, hex>`. So the watch hub can drop
-//! the events of our own writes, purge can spare such files, and the next run can remove what a killed one left behind.
+//! Names of temporary files: one scheme for the whole program, so that the watch hub, purges and the sweeping of
+//! leftovers tell them from all other names.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-use std::sync::OnceLock;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const PREFIX: &[u8] = b".mgmt-";
+const PREFIX: &str = ".mgmt-";
 const TOKEN_DIGITS: usize = 16;
-/// A counter is a `u64` in hexadecimal at the most.
-const MAX_COUNTER_DIGITS: usize = 16;
 
-/// This process, as 16 hexadecimal digits.
-fn token() -> &'static [u8] {
-    static TOKEN: OnceLock<String> = OnceLock::new();
-    TOKEN
-        .get_or_init(|| {
-            let mut bytes = [0; 8];
-            // A token must only be unlikely to repeat, so the standard library's random keys do in the worst case.
-            let number = match getrandom::fill(&mut bytes) {
-                Ok(()) => u64::from_ne_bytes(bytes),
-                Err(_) => RandomState::new().hash_one(std::process::id()),
-            };
-            format!("{number:016x}")
-        })
-        .as_bytes()
-}
+/// `.mgmt-`, sixteen digits of this process's own, and a dash.
+static OWN: LazyLock<String> = LazyLock::new(|| {
+    let token = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+    format!("{PREFIX}{token:016x}-")
+});
+static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// A name that this process has not used yet.
+/// A name that this process has not used before.
 pub fn next_temp_name() -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let token = token().escape_ascii();
-    format!(".mgmt-{token}-{:x}", COUNTER.fetch_add(1, Ordering::Relaxed))
+    let mut name = String::with_capacity(OWN.len() + 8);
+    name.push_str(&OWN);
+    let _ = write!(name, "{:x}", COUNTER.fetch_add(1, Ordering::Relaxed));
+    name
 }
 
-/// Whether this process made the name: `name` is a file name, not a path.
+/// Whether this process made a temporary file of this name.
 pub fn is_own_temp(name: &[u8]) -> bool {
-    split(name).is_some_and(|owner| owner == token())
+    name.strip_prefix(OWN.as_bytes()).is_some_and(is_hex)
 }
 
-/// Whether any process of ours made the name, a dead one included: `name` is a file name, not a path.
+/// Whether this is the name of a temporary file of any run of mgmt.
 pub fn is_temp(name: &[u8]) -> bool {
-    split(name).is_some()
+    name.strip_prefix(PREFIX.as_bytes())
+        .and_then(|rest| rest.split_at_checked(TOKEN_DIGITS))
+        .and_then(|(token, rest)| Some((token, rest.strip_prefix(b"-")?)))
+        .is_some_and(|(token, counter)| is_hex(token) && is_hex(counter))
 }
 
-/// The token in a temporary name; `None`: it is not one.
-fn split(name: &[u8]) -> Option<&[u8]> {
-    let rest = name.strip_prefix(PREFIX)?;
-    let (owner, rest) = rest.split_at_checked(TOKEN_DIGITS)?;
-    let counter = rest.strip_prefix(b"-")?;
-    let hex = |digits: &[u8]| digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    let counted = (1..=MAX_COUNTER_DIGITS).contains(&counter.len()) && hex(counter);
-    (counted && hex(owner)).then_some(owner)
+fn is_hex(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -61,30 +45,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_our_own_and_never_repeat() {
-        let (one, two) = (next_temp_name(), next_temp_name());
-        assert_ne!(one, two);
-        assert!(is_own_temp(one.as_bytes()) && is_temp(one.as_bytes()));
-    }
-
-    #[test]
-    fn the_names_of_another_process_are_temporary_but_not_ours() {
-        let name = b".mgmt-0123456789abcdef-1f";
-        assert!(is_temp(name) && !is_own_temp(name));
-    }
-
-    #[test]
-    fn other_names_are_not_temporary() {
-        for name in [
-            ".mgmt-",
-            ".mgmt-0123456789abcdef",
-            ".mgmt-0123456789abcdef-",
-            ".mgmt-0123456789abcdeg-1",
-            ".mgmt-0123456789abcdef-x",
-            "mgmt-0123456789abcdef-1",
-            ".mgmt-0123456789abcdef-11111111111111111",
-            "",
-        ] {
+    fn own_names_are_told_from_those_of_others_and_from_all_else() {
+        let own = next_temp_name();
+        assert_ne!(own, next_temp_name());
+        assert!(is_own_temp(own.as_bytes()) && is_temp(own.as_bytes()));
+        let other = b".mgmt-0123456789abcdef-7";
+        assert!(is_temp(other) && !is_own_temp(other));
+        for name in
+            [".mgmt-0123456789abcdef-", ".mgmt-0123456789abcdef", ".mgmt-x", "mgmt-0123456789abcdef-7"]
+        {
             assert!(!is_temp(name.as_bytes()), "{name}");
         }
     }

@@ -1,0 +1,229 @@
+//! The kind `file`: files, directories with what is in them, symbolic links.
+//!
+//! A check opens the parent directory and looks once; the repair starts from what the check saw. Short work is done
+//! where the event arrived, so that its future is ready at the first poll; long work (content above 1 MiB, trees) goes
+//! to the blocking pool and is cancelled between chunks.
+
+mod apply;
+mod check;
+mod content;
+mod diff;
+mod mode;
+mod params;
+mod spec;
+mod target;
+mod tree;
+mod undo;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, Once, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::engine::entry::Entry;
+use crate::engine::kind::{Ask, Uid};
+use crate::engine::path_watch::{Interest, PathSink};
+use crate::engine::{
+    Cancel, Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Params,
+    Resource, ResourceError, Stamp, Value, Wake, Wakes,
+};
+use crate::resources::error::HostError;
+use crate::resources::host::Host;
+use crate::resources::host::fs::{Halt, Pace};
+use check::Seen;
+use params::FileParams;
+use spec::{From, Spec, Want};
+use target::{Target, normalize};
+
+/// The kind `file`.
+#[derive(Debug)]
+pub struct FileKind {
+    host: Arc<Host>,
+    doc: KindDoc,
+}
+
+impl FileKind {
+    /// The kind, over a host.
+    pub fn new(host: Arc<Host>) -> Self {
+        let doc = KindDoc {
+            name: "file",
+            doc: FileParams::doc(),
+            params: FileParams::params(),
+            outputs: Vec::new(),
+        };
+        Self { host, doc }
+    }
+}
+
+impl Kind for FileKind {
+    fn describe(&self) -> &KindDoc {
+        &self.doc
+    }
+
+    fn build(&self, declaration: &Declaration) -> Result<Box<dyn Resource>, Vec<ParamError>> {
+        let spec = Spec::new(&self.host, declaration)?;
+        let given = declaration.meta.reverse.then(|| Box::new(declaration.params.clone()));
+        Ok(Box::new(FileResource { spec: Arc::new(spec), given, seen: Mutex::new(None) }))
+    }
+
+    fn capabilities(&self, declaration: &Declaration) -> Capabilities {
+        let Ok(target) = Target::of(declaration) else { return Capabilities::default() };
+        let text = |param| declaration.params.get(param).and_then(Value::as_str).unwrap_or_default();
+        let symlink = declaration.params.get("symlink") == Some(&Value::Bool(true));
+        let source = Some(text("source")).filter(|source| !source.is_empty() && !symlink);
+        let mut sources: Vec<&str> = source.into_iter().collect();
+        if let Some(Value::List(fragments)) = declaration.params.get("fragments") {
+            sources.extend(fragments.iter().filter_map(Value::as_str));
+        }
+        let mut asks = Vec::with_capacity(1 + sources.len());
+        let ancestors: Vec<Uid> = target.ancestors().map(Uid::path).collect();
+        if !ancestors.is_empty() {
+            asks.push(Ask::after(ancestors));
+        }
+        let sources = sources.into_iter().filter_map(|path| normalize(path, None).ok());
+        asks.extend(sources.map(|source| Ask::after(vec![Uid::path(source.path)])));
+        Capabilities {
+            offers: vec![Uid::path(target.path)],
+            asks,
+            reversible: !target.is_dir && source.is_none(),
+            ..Capabilities::default()
+        }
+    }
+}
+
+/// One file, directory or link.
+#[derive(Debug)]
+struct FileResource {
+    spec: Arc<Spec>,
+    /// What was declared, for an undo.
+    given: Option<Box<Params>>,
+    /// What the last check saw, from its finding something to the repair.
+    seen: Mutex<Option<Box<Seen>>>,
+}
+
+impl FileResource {
+    /// Does `work` here if it is short, or else on the blocking pool.
+    async fn run<T: Send + 'static>(
+        &self,
+        op: &'static str,
+        cancel: &Cancel,
+        work: impl Fn(&Spec, Pace<'_>) -> Result<T, Halt> + Clone + Send + 'static,
+    ) -> Result<T, ResourceError> {
+        match work(&self.spec, Pace::Short) {
+            Ok(done) => Ok(done),
+            Err(Halt::Failed(error)) => Err(error.into()),
+            Err(Halt::Long) => self.run_long(op, cancel, work).await,
+        }
+    }
+
+    async fn run_long<T: Send + 'static>(
+        &self,
+        op: &'static str,
+        cancel: &Cancel,
+        work: impl FnOnce(&Spec, Pace<'_>) -> Result<T, Halt> + Send + 'static,
+    ) -> Result<T, ResourceError> {
+        let (spec, cancel) = (self.spec.clone(), cancel.clone());
+        let failed = || HostError::Worker { op, path: self.spec.path().into() };
+        let done = tokio::task::spawn_blocking(move || work(&spec, Pace::Long(&cancel)));
+        match done.await.map_err(|_| failed())? {
+            Ok(done) => Ok(done),
+            Err(Halt::Failed(error)) => Err(error.into()),
+            Err(Halt::Long) => Err(failed().into()),
+        }
+    }
+
+    fn keep(&self, seen: Option<Seen>) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen.map(Box::new);
+    }
+
+    fn take(&self) -> Option<Box<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+fn tree_if(tree: bool, otherwise: Interest) -> Interest {
+    if tree { Interest::TREE } else { otherwise }
+}
+
+/// Whether there is a directory now, so that its entries count.
+fn is_dir(path: &str) -> bool {
+    Path::new(path).is_dir()
+}
+
+#[async_trait]
+impl Resource for FileResource {
+    async fn watch(&self, cx: &Cx) -> Result<Wakes, ResourceError> {
+        let spec = &*self.spec;
+        if spec.selinux.is_some() && !spec.host.fs.has_selinux() {
+            static WARNED: Once = Once::new();
+            WARNED.call_once(|| tracing::warn!("`selinux` has no effect: there is no SELinux here"));
+        }
+        let waker = cx.waker().clone();
+        let sink: PathSink = Arc::new(move |event| waker.wake(Wake { stamp: event.stamp }));
+        let mut guards = Vec::with_capacity(1);
+        let mut arm = |path: &Path, interest| -> Result<(), ResourceError> {
+            let guard = spec.host.watch.watch(path, interest, sink.clone()).map_err(HostError::from)?;
+            guards.push(guard);
+            Ok(())
+        };
+        let own = match &spec.want {
+            // Without `recurse`, too, an entry of a copied directory counts.
+            Want::Directory(Some(_)) => Interest::TREE,
+            Want::File(From::Source(source)) => tree_if(is_dir(source), Interest::SELF),
+            _ => tree_if(spec.recurse, Interest::SELF),
+        };
+        arm(spec.path(), own)?;
+        let mut arm_source =
+            |path: &Arc<str>| arm(Path::new(&**path), tree_if(is_dir(path), Interest::CONTENT));
+        match &spec.want {
+            Want::Directory(Some(source)) | Want::File(From::Source(source)) => arm_source(source)?,
+            Want::File(From::Fragments(paths)) => paths.iter().try_for_each(&mut arm_source)?,
+            _ => {}
+        }
+        Ok(Wakes::pushed(guards))
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
+        self.keep(None);
+        let noop = cx.noop;
+        let work = move |spec: &Spec, pace: Pace<'_>| check::check(spec, noop, pace);
+        let (drift, seen) = self.run("check", &cx.cancel, work).await?;
+        if !drift.is_empty() && !noop {
+            self.keep(seen);
+        }
+        Ok(Found::drift(drift))
+    }
+
+    async fn apply(&self, cx: &Cx, drift: Drift) -> Result<Outputs, ResourceError> {
+        let seen = match self.take() {
+            Some(seen) => *seen,
+            None => Seen::look(&self.spec)?,
+        };
+        let short = apply::apply(&self.spec, &drift, &seen, Pace::Short);
+        let stamp: Option<Stamp> = match short {
+            Ok(stamp) => stamp,
+            Err(Halt::Failed(error)) => return Err(error.into()),
+            Err(Halt::Long) => {
+                let work = move |spec: &Spec, pace: Pace<'_>| apply::apply(spec, &drift, &seen, pace);
+                self.run_long("apply", &cx.cancel, work).await?
+            }
+        };
+        if let Some(stamp) = stamp {
+            cx.wrote(stamp);
+        }
+        Ok(Outputs::none())
+    }
+
+    async fn diff(&self, cx: &Cx, drift: &Drift) -> Result<Option<String>, ResourceError> {
+        let drift = drift.clone();
+        self.run("diff", &cx.cancel, move |spec, pace| diff::diff(spec, &drift, pace)).await
+    }
+
+    async fn undo(&self, _cx: &Cx) -> Result<Option<Params>, ResourceError> {
+        let given = self.given.as_deref();
+        Ok(Some(undo::undo(&self.spec, given.unwrap_or(&Params::new()))?))
+    }
+}

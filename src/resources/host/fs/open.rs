@@ -1,0 +1,149 @@
+//! Opening what holds the objects, without following links that someone else could have put there.
+//!
+//! The fast path lets the kernel refuse every symbolic link. Only where it does is the path walked name by name. A
+//! link on the way is then followed if nobody but root and this process's user can have made it: the directory that
+//! holds it belongs to one of them, and either nobody else may write there, or it is sticky (as `/tmp` is) and the
+//! link itself belongs to one of them. This is the kernel's `protected_symlinks`, and a little stricter.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use super::{At, Fs};
+use crate::resources::error::HostError;
+
+/// How many links one path may lead through, as in the kernel.
+const MOST_LINKS: usize = 40;
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+impl Fs {
+    /// Opens the directory that holds `path`, as a handle for relative calls.
+    ///
+    /// # Errors
+    /// [`HostError::NoParent`] where there is none; a link that is not to be trusted.
+    pub fn open_parent(&self, path: &Path) -> Result<OwnedFd, HostError> {
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        self.open_absolute(parent, DIRECTORY).map_err(|error| match error {
+            HostError::Io { source, .. }
+                if matches!(Errno::from_io_error(&source), Some(Errno::NOENT | Errno::NOTDIR)) =>
+            {
+                HostError::NoParent { path: path.into(), source }
+            }
+            other => other,
+        })
+    }
+
+    /// Opens an absolute path for reading: a file, or a directory to list. Links are followed where that is safe,
+    /// the last name included.
+    ///
+    /// # Errors
+    /// When there is none; a link that is not to be trusted.
+    pub fn open_source(&self, path: &Path) -> Result<OwnedFd, HostError> {
+        self.open_absolute(path, READ)
+    }
+
+    /// Opens a directory to list it, given a handle of it.
+    pub(super) fn list_handle(&self, dir: impl AsFd, path: &Path) -> Result<OwnedFd, HostError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        self.call("open", path, || rustix::fs::openat(dir.as_fd(), c".", flags, Mode::empty()))
+    }
+
+    fn open_absolute(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, HostError> {
+        if !self.no_openat2.load(Ordering::Relaxed) {
+            let opened = self.call("open", path, || {
+                rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+            });
+            match opened {
+                Err(error) if error.errno() == Some(Errno::LOOP) => {}
+                // A sandbox that does not know the call answers EPERM.
+                Err(error) if matches!(error.errno(), Some(Errno::NOSYS | Errno::PERM)) => {
+                    self.no_openat2.store(true, Ordering::Relaxed);
+                }
+                other => return other,
+            }
+        }
+        self.walk(path, flags)
+    }
+
+    /// Opens `path` name by name.
+    fn walk(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, HostError> {
+        let root = || self.call("open", path, || rustix::fs::open("/", DIRECTORY, Mode::empty()));
+        let mut names: VecDeque<OsString> = VecDeque::new();
+        push_front(&mut names, path);
+        let mut dir = root()?;
+        let mut walked = PathBuf::from("/");
+        let mut links = 0;
+        while let Some(name) = names.pop_front() {
+            let step = self.step(&dir, &name, path)?;
+            let Some(link) = step.link else {
+                walked.push(&name);
+                if names.is_empty() {
+                    return self.reopen(&dir, &name, path, flags);
+                }
+                dir = step.fd;
+                continue;
+            };
+            links += 1;
+            let holder = self.call("stat", path, || rustix::fs::fstat(&dir))?;
+            if links > MOST_LINKS {
+                return Err(HostError::io("open", path, Errno::LOOP));
+            }
+            if !self.is_trusted(&holder, &link) {
+                return Err(HostError::UntrustedLink { path: path.into(), link: walked.join(&name) });
+            }
+            let at = walked.join(&name);
+            let target = OsString::from_vec(self.read_link(At::new(&dir, &at))?);
+            if target.as_bytes().first() == Some(&b'/') {
+                dir = root()?;
+                walked = PathBuf::from("/");
+            }
+            push_front(&mut names, Path::new(&target));
+        }
+        // Only "/" and what links to it have no names left.
+        self.reopen(&dir, OsStr::new("."), path, flags)
+    }
+
+    fn step(&self, dir: &OwnedFd, name: &OsStr, path: &Path) -> Result<Step, HostError> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = self.call("open", path, || rustix::fs::openat(dir, name, flags, Mode::empty()))?;
+        let stat = self.call("stat", path, || rustix::fs::fstat(&fd))?;
+        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        Ok(Step { fd, link: is_link.then_some(stat) })
+    }
+
+    /// The last name is opened anew with the flags asked for; that it has become a link meanwhile is refused.
+    fn reopen(&self, dir: &OwnedFd, name: &OsStr, path: &Path, flags: OFlags) -> Result<OwnedFd, HostError> {
+        self.call("open", path, || rustix::fs::openat(dir, name, flags | OFlags::NOFOLLOW, Mode::empty()))
+    }
+
+    /// Whether only root and this process's user can have made this link in that directory.
+    fn is_trusted(&self, holder: &Stat, link: &Stat) -> bool {
+        const WRITABLE_BY_OTHERS: u32 = 0o022;
+        const STICKY: u32 = 0o1000;
+        let ours = |uid: u32| uid == 0 || uid == self.uid;
+        ours(holder.st_uid)
+            && (holder.st_mode & WRITABLE_BY_OTHERS == 0 || holder.st_mode & STICKY != 0 && ours(link.st_uid))
+    }
+}
+
+struct Step {
+    fd: OwnedFd,
+    link: Option<Stat>,
+}
+
+fn push_front(names: &mut VecDeque<OsString>, path: &Path) {
+    for component in path.components().rev() {
+        match component {
+            Component::Normal(name) => names.push_front(name.to_owned()),
+            Component::ParentDir => names.push_front("..".into()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+}
