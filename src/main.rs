@@ -1,3 +1,7 @@
 //! The binary: exit code only.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mgmt::cli::main()
+}

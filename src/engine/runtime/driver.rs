@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::crew::Crew;
 use super::job::{Ending, Job, Report};
 use super::mailbox::{Mailbox, Message};
-use super::observe::{Happening, Next, Observer, Ran};
+use super::observe::{Happening, LastLook, Next, Observer, Ran};
 use super::plan::{self, Kept, SwapError, Swapped};
 use super::prepare::Prepared;
 use super::receive;
@@ -137,7 +137,7 @@ impl Driver {
         }
         self.mailbox.close();
         self.crew.close();
-        self.observer.happened(Happening::Stopped);
+        self.observer.happened(Happening::Stopped(LastLook(&self)));
     }
 
     /// How long the next message may take to come.
@@ -173,7 +173,7 @@ impl Driver {
                 self.observer.happened(Happening::ExitRequested(code));
                 self.step(Event::Stop(StopLevel::Finish));
             }
-            Message::Snapshot(reply) => drop(reply.send(self.snapshot())),
+            Message::Snapshot(rows, reply) => drop(reply.send(self.snapshot(rows))),
             Message::Progress(reply) => drop(reply.send(self.progress())),
             Message::Pending(reply) => drop(reply.send(self.pending())),
         }

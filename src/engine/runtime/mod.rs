@@ -42,7 +42,7 @@ use self::driver::Driver;
 use self::mailbox::{Mailbox, Message};
 use self::observe::Observer;
 use self::prepare::Prepared;
-use self::snapshot::{Progress, Snapshot};
+use self::snapshot::{Progress, Rows, Snapshot};
 use super::kind::Kind;
 use super::registry::Registry;
 use super::sched::{Limits, StopLevel};
@@ -114,12 +114,12 @@ impl Engine {
         self.mailbox.post(Message::Stop(level));
     }
 
-    /// All vertices as they are now.
+    /// The vertices as they are now.
     ///
     /// # Errors
     /// When the engine has ended.
-    pub async fn snapshot(&self) -> Result<Snapshot, Ended> {
-        self.ask(Message::Snapshot).await
+    pub async fn snapshot(&self, rows: Rows) -> Result<Snapshot, Ended> {
+        self.ask(|reply| Message::Snapshot(rows, reply)).await
     }
 
     /// Counts only, and the slowest running vertices: cheap enough for a progress bar.
