@@ -163,7 +163,9 @@ impl HostError {
             ),
             Self::Missing { .. } => Some("add `state: exists` to have it made"),
             Self::WrongType { hint, .. } => Some(hint),
-            Self::NotEmpty { .. } => Some("add `recurse: true` and `force: true` to remove all that is in it"),
+            Self::NotEmpty { .. } => {
+                Some("add `recurse: true` and `force: true` to remove all that is in it")
+            }
             Self::Io { .. } => self.errno().and_then(hint_of),
             _ => None,
         }

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::content::{Loaded, load};
 use super::spec::{From, Spec, Want};
 use super::tree::{Tree, Walk};
-use crate::engine::drift::Shown;
 use crate::engine::Drift;
+use crate::engine::drift::Shown;
 use crate::resources::error::HostError;
 use crate::resources::host::fs::{At, Body, Dress, Halt, LONG, Pace, permissions, size, type_name};
 

@@ -77,8 +77,7 @@ pub fn unified(path: &Path, found: &[u8], wanted: &[u8]) -> String {
     let (Some(found), Some(wanted)) = texts else {
         return format!("binary files differ: {name}\n");
     };
-    let diff =
-        TextDiff::configure().algorithm(Algorithm::Myers).timeout(PATIENCE).diff_lines(found, wanted);
+    let diff = TextDiff::configure().algorithm(Algorithm::Myers).timeout(PATIENCE).diff_lines(found, wanted);
     let mut shown = diff.unified_diff().header(&name, &name).to_string();
     if shown.len() > MOST_DIFF {
         let cut = (0..=MOST_DIFF).rev().find(|at| shown.is_char_boundary(*at)).unwrap_or(0);

@@ -117,9 +117,7 @@ impl Spec {
         check_sources(&params, &mut errors);
         let mode = some(&params.mode).and_then(|text| {
             let parsed = Mode::parse(text);
-            parsed
-                .map_err(|(message, hint)| errors.push(ParamError::at("mode", message).hint(hint)))
-                .ok()
+            parsed.map_err(|(message, hint)| errors.push(ParamError::at("mode", message).hint(hint))).ok()
         });
         let (Some(target), true) = (target, errors.is_empty()) else { return Err(errors) };
         Ok(Self {

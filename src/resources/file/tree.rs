@@ -69,8 +69,7 @@ impl<'a> Walk<'a> {
     /// When there is no such user or group.
     pub fn new(spec: &'a Spec, tree: Tree, pace: Pace<'a>) -> Result<Self, HostError> {
         let looks = super::check::dress(spec, None)?;
-        let owner =
-            if spec.recurse { Dress { mode: None, label: None, ..looks } } else { Dress::default() };
+        let owner = if spec.recurse { Dress { mode: None, label: None, ..looks } } else { Dress::default() };
         Ok(Self { spec, tree, pace, owner, listed: Vec::new(), count: 0, diff: String::new() })
     }
 
@@ -309,17 +308,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn may_replace(
-        &self,
-        at: At<'_>,
-        found: Option<&Stat>,
-        wanted: &'static str,
-    ) -> Result<(), HostError> {
+    fn may_replace(&self, at: At<'_>, found: Option<&Stat>, wanted: &'static str) -> Result<(), HostError> {
         let Some(found) = found else { return Ok(()) };
-        let exchangeable = matches!(
-            FileType::from_raw_mode(found.st_mode),
-            FileType::RegularFile | FileType::Symlink
-        ) && wanted != "a directory";
+        let exchangeable =
+            matches!(FileType::from_raw_mode(found.st_mode), FileType::RegularFile | FileType::Symlink)
+                && wanted != "a directory";
         if exchangeable || self.spec.force {
             return Ok(());
         }

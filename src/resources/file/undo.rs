@@ -27,8 +27,11 @@ pub fn undo(spec: &Spec, given: &Params) -> Result<Params, HostError> {
         Err(HostError::NoParent { .. }) => None,
         other => Some(other?),
     };
-    let mut undo: Params =
-        given.iter().filter(|(name, _)| PLACE.contains(name)).map(|(name, value)| (name, value.clone())).collect();
+    let mut undo: Params = given
+        .iter()
+        .filter(|(name, _)| PLACE.contains(name))
+        .map(|(name, value)| (name, value.clone()))
+        .collect();
     let Some((seen, stat)) = seen.as_ref().and_then(|seen| Some((seen, seen.stat.as_ref()?))) else {
         undo.set("state", Value::str("absent"));
         return Ok(undo);

@@ -51,7 +51,9 @@ mod tests {
         assert!(is_own_temp(own.as_bytes()) && is_temp(own.as_bytes()));
         let other = b".mgmt-0123456789abcdef-7";
         assert!(is_temp(other) && !is_own_temp(other));
-        for name in [".mgmt-0123456789abcdef-", ".mgmt-0123456789abcdef", ".mgmt-x", "mgmt-0123456789abcdef-7"] {
+        for name in
+            [".mgmt-0123456789abcdef-", ".mgmt-0123456789abcdef", ".mgmt-x", "mgmt-0123456789abcdef-7"]
+        {
             assert!(!is_temp(name.as_bytes()), "{name}");
         }
     }

@@ -254,13 +254,7 @@ impl Fs {
         Ok(bytes)
     }
 
-    fn read_at(
-        &self,
-        fd: &OwnedFd,
-        path: &Path,
-        buffer: &mut [u8],
-        offset: u64,
-    ) -> Result<usize, HostError> {
+    fn read_at(&self, fd: &OwnedFd, path: &Path, buffer: &mut [u8], offset: u64) -> Result<usize, HostError> {
         self.call("read", path, || rustix::io::pread(fd, &mut *buffer, offset))
     }
 

@@ -63,7 +63,9 @@ impl Fs {
                 _ => AtFlags::empty(),
             };
             match rustix::fs::unlinkat(&dir, name, flags) {
-                Ok(()) => tracing::info!(dir = %path.display(), ?name, "removed a leftover of an earlier run"),
+                Ok(()) => {
+                    tracing::info!(dir = %path.display(), ?name, "removed a leftover of an earlier run")
+                }
                 Err(error) => tracing::debug!(dir = %path.display(), ?name, %error, "a leftover stays"),
             }
         }

@@ -21,8 +21,7 @@ use crate::resources::error::HostError;
 /// How many links one path may lead through, as in the kernel.
 const MOST_LINKS: usize = 40;
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const READ: OFlags =
-    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 impl Fs {
     /// Opens the directory that holds `path`, as a handle for relative calls.
@@ -130,8 +129,7 @@ impl Fs {
         const STICKY: u32 = 0o1000;
         let ours = |uid: u32| uid == 0 || uid == self.uid;
         ours(holder.st_uid)
-            && (holder.st_mode & WRITABLE_BY_OTHERS == 0
-                || holder.st_mode & STICKY != 0 && ours(link.st_uid))
+            && (holder.st_mode & WRITABLE_BY_OTHERS == 0 || holder.st_mode & STICKY != 0 && ours(link.st_uid))
     }
 }
 

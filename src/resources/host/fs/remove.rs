@@ -13,8 +13,7 @@ use crate::resources::error::HostError;
 
 /// How deep directories may be nested; each level holds a descriptor.
 pub const DEEPEST: usize = 200;
-const LIST: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// How often a directory is emptied that others fill meanwhile.
 const TRIES: usize = 3;
 
@@ -95,9 +94,8 @@ impl Fs {
     /// When the system refuses; at a mount point.
     pub fn open_dir_at(&self, at: At<'_>) -> Result<OwnedFd, HostError> {
         let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
-        let opened = self.call("open", at.path, || {
-            rustix::fs::openat2(at.dir, at.name(), LIST, Mode::empty(), resolve)
-        });
+        let opened = self
+            .call("open", at.path, || rustix::fs::openat2(at.dir, at.name(), LIST, Mode::empty(), resolve));
         match opened {
             Err(error) if matches!(error.errno(), Some(Errno::NOSYS | Errno::PERM)) => {}
             other => return other,

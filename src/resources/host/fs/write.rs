@@ -136,7 +136,13 @@ impl Fs {
 
     /// Gives a temporary file its final owner, attributes and mode, in the order in which none undoes another: a
     /// change of owner clears setuid, an access list sets the mode's group bits.
-    fn dress(&self, at: At<'_>, file: &OwnedFd, old: Option<&Stat>, dress: Dress<'_>) -> Result<(), HostError> {
+    fn dress(
+        &self,
+        at: At<'_>,
+        file: &OwnedFd,
+        old: Option<&Stat>,
+        dress: Dress<'_>,
+    ) -> Result<(), HostError> {
         let now = self.call("stat", at.path, || rustix::fs::fstat(file))?;
         let uid = dress.uid.or(old.map(|old| old.st_uid)).filter(|uid| *uid != now.st_uid);
         let gid = dress.gid.or(old.map(|old| old.st_gid)).filter(|gid| *gid != now.st_gid);
@@ -144,7 +150,9 @@ impl Fs {
             let kept_uid = uid.is_some() && dress.uid.is_none();
             let kept_gid = gid.is_some() && dress.gid.is_none();
             let op = if kept_uid || kept_gid { KEEP_OWNER } else { "change the owner of" };
-            self.call(op, at.path, || rustix::fs::fchown(file, uid.map(Uid::from_raw), gid.map(Gid::from_raw)))?;
+            self.call(op, at.path, || {
+                rustix::fs::fchown(file, uid.map(Uid::from_raw), gid.map(Gid::from_raw))
+            })?;
         }
         let acl = old.is_some() && self.copy_xattrs(at, file)?;
         if let Some(label) = dress.label.filter(|_| self.selinux) {
