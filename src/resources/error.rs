@@ -178,6 +178,7 @@ fn hint_of(answer: Errno) -> Option<&'static str> {
         Errno::ACCESS => "mgmt needs more rights here: is it running as root?",
         Errno::PERM => "mgmt may need to run as root, or the file is immutable (see lsattr)",
         Errno::NOSPC => "the file system is full: see df, and df -i",
+        Errno::XDEV => "something is mounted there: unmount it first",
         Errno::DQUOT => "the disk quota is used up",
         _ => return None,
     })

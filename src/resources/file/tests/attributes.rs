@@ -20,15 +20,24 @@ fn a_mode_alone_is_repaired_in_place_and_its_echo_is_known() {
 #[test]
 fn all_twelve_mode_bits_are_set_and_compared() {
     let bed = Bed::new();
-    for mode in ["4755", "2711", "0000", "0666"] {
+    for mode in ["4755", "2711", "0400", "0666"] {
         bed.converge("f", &[("content", s("x")), ("mode", s(mode))]);
         assert_eq!(bed.mode("f"), u32::from_str_radix(mode, 8).unwrap());
-        bed.write("other", "y");
     }
     bed.converge("d/", &[("mode", s("1777"))]);
     assert_eq!(bed.mode("d"), 0o1777);
     bed.converge("d/", &[("mode", s("2770"))]);
     assert_eq!(bed.mode("d"), 0o2770);
+}
+
+#[test]
+fn a_file_that_was_made_unreadable_comes_back() {
+    let bed = Bed::new();
+    let params = [("content", s("x")), ("mode", s("0600"))];
+    bed.converge("f", &params);
+    bed.chmod("f", 0);
+    bed.converge("f", &params);
+    assert_eq!((bed.read("f").as_str(), bed.mode("f")), ("x", 0o600));
 }
 
 #[test]

@@ -1,10 +1,17 @@
 use super::*;
 use crate::engine::kind::{Ask, Uid};
 
+/// A name, what is declared of it, and the parameter that is wrong.
+type Case<'a> = (&'a str, Vec<(&'static str, Value)>, &'a str);
+
 #[test]
 fn contradictions_are_refused_each_at_its_parameter_with_a_hint() {
     let bed = Bed::new();
-    let cases: Vec<(&str, Vec<(&'static str, Value)>, &str)> = vec![
+    let inside = bed.text("d/src");
+    let cases: [Case<'_>; 18] = [
+        ("d/sub/", vec![("source", s(bed.text("d/")))], "source"),
+        ("d", vec![("source", s(bed.text("d")))], "source"),
+        ("d/", vec![("source", s(inside)), ("recurse", yes()), ("purge", yes())], "purge"),
         ("f", vec![("content", s("x")), ("source", s("/etc/motd"))], "source"),
         ("f", vec![("content", s("x")), ("fragments", list(&["/a".into()]))], "fragments"),
         ("f", vec![("source", s("/a")), ("fragments", list(&["/b".into()]))], "fragments"),

@@ -115,6 +115,15 @@ fn recurse_gives_all_of_a_tree_its_owner() {
 }
 
 #[test]
+fn a_directory_is_not_copied_into_itself_by_way_of_a_link() {
+    let bed = Bed::new();
+    source(&bed);
+    std::os::unix::fs::symlink("src", bed.path("alias")).unwrap();
+    bed.converge("src/copy/", &[("source", s(bed.text("alias"))), ("recurse", yes())]);
+    assert_eq!(bed.names("src/copy"), ["a", "link", "sub"]);
+}
+
+#[test]
 fn many_differences_are_counted_beyond_a_hundred() {
     let bed = Bed::new();
     fs::create_dir(bed.path("src")).unwrap();
