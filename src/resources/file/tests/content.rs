@@ -26,6 +26,21 @@ fn a_check_that_finds_nothing_changes_nothing() {
 }
 
 #[test]
+fn under_noop_a_check_lists_all_and_touches_nothing() {
+    let bed = Bed::new();
+    bed.write("f", "old");
+    bed.chmod("f", 0o640);
+    let before = fs::metadata(bed.path("f")).unwrap();
+    let mut cx = cx();
+    cx.noop = true;
+    let drift = now(bed.build("f", &[("content", s("x")), ("mode", s("0600"))]).check(&cx)).unwrap().drift;
+    assert_eq!(whats(&drift), ["content", "mode"]);
+    let after = fs::metadata(bed.path("f")).unwrap();
+    assert_eq!((before.ino(), before.ctime_nsec()), (after.ino(), after.ctime_nsec()));
+    assert_eq!(bed.names(""), ["f"]);
+}
+
+#[test]
 fn other_content_is_shown_by_size_and_digest_and_replaced() {
     let bed = Bed::new();
     bed.write("f", "bad\n");
