@@ -39,6 +39,14 @@ pub enum HostError {
         /// The link.
         link: PathBuf,
     },
+    /// A file with several names, one of them where its owner may not have put it.
+    #[error("{op} {path}: it has several names, and may be someone else's file", path = path.display())]
+    UntrustedName {
+        /// What was to be done.
+        op: &'static str,
+        /// The object.
+        path: Box<Path>,
+    },
     /// There is nothing, and nothing is made unless asked for.
     #[error("{path} does not exist", path = path.display())]
     Missing {
@@ -145,6 +153,7 @@ impl HostError {
     pub fn class(&self) -> Class {
         match self {
             Self::UntrustedLink { .. }
+            | Self::UntrustedName { .. }
             | Self::WrongType { .. }
             | Self::NotEmpty { .. }
             | Self::NoUndo { .. }
@@ -161,6 +170,9 @@ impl HostError {
             Self::UntrustedLink { .. } => Some(
                 "links are followed only where nobody but root and this user can write: use the real path",
             ),
+            Self::UntrustedName { .. } => {
+                Some("others can write to this directory: look where the other names are (find -samefile)")
+            }
             Self::Missing { .. } => Some("add `state: exists` to have it made"),
             Self::WrongType { hint, .. } => Some(hint),
             Self::NotEmpty { .. } => {

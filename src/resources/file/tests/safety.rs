@@ -121,6 +121,22 @@ fn a_directory_is_removed_when_it_is_empty_or_when_all_is_meant() {
 }
 
 #[test]
+fn a_file_linked_in_by_others_is_not_given_to_them() {
+    let bed = Bed::new();
+    bed.write("precious", "keep");
+    bed.chmod("precious", 0o600);
+    fs::create_dir(bed.path("open")).unwrap();
+    fs::hard_link(bed.path("precious"), bed.path("open/f")).unwrap();
+    bed.converge("open/f", &[("mode", s("0640"))]);
+    bed.chmod("open", 0o1777);
+    let error = bed.fails("open/f", &[("mode", s("0666"))]);
+    assert!(error.to_string().contains("several names"), "{error}");
+    assert_eq!(bed.mode("precious"), 0o640);
+    bed.converge("open/f", &[("mode", s("0666")), ("content", s("its own file"))]);
+    assert_eq!((bed.mode("precious"), bed.mode("open/f")), (0o640, 0o666));
+}
+
+#[test]
 fn a_named_pipe_is_neither_waited_for_nor_replaced_without_force() {
     let bed = Bed::new();
     rustix::fs::mkfifoat(rustix::fs::CWD, bed.path("p"), 0o600.into()).unwrap();
