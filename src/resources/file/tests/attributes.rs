@@ -135,7 +135,7 @@ fn a_rewrite_keeps_extended_attributes_and_the_access_list() {
 #[test]
 fn a_default_access_list_does_not_change_a_declared_mode() {
     let bed = Bed::new();
-    fs::create_dir(bed.path("d")).unwrap();
+    bed.mkdir("d");
     let entries: [(u16, u16); 3] = [(1, 7), (4, 0), (0x20, 0)];
     let mut acl = 2_u32.to_le_bytes().to_vec();
     for (tag, permissions) in entries {

@@ -93,7 +93,7 @@ fn a_missing_parent_is_an_error_that_says_what_to_do_and_absent_is_content_with_
 #[test]
 fn fragments_are_put_together_a_directory_stands_for_its_files() {
     let bed = Bed::new();
-    fs::create_dir_all(bed.path("parts/deeper")).unwrap();
+    bed.mkdir("parts/deeper");
     bed.write("head", "head\n");
     bed.write("parts/20", "twenty\n");
     bed.write("parts/10", "ten\n");

@@ -85,7 +85,7 @@ fn a_file_asks_for_its_directories_and_for_what_it_is_made_of() {
 #[test]
 fn the_path_and_what_it_is_made_of_are_watched() {
     let bed = Bed::new();
-    fs::create_dir(bed.path("parts")).unwrap();
+    bed.mkdir("parts");
     let parts = [bed.text("one"), bed.text("parts")];
     let resource = bed.build("f", &[("fragments", list(&parts))]);
     let wakes = now(resource.watch(&cx())).unwrap();

@@ -52,7 +52,9 @@ type Given<'a> = &'a [(&'static str, Value)];
 impl Bed {
     fn new() -> Self {
         let watch = Arc::new(FakeWatch::default());
-        Self { dir: tempfile::tempdir().unwrap(), host: Host::new(watch.clone()), watch }
+        let private = fs::Permissions::from_mode(0o700);
+        let dir = tempfile::Builder::new().permissions(private).tempdir().unwrap();
+        Self { dir, host: Host::new(watch.clone()), watch }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -101,6 +103,17 @@ impl Bed {
 
     fn write(&self, name: &str, content: &str) {
         fs::write(self.path(name), content).unwrap();
+    }
+
+    /// Makes a directory with its parents, 0755 whatever the umask.
+    fn mkdir(&self, name: &str) {
+        let mut path = self.dir.path().to_owned();
+        for part in name.split('/') {
+            path.push(part);
+            if fs::create_dir(&path).is_ok() {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            }
+        }
     }
 
     fn mode(&self, name: &str) -> u32 {

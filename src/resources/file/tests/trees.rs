@@ -1,7 +1,7 @@
 use super::*;
 
 fn source(bed: &Bed) {
-    fs::create_dir_all(bed.path("src/sub/deep")).unwrap();
+    bed.mkdir("src/sub/deep");
     bed.write("src/a", "a");
     bed.write("src/sub/b", "b");
     bed.write("src/sub/deep/c", "c");
@@ -51,8 +51,8 @@ fn a_source_may_turn_out_to_be_a_directory() {
 fn purge_spares_what_is_in_the_source_managed_or_temporary() {
     let bed = Bed::new();
     source(&bed);
-    fs::create_dir_all(bed.path("d/old/deep")).unwrap();
-    fs::create_dir_all(bed.path("d/half/way")).unwrap();
+    bed.mkdir("d/old/deep");
+    bed.mkdir("d/half/way");
     for name in ["d/junk", "d/old/deep/x", "d/half/managed", "d/half/way/junk", "d/mine"] {
         bed.write(name, "x");
     }
@@ -74,7 +74,7 @@ fn purge_spares_what_is_in_the_source_managed_or_temporary() {
 #[test]
 fn purge_without_a_source_empties() {
     let bed = Bed::new();
-    fs::create_dir_all(bed.path("d/old")).unwrap();
+    bed.mkdir("d/old");
     bed.write("d/old/x", "x");
     bed.converge("d/", &[("recurse", yes()), ("purge", yes())]);
     assert!(bed.names("d").is_empty());
@@ -93,7 +93,7 @@ fn what_another_resource_manages_is_not_copied_over() {
 fn a_directory_in_the_way_of_a_file_needs_force() {
     let bed = Bed::new();
     source(&bed);
-    fs::create_dir_all(bed.path("d/a/full")).unwrap();
+    bed.mkdir("d/a/full");
     let params = vec![("source", s(bed.text("src/"))), ("recurse", yes())];
     assert!(bed.fails("d/", &params).hint().unwrap().contains("force"));
     bed.converge("d/", &[params, vec![("force", yes())]].concat());
@@ -126,8 +126,8 @@ fn a_directory_is_not_copied_into_itself_by_way_of_a_link() {
 #[test]
 fn many_differences_are_counted_beyond_a_hundred() {
     let bed = Bed::new();
-    fs::create_dir(bed.path("src")).unwrap();
-    fs::create_dir(bed.path("d")).unwrap();
+    bed.mkdir("src");
+    bed.mkdir("d");
     for n in 0..150 {
         bed.write(&format!("src/{n}"), "x");
     }

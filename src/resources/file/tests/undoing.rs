@@ -38,7 +38,7 @@ fn what_was_not_there_goes_again_and_what_was_gone_comes_back() {
 #[test]
 fn what_cannot_be_written_down_is_refused() {
     let bed = Bed::new();
-    fs::create_dir(bed.path("d")).unwrap();
+    bed.mkdir("d");
     fs::write(bed.path("binary"), [0xff, 0xfe]).unwrap();
     bed.write("f", "x");
     for (name, params, reason) in [

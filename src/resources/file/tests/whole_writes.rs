@@ -124,7 +124,7 @@ fn leftovers_of_dead_runs_go_at_the_first_write_and_those_being_written_stay() {
 #[test]
 fn without_openat2_paths_are_walked() {
     let bed = refusing("open", Errno::NOSYS, 1);
-    fs::create_dir(bed.path("d")).unwrap();
+    bed.mkdir("d");
     bed.converge("d/f", &[("content", s("x"))]);
     assert_eq!(bed.read("d/f"), "x");
     assert!(bed.fails("none/f", &[("content", s("x"))]).hint().unwrap().contains("declare"));
