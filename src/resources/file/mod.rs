@@ -20,6 +20,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::task::Poll;
 
 use async_trait::async_trait;
 
@@ -127,6 +128,7 @@ impl FileResource {
     ) -> Result<T, ResourceError> {
         let (spec, cancel) = (self.spec.clone(), cancel.clone());
         let failed = || HostError::Worker { op, path: self.spec.path().into() };
+        reach_runtime().await;
         let done = tokio::task::spawn_blocking(move || work(&spec, Pace::Long(&cancel)));
         match done.await.map_err(|_| failed())? {
             Ok(done) => Ok(done),
@@ -142,6 +144,18 @@ impl FileResource {
     fn take(&self) -> Option<Box<Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// Stays pending until it is polled within the runtime: the first poll may be on a worker of the engine's own.
+async fn reach_runtime() {
+    std::future::poll_fn(|task| {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn tree_if(tree: bool, otherwise: Interest) -> Interest {
@@ -172,7 +186,7 @@ impl Resource for FileResource {
         let own = match &spec.want {
             // Without `recurse`, too, an entry of a copied directory counts.
             Want::Directory(Some(_)) => Interest::TREE,
-            Want::File(From::Source(source)) => tree_if(is_dir(source), Interest::SELF),
+            Want::File(From::Source(source)) => tree_if(spec.recurse || is_dir(source), Interest::SELF),
             _ => tree_if(spec.recurse, Interest::SELF),
         };
         arm(spec.path(), own)?;
