@@ -27,8 +27,11 @@ fn change(root: &Path, random: &mut fastrand::Rng) {
     };
 }
 
+/// Stamp, inode and mode, content.
+type Seen = (Option<Stamp>, Option<(u64, u32)>, Option<Vec<u8>>);
+
 /// What can be seen at a path. A directory's entries change its times, size and links, but are not the directory.
-fn state(path: &Path) -> (Option<Stamp>, Option<(u64, u32)>, Option<Vec<u8>>) {
+fn state(path: &Path) -> Seen {
     let stat = rustix::fs::lstat(path).ok();
     let is_dir = path.is_dir();
     let stamp = (!is_dir).then(|| stamp_of(stat.as_ref()));
