@@ -88,7 +88,8 @@ impl Wake {
 }
 
 fn run(queue: &OwnedFd, wake: &Wake, shared: &Weak<Shared>) {
-    let mut buffer = vec![MaybeUninit::<u8>::uninit(); BUFFER_BYTES];
+    // Never touched before it is needed: an idle hub does not hold this memory.
+    let mut buffer = Vec::with_capacity(BUFFER_BYTES);
     let mut out = Vec::new();
     loop {
         let mut fds = [PollFd::new(queue, PollFlags::IN), PollFd::new(&wake.fd, PollFlags::IN)];
@@ -108,7 +109,7 @@ fn run(queue: &OwnedFd, wake: &Wake, shared: &Weak<Shared>) {
             wake.clear();
             flush(&shared, &mut out);
         }
-        drain(queue, &mut buffer, &shared, &mut out);
+        drain(queue, buffer.spare_capacity_mut(), &shared, &mut out);
     }
 }
 
