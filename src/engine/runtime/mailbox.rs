@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::driver::Pending;
 use super::job::Report;
+use super::pending::Pending;
 use super::plan::{SwapError, Swapped};
 use super::prepare::Prepared;
 use super::snapshot::{Progress, Rows, Snapshot};
