@@ -253,6 +253,7 @@ impl Driver {
             cancel,
             timeout: entry.vertex.lead().meta.timeout(),
             undo: entry.undo.clone(),
+            place: entry.place,
         });
     }
 

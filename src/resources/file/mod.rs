@@ -18,6 +18,7 @@ mod undo;
 #[cfg(test)]
 mod tests;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::task::Poll;
@@ -86,7 +87,13 @@ impl Kind for FileKind {
         }
         let sources = sources.into_iter().filter_map(|path| normalize(path, None).ok());
         asks.extend(sources.map(|source| Ask::after(vec![Uid::path(source.path)])));
+        let place = target.path.rsplit_once('/').map(|(dir, _)| {
+            let mut hasher = DefaultHasher::new();
+            dir.hash(&mut hasher);
+            hasher.finish()
+        });
         Capabilities {
+            place,
             offers: vec![Uid::path(target.path)],
             asks,
             reversible: !target.is_dir && source.is_none(),
