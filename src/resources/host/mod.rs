@@ -5,6 +5,7 @@ pub mod fake_watch;
 pub mod fs;
 pub mod hub;
 pub mod managed;
+pub mod printer;
 pub mod stamp;
 pub mod temp_name;
 
@@ -14,6 +15,7 @@ use crate::engine::path_watch::PathWatch;
 use accounts::Accounts;
 use fs::Fs;
 use managed::Managed;
+use printer::{Printer, Stdout};
 
 pub use fake_watch::FakeWatch;
 pub use hub::Hub;
@@ -29,11 +31,19 @@ pub struct Host {
     pub managed: Arc<Managed>,
     /// Users and groups.
     pub accounts: Accounts,
+    /// Standard output.
+    pub printer: Arc<dyn Printer>,
 }
 
 impl Host {
     /// This machine, with `watch` for events of paths.
     pub fn new(watch: Arc<dyn PathWatch>) -> Arc<Self> {
-        Arc::new(Self { watch, fs: Fs::new(), managed: Arc::default(), accounts: Accounts::default() })
+        Arc::new(Self {
+            watch,
+            fs: Fs::new(),
+            managed: Arc::default(),
+            accounts: Accounts::default(),
+            printer: Arc::new(Stdout),
+        })
     }
 }
