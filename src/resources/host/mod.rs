@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod fake_watch;
 pub mod fs;
 pub mod hub;
+pub mod log_sink;
 pub mod managed;
 pub mod printer;
 pub mod stamp;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use crate::engine::path_watch::PathWatch;
 use accounts::Accounts;
 use fs::Fs;
+use log_sink::{LogSink, LogSockets};
 use managed::Managed;
 use printer::{Printer, Stdout};
 
@@ -33,6 +35,8 @@ pub struct Host {
     pub accounts: Accounts,
     /// Standard output.
     pub printer: Arc<dyn Printer>,
+    /// Where messages go.
+    pub logs: Arc<dyn LogSink>,
 }
 
 impl Host {
@@ -44,6 +48,7 @@ impl Host {
             managed: Arc::default(),
             accounts: Accounts::default(),
             printer: Arc::new(Stdout),
+            logs: Arc::new(LogSockets::default()),
         })
     }
 }
