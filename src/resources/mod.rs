@@ -6,6 +6,7 @@ pub mod error;
 pub mod exit;
 pub mod file;
 pub mod host;
+pub mod line;
 pub mod msg;
 pub mod noop;
 pub mod password;
@@ -34,6 +35,7 @@ pub fn registry(host: &Arc<Host>) -> Registry {
     let kinds: Vec<Arc<dyn Kind>> = vec![
         Arc::new(exit::ExitKind::new()),
         Arc::new(file::FileKind::new(host.clone())),
+        Arc::new(line::LineKind::new(host.clone())),
         Arc::new(msg::MsgKind::new(host.logs.clone())),
         Arc::new(noop::NoopKind::new()),
         Arc::new(password::PasswordKind::new(host.clone())),

@@ -6,6 +6,7 @@ pub mod fs;
 pub mod hub;
 pub mod log_sink;
 pub mod managed;
+pub mod path_locks;
 pub mod printer;
 pub mod stamp;
 pub mod temp_name;
@@ -17,6 +18,7 @@ use accounts::Accounts;
 use fs::Fs;
 use log_sink::{LogSink, LogSockets};
 use managed::Managed;
+use path_locks::PathLocks;
 use printer::{Printer, Stdout};
 
 pub use fake_watch::FakeWatch;
@@ -33,6 +35,8 @@ pub struct Host {
     pub managed: Arc<Managed>,
     /// Users and groups.
     pub accounts: Accounts,
+    /// For changes of parts of files.
+    pub locks: PathLocks,
     /// Standard output.
     pub printer: Arc<dyn Printer>,
     /// Where messages go.
@@ -47,6 +51,7 @@ impl Host {
             fs: Fs::new(),
             managed: Arc::default(),
             accounts: Accounts::default(),
+            locks: PathLocks::default(),
             printer: Arc::new(Stdout),
             logs: Arc::new(LogSockets::default()),
         })
