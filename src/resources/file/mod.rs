@@ -7,11 +7,11 @@
 mod apply;
 mod check;
 mod content;
-mod diff;
+pub(in crate::resources) mod diff;
 mod mode;
 mod params;
 mod spec;
-mod target;
+pub(in crate::resources) mod target;
 mod tree;
 mod undo;
 

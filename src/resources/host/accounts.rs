@@ -1,8 +1,11 @@
 //! Users and groups by name, through the C library's name service.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use uzers::os::unix::UserExt as _;
 
 use crate::engine::Stamp;
 use crate::resources::error::HostError;
@@ -44,6 +47,22 @@ impl Accounts {
     pub fn group(&self, name: &str) -> Result<u32, HostError> {
         let ask = || uzers::get_group_by_name(name).map(|group| group.gid());
         find(&self.groups, name, "/etc/group", ask).ok_or_else(|| HostError::NoGroup { name: name.into() })
+    }
+
+    /// The home directory of a user, by name or number.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub fn home(&self, name: &str) -> Result<PathBuf, HostError> {
+        let uid = self.user(name)?;
+        let missing = || HostError::NoUser { name: name.into() };
+        Ok(uzers::get_user_by_uid(uid).ok_or_else(missing)?.home_dir().to_owned())
+    }
+
+    /// The home directory of the user that this process runs as: what the environment says, or else the accounts.
+    pub fn own_home(&self) -> Option<PathBuf> {
+        let given = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        given.or_else(|| Some(uzers::get_user_by_uid(uzers::get_effective_uid())?.home_dir().to_owned()))
     }
 }
 

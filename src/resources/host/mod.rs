@@ -4,7 +4,10 @@ pub mod accounts;
 pub mod fake_watch;
 pub mod fs;
 pub mod hub;
+pub mod log_sink;
 pub mod managed;
+pub mod path_locks;
+pub mod printer;
 pub mod stamp;
 pub mod temp_name;
 
@@ -13,7 +16,10 @@ use std::sync::Arc;
 use crate::engine::path_watch::PathWatch;
 use accounts::Accounts;
 use fs::Fs;
+use log_sink::{LogSink, LogSockets};
 use managed::Managed;
+use path_locks::PathLocks;
+use printer::{Printer, Stdout};
 
 pub use fake_watch::FakeWatch;
 pub use hub::Hub;
@@ -29,11 +35,25 @@ pub struct Host {
     pub managed: Arc<Managed>,
     /// Users and groups.
     pub accounts: Accounts,
+    /// For changes of parts of files.
+    pub locks: PathLocks,
+    /// Standard output.
+    pub printer: Arc<dyn Printer>,
+    /// Where messages go.
+    pub logs: Arc<dyn LogSink>,
 }
 
 impl Host {
     /// This machine, with `watch` for events of paths.
     pub fn new(watch: Arc<dyn PathWatch>) -> Arc<Self> {
-        Arc::new(Self { watch, fs: Fs::new(), managed: Arc::default(), accounts: Accounts::default() })
+        Arc::new(Self {
+            watch,
+            fs: Fs::new(),
+            managed: Arc::default(),
+            accounts: Accounts::default(),
+            locks: PathLocks::default(),
+            printer: Arc::new(Stdout),
+            logs: Arc::new(LogSockets::default()),
+        })
     }
 }

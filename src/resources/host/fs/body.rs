@@ -8,7 +8,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::{Fs, Halt, LONG, Pace, size, type_name};
+use super::{Content, Fs, Halt, LONG, Pace, size, type_name};
 use crate::resources::error::HostError;
 
 /// How much is read or copied at once.
@@ -172,18 +172,14 @@ impl Body {
         })?;
         Ok(hash.finalize().into())
     }
+}
 
-    /// Writes it to an open file from its present position on; returns how much.
-    ///
-    /// # Errors
-    /// When the system refuses; when the run is cancelled.
-    pub(super) fn write_to(
-        &self,
-        fs: &Fs,
-        file: &OwnedFd,
-        path: &Path,
-        pace: Pace<'_>,
-    ) -> Result<u64, HostError> {
+impl Content for Body {
+    fn size(&self) -> Option<u64> {
+        Some(self.len())
+    }
+
+    fn write_to(&self, fs: &Fs, file: &OwnedFd, path: &Path, pace: Pace<'_>) -> Result<u64, HostError> {
         if let Self::Files(pieces) = self
             && let [Piece { fd: Some(source), path: from, .. }] = pieces.as_slice()
             && let Some(copied) = fs.copy_in_kernel(source, from, file, path, pace)?
@@ -258,7 +254,7 @@ impl Fs {
         self.call("read", path, || rustix::io::pread(fd, &mut *buffer, offset))
     }
 
-    fn write_all(&self, fd: &OwnedFd, path: &Path, mut bytes: &[u8]) -> Result<(), HostError> {
+    pub(super) fn write_all(&self, fd: &OwnedFd, path: &Path, mut bytes: &[u8]) -> Result<(), HostError> {
         while !bytes.is_empty() {
             let written = self.call("write", path, || rustix::io::write(fd, bytes))?;
             if written == 0 {

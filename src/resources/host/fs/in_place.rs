@@ -3,7 +3,7 @@
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 
 use super::write::is_regular;
-use super::{At, Body, Dress, Fs, Pace, Written, permissions, type_name};
+use super::{At, Content, Dress, Fs, Pace, Written, permissions, type_name};
 use crate::resources::error::HostError;
 
 impl Fs {
@@ -11,7 +11,7 @@ impl Fs {
     pub(super) fn write_in_place(
         &self,
         at: At<'_>,
-        body: &Body,
+        content: &dyn Content,
         dress: Dress<'_>,
         pace: Pace<'_>,
     ) -> Result<Written, HostError> {
@@ -27,7 +27,7 @@ impl Fs {
                 hint: "it was put there at the same time",
             });
         }
-        let written = body.write_to(self, &file, at.path, pace)?;
+        let written = content.write_to(self, &file, at.path, pace)?;
         self.call("cut", at.path, || rustix::fs::ftruncate(&file, written))?;
         let uid = dress.uid.filter(|uid| *uid != now.st_uid).map(Uid::from_raw);
         let gid = dress.gid.filter(|gid| *gid != now.st_gid).map(Gid::from_raw);

@@ -6,10 +6,12 @@
 
 mod attributes;
 mod body;
+mod content;
 mod dir_facts;
 mod in_place;
 mod open;
 mod remove;
+mod sink;
 mod write;
 mod xattr;
 
@@ -29,7 +31,9 @@ use crate::resources::error::HostError;
 use dir_facts::DirFacts;
 
 pub use body::{Body, Piece, Source};
+pub use content::Content;
 pub use remove::DEEPEST;
+pub use sink::{Sink, Sunk, host_error};
 pub use write::{Dress, Written};
 
 /// Content above this many bytes is long work: streamed, and never done where an event arrives.

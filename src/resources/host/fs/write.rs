@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
-use super::{At, Body, Fs, LONG, Pace, permissions};
+use super::{At, Content, Fs, LONG, Pace, permissions};
 use crate::resources::error::HostError;
 use crate::resources::host::temp_name::next_temp_name;
 
@@ -53,23 +53,23 @@ impl Fs {
         &self,
         at: At<'_>,
         old: Option<&Stat>,
-        body: &Body,
+        content: &dyn Content,
         dress: Dress<'_>,
         pace: Pace<'_>,
     ) -> Result<Written, HostError> {
         let mut tries = 1;
         loop {
-            match self.write_once(at, old, body, dress, pace) {
+            match self.write_once(at, old, content, dress, pace) {
                 Ok(()) => return Ok(Written::Renamed),
                 Err(error) if error.is("rename", Errno::NOENT) && tries < TRIES => tries += 1,
                 Err(error) if old.is_some() && error.is("rename", Errno::BUSY) => {
                     tracing::warn!(path = %at.path.display(), "it is a mount point: written in place, not whole");
-                    return self.write_in_place(at, body, dress, pace);
+                    return self.write_in_place(at, content, dress, pace);
                 }
                 Err(error) if error.is(KEEP_OWNER, Errno::PERM) => {
                     tracing::warn!(path = %at.path.display(),
                         "its owner cannot be kept by replacing it: written in place, not whole");
-                    return self.write_in_place(at, body, dress, pace);
+                    return self.write_in_place(at, content, dress, pace);
                 }
                 Err(error) => return Err(error),
             }
@@ -80,7 +80,7 @@ impl Fs {
         &self,
         at: At<'_>,
         old: Option<&Stat>,
-        body: &Body,
+        content: &dyn Content,
         dress: Dress<'_>,
         pace: Pace<'_>,
     ) -> Result<(), HostError> {
@@ -92,7 +92,7 @@ impl Fs {
         let file = self.call("create", at.path, || {
             rustix::fs::openat(at.dir, &*name, flags, Mode::from_raw_mode(mode))
         })?;
-        let filled = self.fill(at, &file, old, body, if comes_right { None } else { Some(dress) }, pace);
+        let filled = self.fill(at, &file, old, content, if comes_right { None } else { Some(dress) }, pace);
         // Closed before the rename, lest the watch sees a write to the final name.
         drop(file);
         let done = filled.and_then(|()| self.rename_temp(at, &name));
@@ -107,15 +107,16 @@ impl Fs {
         at: At<'_>,
         file: &OwnedFd,
         old: Option<&Stat>,
-        body: &Body,
+        content: &dyn Content,
         dress: Option<Dress<'_>>,
         pace: Pace<'_>,
     ) -> Result<(), HostError> {
-        if body.len() > LONG {
+        if content.size().is_none_or(|size| size > LONG) {
             // Tells the sweeps of other agents that it is no leftover. Some network file systems have no locks.
             let _ = rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
         }
-        if body.write_to(self, file, at.path, pace)? != body.len() {
+        let written = content.write_to(self, file, at.path, pace)?;
+        if content.size().is_some_and(|size| size != written) {
             return Err(HostError::Raced { op: "copy to", path: at.path.into() });
         }
         match dress {
