@@ -1,3 +1,7 @@
 //! The binary: exit code only.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mgmt::resources::host::process::helper_main().unwrap_or(ExitCode::SUCCESS)
+}

@@ -5,6 +5,7 @@ pub mod fake_watch;
 pub mod fs;
 pub mod hub;
 pub mod managed;
+pub mod process;
 pub mod stamp;
 pub mod temp_name;
 
@@ -14,6 +15,7 @@ use crate::engine::path_watch::PathWatch;
 use accounts::Accounts;
 use fs::Fs;
 use managed::Managed;
+use process::{Processes, SystemProcesses};
 
 pub use fake_watch::FakeWatch;
 pub use hub::Hub;
@@ -29,11 +31,24 @@ pub struct Host {
     pub managed: Arc<Managed>,
     /// Users and groups.
     pub accounts: Accounts,
+    /// Commands.
+    pub processes: Arc<dyn Processes>,
 }
 
 impl Host {
     /// This machine, with `watch` for events of paths.
     pub fn new(watch: Arc<dyn PathWatch>) -> Arc<Self> {
-        Arc::new(Self { watch, fs: Fs::new(), managed: Arc::default(), accounts: Accounts::default() })
+        Self::with_processes(watch, Arc::new(SystemProcesses::default()))
+    }
+
+    /// As [`new`](Self::new), with commands run by `processes`.
+    pub fn with_processes(watch: Arc<dyn PathWatch>, processes: Arc<dyn Processes>) -> Arc<Self> {
+        Arc::new(Self {
+            watch,
+            fs: Fs::new(),
+            managed: Arc::default(),
+            accounts: Accounts::default(),
+            processes,
+        })
     }
 }
