@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    mgmt::cli::main()
+    // Before any thread is started: a process changes its user for one thread only.
+    mgmt::resources::host::process::helper_main().unwrap_or_else(mgmt::cli::main)
 }

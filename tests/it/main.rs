@@ -4,5 +4,6 @@
 
 mod agent;
 mod engine;
+mod host;
 mod tidy;
 mod yaml;

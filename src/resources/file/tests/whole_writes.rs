@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::io::Errno;
 
 use super::*;
-use crate::resources::host::accounts::Accounts;
 use crate::resources::host::fs::{Faults, Fs};
-use crate::resources::host::managed::Managed;
 
 /// Answers some operations with an error, so many times.
 #[derive(Debug)]
@@ -27,12 +25,7 @@ impl Faults for Refuse {
 fn refusing(op: &'static str, answer: Errno, times: u32) -> Bed {
     let mut bed = Bed::new();
     let faults = Arc::new(Refuse(Mutex::new(HashMap::from([(op, (answer, times))]))));
-    bed.host = Arc::new(Host {
-        watch: bed.watch.clone(),
-        fs: Fs::with_faults(faults),
-        managed: Arc::new(Managed::default()),
-        accounts: Accounts::default(),
-    });
+    bed.host = Arc::new(Host { fs: Fs::with_faults(faults), ..Host::over(bed.watch.clone()) });
     bed
 }
 
