@@ -56,7 +56,7 @@ fn the_third_kills_what_does_not_listen() {
     agent.signal(Signal::INT);
     agent.until_said("stops", 1);
     agent.signal(Signal::INT);
-    agent.until_said("cancels", 1);
+    agent.until_said("cancels what runs", 1);
     assert!(is_alive(&scratch), "it ignores the signal");
     agent.signal(Signal::INT);
     let (status, log) = agent.end();
