@@ -1,3 +1,4 @@
 //! The machine, through the real binary.
 
 mod exec_as;
+mod exec_runs;

@@ -19,7 +19,7 @@ use super::{Invocation, ProcessError};
 
 /// How often a file that someone still has open for writing is tried. Often it is we: another thread has just written
 /// it, and a third was starting a process, which holds the file until it has become another program.
-const BUSY_TRIES: u32 = 6;
+pub(super) const BUSY_TRIES: u32 = 6;
 
 /// A command that was started.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -19,7 +20,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::Command;
 
 use super::identity::Identity;
-use super::start::{not_found, refused_file};
+use super::start::{BUSY_TRIES, not_found, refused_file};
 use super::{Invocation, ProcessError, lookup};
 
 /// The first argument by which the helper is known.
@@ -130,7 +131,13 @@ impl<'a> Task<'a> {
         };
         let mut command = std::process::Command::new(&file);
         command.arg0(&self.words[0]).args(&self.words[1..]).env_clear().envs(env).stdin(Stdio::null());
-        let error = command.exec();
+        let mut error = command.exec();
+        for tries in 0..BUSY_TRIES {
+            if error.kind() == io::ErrorKind::ExecutableFileBusy {
+                pause(tries);
+                error = command.exec();
+            }
+        }
         let stage = if file.exists() && error.kind() == io::ErrorKind::NotFound {
             Stage::Interpreter
         } else {
@@ -138,6 +145,14 @@ impl<'a> Task<'a> {
         };
         (stage, error)
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "one thread, no runtime, and nothing says when the file is free"
+)]
+fn pause(tries: u32) {
+    std::thread::sleep(Duration::from_millis(1 << tries));
 }
 
 /// The reading end of what the helper has to say.

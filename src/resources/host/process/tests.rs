@@ -121,8 +121,9 @@ async fn a_command_is_over_though_a_descendant_holds_its_pipe() {
 async fn a_cancel_sends_the_signal_to_the_whole_group() {
     let dir = tempfile::tempdir().unwrap();
     let (file, heard) = (dir.path().join("pid"), dir.path().join("heard"));
+    // `wait` hears a signal whenever it comes; a shell that is just about to start a command may not.
     let script = format!(
-        "trap 'echo heard > {}; exit 7' USR1; {}; while :; do sleep 1000; done",
+        "trap 'echo heard > {}; exit 7' USR1; sleep 1000 & {}; wait",
         heard.display(),
         announce(&file)
     );
