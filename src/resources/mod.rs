@@ -6,17 +6,20 @@ pub mod error;
 pub mod exec;
 pub mod exit;
 pub mod file;
+pub mod gzip;
 pub mod host;
 pub mod line;
 pub mod msg;
 pub mod noop;
 pub mod password;
 pub mod print;
+pub mod tar;
 pub mod test;
 pub mod timer;
 pub mod value;
 
 pub(crate) mod long_work;
+pub(crate) mod made_file;
 pub(crate) mod memory;
 pub(crate) mod state_file;
 pub(crate) mod wake_on;
@@ -37,11 +40,13 @@ pub fn registry(host: &Arc<Host>) -> Registry {
         Arc::new(exec::ExecKind::new(host.clone())),
         Arc::new(exit::ExitKind::new()),
         Arc::new(file::FileKind::new(host.clone())),
+        Arc::new(gzip::GzipKind::new(host.clone())),
         Arc::new(line::LineKind::new(host.clone())),
         Arc::new(msg::MsgKind::new(host.logs.clone())),
         Arc::new(noop::NoopKind::new()),
         Arc::new(password::PasswordKind::new(host.clone())),
         Arc::new(print::PrintKind::new(host.printer.clone())),
+        Arc::new(tar::TarKind::new(host.clone())),
         Arc::new(test::TestKind::new()),
         Arc::new(timer::TimerKind::new()),
         Arc::new(value::ValueKind::new(host.clone())),

@@ -22,8 +22,8 @@ crate::entry! {
     /// Refreshes others at regular intervals.
     ///
     /// Edges with `notify` lead from it to what is to be refreshed. The first tick comes one interval after the start.
-    /// Ticks that nobody had time for count as one. A tick is no change: a graph with a timer converges. A refresh
-    /// of the timer itself starts the interval anew, and is not passed on.
+    /// Ticks that nobody had time for count as one. A tick by itself is no change, and does not keep a
+    /// graph from converging. A refresh of the timer starts the interval anew, and is not passed on.
     ///
     /// ```yaml
     /// resources:

@@ -6,4 +6,5 @@ mod agent;
 mod engine;
 mod host;
 mod tidy;
+mod kinds;
 mod yaml;

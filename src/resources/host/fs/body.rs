@@ -8,7 +8,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::{Content, Fs, Halt, LONG, Pace, size, type_name};
+use super::{Content, Fs, Halt, LONG, Pace, Sunk, size, type_name};
 use crate::resources::error::HostError;
 
 /// How much is read or copied at once.
@@ -165,12 +165,21 @@ impl Body {
     /// # Errors
     /// When a file cannot be read; when the run is cancelled.
     pub fn digest(&self, fs: &Fs, pace: Pace<'_>) -> Result<[u8; 32], HostError> {
-        let mut hash = Sha256::new();
+        Ok(self.measure(fs, pace)?.sha256)
+    }
+
+    /// What it really comes to, which may not be what the sizes of its files say.
+    ///
+    /// # Errors
+    /// When a file cannot be read; when the run is cancelled.
+    pub fn measure(&self, fs: &Fs, pace: Pace<'_>) -> Result<Sunk, HostError> {
+        let (mut hash, mut size) = (Sha256::new(), 0);
         self.each(fs, pace, |chunk| {
             hash.update(chunk);
+            size += chunk.len() as u64;
             Ok(true)
         })?;
-        Ok(hash.finalize().into())
+        Ok(Sunk { size, sha256: hash.finalize().into() })
     }
 }
 

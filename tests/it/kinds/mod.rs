@@ -1,0 +1,4 @@
+//! The kinds of this program, through graph files and the engine.
+
+mod docs;
+mod runs;
