@@ -28,6 +28,11 @@ pub(super) fn number(number: impl Into<u64>) -> String {
     out
 }
 
+/// A number of things: `1 failure`, `12 failures`.
+pub(super) fn count(count: u64, thing: &str) -> String {
+    format!("{} {thing}{}", number(count), if count == 1 { "" } else { "s" })
+}
+
 /// Text from elsewhere, for a terminal: control characters but line ends are replaced.
 pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()

@@ -87,7 +87,7 @@ impl Site {
     async fn status(&self, query: Option<&str>) -> Answer {
         let find = query.and_then(|query| query.strip_prefix("find=")).map(decode);
         let find = find.filter(|find| !find.is_empty() && find.len() <= LONGEST_SEARCH);
-        let look = Look { rows: Rows::All, limit: Some(ROWS), slowest: 8, find };
+        let look = Look { rows: Rows::All, limit: Some(ROWS), slowest: 0, find };
         let Ok(status) = self.live.status(look).await else { return ending() };
         match serde_json::to_vec(&status) {
             Ok(json) => found("application/json", json),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::agent::control::protocol::Status;
-use crate::cli::spoken::{harmless, number, time};
+use crate::cli::spoken::{count, harmless, number, time};
 use crate::engine::id::Label;
 use crate::engine::runtime::snapshot::{Row, Snapshot};
 
@@ -105,20 +105,18 @@ impl Page {
         let facts = self.paint(DIM, &facts);
         self.line(&facts);
         let mut shown = Vec::new();
-        for (state, count) in snapshot.counts.by_state().into_iter().filter(|(_, count)| *count > 0) {
+        for (state, many) in snapshot.counts.by_state().into_iter().filter(|(_, many)| *many > 0) {
             let ink = match state {
                 "failed" | "blocked" | "retrying" => RED,
                 "ok" => GREEN,
                 _ => YELLOW,
             };
-            shown.push(self.paint(ink, &format!("{} {state}", number(count))));
+            shown.push(self.paint(ink, &format!("{} {state}", number(many))));
         }
         let shown = if shown.is_empty() { "nothing to look after".to_owned() } else { shown.join(", ") };
-        let (checks, changes) = (number(snapshot.checks), number(snapshot.changes));
-        self.line(&format!(
-            "{shown}; {checks} checks, {changes} repairs, {} failures since the start",
-            number(snapshot.failures)
-        ));
+        let done = [(snapshot.checks, "check"), (snapshot.changes, "repair"), (snapshot.failures, "failure")];
+        let done = done.map(|(times, what)| count(times, what)).join(", ");
+        self.line(&format!("{shown}; {done} since the start"));
     }
 
     fn under_way(&mut self, snapshot: &Snapshot) {
@@ -265,7 +263,7 @@ mod tests {
         insta::assert_snapshot!(render(&status(), false, false), @r#"
         site: settled, not all is well
         /etc/site.yaml, process 7, mgmt 1.2.3, up 3 m 12 s
-        9,998 ok, 1 failed, 1 blocked; 10,000 checks, 0 repairs, 1 failures since the start
+        9,998 ok, 1 failed, 1 blocked; 10,000 checks, 0 repairs, 1 failure since the start
 
         error: cannot apply file["/etc/motd"]
          --> site.yaml:3:5

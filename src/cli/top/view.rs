@@ -12,7 +12,7 @@ use ratatui::widgets::{Cell, Paragraph, Row, Table};
 
 use super::app::{App, duration_us};
 use crate::agent::control::protocol::Status;
-use crate::cli::spoken::{number, time};
+use crate::cli::spoken::{self, number, time};
 use crate::engine::runtime::snapshot;
 
 /// Columns from which on there is room for the pane at the right.
@@ -138,9 +138,8 @@ fn sums(status: &Status) -> Line<'static> {
             spans.push(Span::styled(format!(" {state}   "), style));
         }
     }
-    let (checks, repairs, failures) =
-        (number(snapshot.checks), number(snapshot.changes), number(snapshot.failures));
-    spans.push(Span::styled(format!("{checks} checks · {repairs} repairs · {failures} failures"), DIM));
+    let done = [(snapshot.checks, "check"), (snapshot.changes, "repair"), (snapshot.failures, "failure")];
+    spans.push(Span::styled(done.map(|(times, what)| spoken::count(times, what)).join(" · "), DIM));
     Line::from(spans)
 }
 

@@ -14,8 +14,7 @@ use crate::cli::spoken::{number, time};
 use crate::cli::top::app::{App, Rate};
 use crate::engine::runtime::snapshot::Row;
 
-const HELP: &str = "\
- q, Esc            quit
+const HELP: &str = " q, Esc            quit
  ↑ ↓ j k           scroll by a row
  PgUp PgDn Space   scroll by ten
  g G               to the first, to the last
