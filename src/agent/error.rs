@@ -28,6 +28,8 @@ pub enum AgentError {
     Lock(#[from] LockError),
     #[error(transparent)]
     Record(#[from] RecordError),
+    #[error(transparent)]
+    Web(#[from] super::web::WebError),
     #[error("cannot {operation} {path:?}")]
     File { operation: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot {0}")]
@@ -42,9 +44,12 @@ impl AgentError {
         match self {
             Self::Text(_) | Self::Graph(_) | Self::Swap(SwapError::Build { .. }) => Class::User,
             Self::Swap(SwapError::Ended) | Self::NoGraph => Class::Bug,
-            Self::Places(_) | Self::Lock(_) | Self::Record(_) | Self::File { .. } | Self::System(..) => {
-                Class::Transient
-            }
+            Self::Places(_)
+            | Self::Lock(_)
+            | Self::Record(_)
+            | Self::Web(_)
+            | Self::File { .. }
+            | Self::System(..) => Class::Transient,
         }
     }
 

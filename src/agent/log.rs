@@ -14,6 +14,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::bar::AboveBar;
+
 /// The form of the lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -36,12 +38,11 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), tracing_subscriber::f
     let _ = match (format, journald()) {
         (LogFormat::Text, Some(journald)) => registry.with(journald).try_init(),
         (LogFormat::Json, _) => {
-            let json =
-                tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+            let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(|| AboveBar);
             registry.with(json).try_init()
         }
         (LogFormat::Text, None) => {
-            let text = tracing_subscriber::fmt::layer().event_format(Text).with_writer(std::io::stderr);
+            let text = tracing_subscriber::fmt::layer().event_format(Text).with_writer(|| AboveBar);
             registry.with(text).try_init()
         }
     };

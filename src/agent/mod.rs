@@ -1,12 +1,19 @@
 //! The composition root: builds the engine, the resources and a frontend, joins them, and owns start-up and shutdown.
 
+mod bar;
+mod beside;
+pub mod control;
 pub mod error;
+pub mod live;
 pub mod lock;
 pub mod log;
+pub mod metrics;
 pub mod narrator;
 pub mod places;
 mod report;
 mod signals;
+mod systemd;
+pub mod web;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +23,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use tokio::sync::{Notify, mpsc};
 
+use self::beside::Beside;
 use self::error::AgentError;
 use self::lock::Lock;
 use self::narrator::{Narrator, News};
@@ -35,6 +43,9 @@ use crate::resources::host::{Host, Hub};
 const TERM_STEP: Duration = Duration::from_secs(15);
 /// After a kill, what still does not end is left behind.
 const LAST_WAIT: Duration = Duration::from_secs(2);
+
+/// A frontend that says nothing of a reload has done it by then.
+const RELOAD_WAIT: Duration = Duration::from_secs(5);
 
 /// What an agent is to do.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +78,8 @@ pub struct Options {
     pub report: Option<PathBuf>,
     /// Where the scheduler's events are recorded.
     pub record: Option<PathBuf>,
+    /// Where metrics and the page of status are shown.
+    pub web: Vec<web::Listen>,
 }
 
 /// How an agent ended.
@@ -95,12 +108,14 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let signals = Signals::listen().map_err(|source| AgentError::System("listen for signals", source))?;
     let mut places = Places::make(&options.prefix)?;
     let _lock = Lock::take(&places.prefix)?;
+    let beside = Beside::prepare(&options)?;
     let hub = Hub::start();
     let registry = resources::registry(&Host::new(hub.clone()));
-    let reload = Arc::new(Notify::new());
+    let (reload, reread) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let mut graphs = match &options.file {
         Some(file) => {
-            let follow = lang::Options { watch: options.watch, reload: reload.clone() };
+            let follow =
+                lang::Options { watch: options.watch, reload: reload.clone(), reread: reread.clone() };
             lang::open(file, follow, Arc::new(registry.clone()), hub.clone())
                 .map_err(|diagnostic| AgentError::Text(vec![*diagnostic]))?
                 .graphs()
@@ -120,13 +135,16 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         one_look: false,
         record: options.record.as_deref().map(|path| Recorder::create(path, limits)).transpose()?,
     };
-    let engine = Engine::start(config, Arc::new(Narrator::new(news, style, rows, None)));
-    let mut agent = Agent { options, engine, inbox, signals, reload, style, end: End::default() };
+    let engine = Engine::start(config, Arc::new(Narrator::new(news, style, rows, beside.observers())));
+    let beside = beside.start(&options, &places, &engine, &hub, &reload);
+    let mut agent =
+        Agent { options, engine, inbox, signals, reload, reread, style, ready_by: None, end: End::default() };
     if agent.options.file.is_some() {
         let first = graphs.next().await.ok_or(AgentError::NoGraph)?;
         agent.first_graph(first).await?;
     }
     let last = agent.attend(graphs).await?;
+    drop(beside);
     let Agent { options, end, .. } = agent;
     let ending = Ending {
         asked: end.asked,
@@ -159,7 +177,10 @@ struct Agent {
     inbox: mpsc::UnboundedReceiver<News>,
     signals: Signals,
     reload: Arc<Notify>,
+    reread: Arc<Notify>,
     style: Style,
+    /// systemd waits for the end of a reload, which has come at this time at the latest.
+    ready_by: Option<Instant>,
     end: End,
 }
 
@@ -179,7 +200,7 @@ impl Agent {
     async fn first_graph(&mut self, first: Outcome) -> Result<(), AgentError> {
         let parsed = first.map_err(AgentError::Text)?;
         self.swap(parsed).await?;
-        signals::ready();
+        systemd::ready();
         Ok(())
     }
 
@@ -231,9 +252,14 @@ impl Agent {
                 },
                 signal = self.signals.next() => self.signalled(signal).await,
                 outcome = graphs.next(), if frontend_open && !stopping => match outcome {
-                    Some(outcome) => self.next_graph(outcome).await,
+                    Some(outcome) => {
+                        self.next_graph(outcome).await;
+                        self.reloaded();
+                    }
                     None => frontend_open = false,
                 },
+                () = self.reread.notified() => self.reloaded(),
+                () = until(self.ready_by) => self.reloaded(),
                 () = until(max_runtime), if !stopping => {
                     self.end.out_of_time = true;
                     tracing::warn!("the time that it may run is up");
@@ -277,9 +303,17 @@ impl Agent {
             Signal::Terminate => {}
             Signal::Reload => {
                 tracing::info!("reads the graph again");
+                systemd::reloading();
+                self.ready_by = Some(Instant::now() + RELOAD_WAIT);
                 self.reload.notify_one();
             }
             Signal::Dump => self.dump().await,
+        }
+    }
+
+    fn reloaded(&mut self) {
+        if self.ready_by.take().is_some() {
+            systemd::ready();
         }
     }
 
@@ -297,7 +331,7 @@ impl Agent {
 
     fn stop(&mut self, level: StopLevel) {
         if self.end.stopping.is_none() {
-            signals::stopping();
+            systemd::stopping();
         }
         let told = match level {
             StopLevel::Finish => "stops: what runs may finish; once more cancels it",

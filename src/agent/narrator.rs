@@ -1,7 +1,6 @@
 //! Tells people what the engine does, and the agent what it must know.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -36,7 +35,7 @@ pub struct Narrator {
     style: Style,
     last_rows: Rows,
     told: Mutex<Told>,
-    counters: Option<std::sync::Arc<dyn Observer>>,
+    others: Vec<Arc<dyn Observer>>,
 }
 
 #[derive(Debug)]
@@ -48,15 +47,15 @@ struct Told {
 
 impl Narrator {
     /// A narrator that sends `news`, renders failures in `style`, and keeps `last_rows` of the engine's end.
-    /// `counters` is told everything too.
+    /// The others are told everything too.
     pub fn new(
         news: UnboundedSender<News>,
         style: Style,
         last_rows: Rows,
-        counters: Option<std::sync::Arc<dyn Observer>>,
+        others: Vec<Arc<dyn Observer>>,
     ) -> Self {
         let told = Mutex::new(Told { since: Instant::now(), count: 0, untold: 0 });
-        Self { news, style, last_rows, told, counters }
+        Self { news, style, last_rows, told, others }
     }
 
     fn send(&self, news: News) {
@@ -108,10 +107,8 @@ impl Narrator {
 
 impl Observer for Narrator {
     fn happened(&self, happening: Happening<'_>) {
-        if let Some(counters) = &self.counters
-            && let Happening::Ran(ran) = happening
-        {
-            counters.happened(Happening::Ran(ran));
+        for other in &self.others {
+            other.happened(happening);
         }
         match happening {
             Happening::Ran(_) => {}

@@ -1,4 +1,4 @@
-//! Signals from people and from systemd, and what systemd is told.
+//! Signals from people and from systemd.
 
 use std::io;
 
@@ -44,21 +44,5 @@ impl Signals {
             _ = self.hangup.recv() => Signal::Reload,
             _ = self.user.recv() => Signal::Dump,
         }
-    }
-}
-
-/// Tells systemd, if it listens, that the first graph runs.
-pub(super) fn ready() {
-    tell(&[sd_notify::NotifyState::Ready]);
-}
-
-/// Tells systemd that the agent is ending.
-pub(super) fn stopping() {
-    tell(&[sd_notify::NotifyState::Stopping]);
-}
-
-fn tell(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "systemd did not hear");
     }
 }

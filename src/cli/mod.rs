@@ -1,7 +1,11 @@
 //! The command line: one file a command.
 
 mod exit;
+mod reach;
 mod run;
+mod spoken;
+mod status;
+mod top;
 
 use std::process::ExitCode;
 
@@ -24,6 +28,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Args>),
+    Status(status::Args),
+    Top(top::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -42,6 +48,8 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Run(args) => run::main(*args),
+        Command::Status(args) => status::main(&args),
+        Command::Top(args) => top::main(&args),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::agent::error::AgentError;
 use crate::agent::log::{self, LogFormat};
 use crate::agent::places::PrefixChoice;
+use crate::agent::web::{Address, Listen};
 use crate::agent::{self, Options};
 use crate::engine::runtime::prepare;
 use crate::lang::diag::render::{self, Style};
@@ -111,6 +112,18 @@ struct OutputArgs {
     /// Record the scheduler's events into FILE, for `mgmt replay`
     #[arg(long, env = "MGMT_RECORD", value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Show metrics at ADDR, for Prometheus: PORT (this host only) or IP:PORT
+    #[arg(long, env = "MGMT_METRICS", value_name = "ADDR")]
+    metrics: Option<Address>,
+    /// Show a live page of status at ADDR; may be that of --metrics
+    #[arg(long, env = "MGMT_UI", value_name = "ADDR")]
+    ui: Option<Address>,
+    /// Show metrics at the address of --prometheus-listen
+    #[arg(long, env = "MGMT_PROMETHEUS")]
+    prometheus: bool,
+    /// The address of --prometheus
+    #[arg(long, env = "MGMT_PROMETHEUS_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:9233")]
+    prometheus_listen: Address,
     /// The form of log lines
     #[arg(long, env = "MGMT_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -250,6 +263,14 @@ impl Args {
             graphviz: self.output.graphviz.clone(),
             report: self.output.report.clone(),
             record: self.output.record.clone(),
+            web: Listen::join(
+                self.output
+                    .prometheus
+                    .then_some(self.output.prometheus_listen)
+                    .into_iter()
+                    .chain(self.output.metrics),
+                self.output.ui,
+            ),
         })
     }
 

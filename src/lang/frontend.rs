@@ -38,11 +38,13 @@ pub struct Options {
     pub watch: bool,
     /// Notified to read again now, as SIGHUP does: a text that is still wrong, or gone, is then reported anew.
     pub reload: Arc<Notify>,
+    /// Notified when that was done and there is nothing to yield, as the text is the same.
+    pub reread: Arc<Notify>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { watch: true, reload: Arc::new(Notify::new()) }
+        Self { watch: true, reload: Arc::default(), reread: Arc::default() }
     }
 }
 

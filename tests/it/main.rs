@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod agent;
+mod control;
 mod engine;
 mod host;
-mod tidy;
 mod kinds;
+mod tidy;
 mod yaml;

@@ -140,7 +140,8 @@ impl Driver {
                 self.observer.happened(Happening::ExitRequested(code));
                 self.step(Event::Stop(StopLevel::Finish));
             }
-            Message::Snapshot(rows, reply) => drop(reply.send(self.snapshot(rows))),
+            Message::Snapshot(look, reply) => drop(reply.send(self.snapshot(&look))),
+            Message::Census(reply) => drop(reply.send(self.census())),
             Message::Progress(reply) => drop(reply.send(self.progress())),
             Message::Pending(reply) => drop(reply.send(self.pending())),
         }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::job::Report;
+use super::look::Look;
 use super::pending::Pending;
 use super::plan::{SwapError, Swapped};
 use super::prepare::Prepared;
-use super::snapshot::{Progress, Rows, Snapshot};
+use super::snapshot::{Census, Progress, Snapshot};
 use crate::engine::id::{Generation, VertexId};
 use crate::engine::resource::{ResourceError, Wake};
 use crate::engine::sched::StopLevel;
@@ -24,7 +25,8 @@ pub(super) enum Message {
     Swap(Box<Prepared>, oneshot::Sender<Result<Swapped, SwapError>>),
     Stop(StopLevel),
     Exit(u8),
-    Snapshot(Rows, oneshot::Sender<Snapshot>),
+    Snapshot(Look, oneshot::Sender<Snapshot>),
+    Census(oneshot::Sender<Census>),
     Progress(oneshot::Sender<Progress>),
     Pending(oneshot::Sender<Vec<Pending>>),
 }

@@ -14,13 +14,14 @@
 //! | `crew` | threads that are awake for short local work; what waits moves on to tokio |
 //! | `run` | one check and apply |
 //! | [`observe`] | what the agent is told |
-//! | [`snapshot`] | what status and reports show |
+//! | [`snapshot`], [`look`] | what status and reports show |
 
 mod answer;
 mod clock;
 mod crew;
 mod driver;
 mod job;
+pub mod look;
 mod mailbox;
 pub mod observe;
 mod pending;
@@ -42,10 +43,11 @@ use tokio::sync::oneshot;
 use self::clock::Clock;
 use self::crew::Crew;
 use self::driver::Driver;
+use self::look::Look;
 use self::mailbox::{Mailbox, Message};
 use self::observe::Observer;
 use self::prepare::Prepared;
-use self::snapshot::{Progress, Rows, Snapshot};
+use self::snapshot::{Census, Progress, Rows, Snapshot};
 use super::kind::Kind;
 use super::registry::Registry;
 use super::sched::{Limits, StopLevel};
@@ -122,7 +124,23 @@ impl Engine {
     /// # Errors
     /// When the engine has ended.
     pub async fn snapshot(&self, rows: Rows) -> Result<Snapshot, Ended> {
-        self.ask(|reply| Message::Snapshot(rows, reply)).await
+        self.look(rows.into()).await
+    }
+
+    /// Those of the vertices that one wants to see.
+    ///
+    /// # Errors
+    /// When the engine has ended.
+    pub async fn look(&self, look: Look) -> Result<Snapshot, Ended> {
+        self.ask(|reply| Message::Snapshot(look, reply)).await
+    }
+
+    /// How many declarations of each kind are in each state.
+    ///
+    /// # Errors
+    /// When the engine has ended.
+    pub async fn census(&self) -> Result<Census, Ended> {
+        self.ask(Message::Census).await
     }
 
     /// Counts only, and the slowest running vertices: cheap enough for a progress bar.

@@ -18,7 +18,7 @@ pub trait Observer: Debug + Send + Sync + 'static {
 }
 
 /// Something that happened. Values of sensitive parameters are masked already.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Happening<'a> {
     /// A run ended, well or not; for counting.
     Ran(Ran<'a>),
@@ -75,13 +75,13 @@ pub enum Happening<'a> {
 }
 
 /// The engine as it was when it ended.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct LastLook<'a>(pub(super) &'a Driver);
 
 impl LastLook<'_> {
     /// The vertices as they were.
     pub fn snapshot(&self, rows: Rows) -> Snapshot {
-        self.0.snapshot(rows)
+        self.0.snapshot(&rows.into())
     }
 }
 

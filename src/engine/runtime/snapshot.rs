@@ -1,10 +1,13 @@
 //! What status and reports show.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::driver::Driver;
+use super::look::{Chosen, Look};
 use super::roster::Entry;
 use crate::engine::drift::Drift;
 use crate::engine::id::Label;
@@ -19,6 +22,8 @@ pub struct Snapshot {
     pub uptime_ms: u64,
     /// Whether the graph has converged, if anyone asked.
     pub converged: bool,
+    /// No vertex is dirty, queued, running, or waiting for a retry.
+    pub settled: bool,
     /// How many vertices are in each state; members of a group count one each.
     pub counts: Counts,
     /// Checks of all vertices since the start, those that have left included.
@@ -29,8 +34,19 @@ pub struct Snapshot {
     pub failures: u64,
     /// Declarations that were put right at least once.
     pub changed: u32,
-    /// A row a declaration, in the order of their labels.
+    /// A row a declaration, in the order of their labels; of a limited [`Look`], the most urgent first.
     pub rows: Vec<Row>,
+    /// Rows that were wanted too, and are left out because of a limit.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub omitted: u32,
+    /// Those whose last run took longest, if they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub slowest: Vec<Row>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Which declarations have a row in a snapshot.
@@ -87,9 +103,14 @@ pub struct Row {
 pub struct Progress {
     /// How many vertices are in each state.
     pub counts: Counts,
+    /// No vertex is dirty, queued, running, or waiting for a retry.
+    pub settled: bool,
     /// The run that has taken longest of those under way.
     pub slowest: Option<(Label, Duration)>,
 }
+
+/// How many declarations of each kind are in each state.
+pub type Census = BTreeMap<Arc<str>, Counts>;
 
 impl Row {
     /// Whether this is a failure or its consequence.
@@ -99,34 +120,53 @@ impl Row {
 }
 
 impl Driver {
-    /// All vertices as they are now.
-    pub(super) fn snapshot(&self, which: Rows) -> Snapshot {
+    /// All vertices as they are now; rows for those that are looked for.
+    pub(super) fn snapshot(&self, look: &Look) -> Snapshot {
         let mut counts = Counts::default();
         let mut changed = 0;
-        let mut rows: Vec<Row> = Vec::new();
+        let mut chosen = Vec::new();
+        let now = self.clock.now();
         for (id, entry) in self.roster.present() {
             let state = self.state(id);
-            let wanted = which == Rows::All || state != State::Ok || entry.ledger.noted.is_some();
-            for at in (0_u32..).take(entry.vertex.members.len()) {
+            for member in (0_u32..).take(entry.vertex.members.len()) {
                 counts.add(state);
                 changed += u32::from(entry.ledger.changes > 0);
-                if wanted {
-                    rows.push(self.row(entry, at, state));
+                if look.wants(entry, member, state) {
+                    chosen.push(Chosen::new(entry, member, state, now));
                 }
             }
         }
-        rows.sort_by(|a, b| a.label.cmp(&b.label));
+        let omitted = look.limit(&mut chosen);
+        let slowest = look.slowest(&self.roster);
         Snapshot {
             graph: self.graph.clone(),
-            uptime_ms: self.clock.now().0 / 1_000_000,
+            uptime_ms: now.0 / 1_000_000,
             converged: self.converged,
+            settled: self.scheduler.is_settled(),
             counts,
             checks: self.totals.checks,
             changes: self.totals.changes,
             failures: self.totals.failures,
             changed,
-            rows,
+            rows: chosen.iter().map(|it| self.row(it.entry, it.member, it.state)).collect(),
+            omitted,
+            slowest: slowest.into_iter().map(|(id, entry)| self.row(entry, 0, self.state(id))).collect(),
         }
+    }
+
+    /// How many declarations of each kind are in each state.
+    pub(super) fn census(&self) -> Census {
+        let mut census = Census::new();
+        for (id, entry) in self.roster.present() {
+            let state = self.state(id);
+            for member in &entry.vertex.members {
+                match census.get_mut(&member.label.kind) {
+                    Some(counts) => counts.add(state),
+                    None => census.entry(member.label.kind.clone()).or_default().add(state),
+                }
+            }
+        }
+        census
     }
 
     fn row(&self, entry: &Entry, member: u32, state: State) -> Row {
@@ -166,6 +206,7 @@ impl Driver {
         let now = self.clock.now();
         Progress {
             counts: self.scheduler.counts(),
+            settled: self.scheduler.is_settled(),
             slowest: slowest.map(|(entry, since)| (entry.vertex.label().clone(), now.since(since))),
         }
     }

@@ -35,6 +35,20 @@ impl Counts {
         } += 1;
     }
 
+    /// Each state's name and count.
+    pub fn by_state(&self) -> [(&'static str, u32); 8] {
+        [
+            ("ok", self.ok),
+            ("waiting", self.waiting),
+            ("dirty", self.dirty),
+            ("checking", self.checking),
+            ("applying", self.applying),
+            ("retrying", self.retrying),
+            ("failed", self.failed),
+            ("blocked", self.blocked),
+        ]
+    }
+
     /// All vertices.
     pub fn total(&self) -> u32 {
         self.settled() + self.waiting + self.dirty + self.checking + self.applying + self.retrying
@@ -43,6 +57,19 @@ impl Counts {
     /// Vertices to which nothing more will happen by itself.
     pub fn settled(&self) -> u32 {
         self.ok + self.failed + self.blocked
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.waiting += other.waiting;
+        self.dirty += other.dirty;
+        self.checking += other.checking;
+        self.applying += other.applying;
+        self.ok += other.ok;
+        self.retrying += other.retrying;
+        self.failed += other.failed;
+        self.blocked += other.blocked;
     }
 }
 

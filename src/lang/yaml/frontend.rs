@@ -84,6 +84,9 @@ impl Follower {
             if let Some(outcome) = self.again(explicit).await {
                 return Some(outcome);
             }
+            if explicit {
+                self.frontend.options.reread.notify_one();
+            }
         }
     }
 

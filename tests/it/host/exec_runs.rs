@@ -25,7 +25,7 @@ impl Observer for Tell {
             Happening::Changed { vertex, .. } => format!("changed {}", vertex.label().name),
             Happening::Failed { vertex, error, .. } => format!("failed {}: {error}", vertex.label().name),
             Happening::Converged(converged) => format!("converged {converged}"),
-            Happening::Stopped => "stopped".to_owned(),
+            Happening::Stopped(_) => "stopped".to_owned(),
             _ => return,
         };
         let _ = self.0.send(line);

@@ -1,0 +1,231 @@
+//! Requests and replies: one JSON object a line.
+//!
+//! ```text
+//!   > {"mgmt_control":1,"request":"snapshot","rows":"notable"}
+//!   < {"mgmt_control":1,"reply":"status","agent":{…},"snapshot":{…}}
+//! ```
+//!
+//! A new field does not change the version; a field whose meaning changes does.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ControlError;
+use crate::engine::runtime::look::Look;
+use crate::engine::runtime::snapshot::{Rows, Snapshot};
+
+/// The version of the protocol.
+pub const VERSION: u32 = 1;
+/// Rows in an answer, unless the request says how many.
+pub const DEFAULT_LIMIT: u32 = 1000;
+
+/// What one may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "lowercase")]
+pub enum Request {
+    /// Who is there?
+    Hello,
+    /// How is it now?
+    Snapshot(Asked),
+    /// How is it, again and again: at each interval, and when it changes, but not more than four times a second.
+    Watch {
+        /// In milliseconds; at least 100.
+        #[serde(default = "default_interval_ms")]
+        interval_ms: u64,
+        /// What to see.
+        #[serde(flatten)]
+        asked: Asked,
+    },
+    /// Read the graph again, as SIGHUP does.
+    Reload,
+}
+
+/// The requests' names, for those who misspell them.
+const REQUESTS: [&str; 4] = ["hello", "snapshot", "watch", "reload"];
+
+fn default_interval_ms() -> u64 {
+    1000
+}
+
+/// Which rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// All, or those that matter.
+    #[serde(default = "notable")]
+    pub rows: Rows,
+    /// At most so many, the most urgent first; absent: [`DEFAULT_LIMIT`] of those that matter, or really all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// So many of the slowest besides, at most 100.
+    #[serde(default)]
+    pub slowest: u32,
+    /// Only those whose label contains this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub find: Option<String>,
+}
+
+fn notable() -> Rows {
+    Rows::Notable
+}
+
+impl Asked {
+    /// These rows, with the usual limits.
+    pub fn rows(rows: Rows) -> Self {
+        Self { rows, limit: None, slowest: 0, find: None }
+    }
+
+    pub(super) fn look(&self) -> Look {
+        let usual = (self.rows == Rows::Notable).then_some(DEFAULT_LIMIT);
+        Look {
+            rows: self.rows,
+            limit: self.limit.or(usual),
+            slowest: self.slowest.min(100),
+            find: self.find.clone().filter(|find| !find.is_empty()),
+        }
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "lowercase")]
+pub enum Reply {
+    /// To `hello`.
+    Hello {
+        /// Who answers.
+        agent: AgentFacts,
+    },
+    /// To `snapshot` and `watch`.
+    Status(Box<Status>),
+    /// To `reload`: it was passed on.
+    Reloading,
+    /// It cannot be answered.
+    Error {
+        /// Why.
+        message: String,
+    },
+}
+
+/// What an agent is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentFacts {
+    /// Its process.
+    pub pid: u32,
+    /// Its program's version.
+    pub version: String,
+    /// Its folder.
+    pub prefix: String,
+    /// The text of its graph; absent: the empty graph.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// It changes nothing.
+    pub noop: bool,
+    /// Someone wants to know when the graph has converged: `--converged-timeout`.
+    pub converges: bool,
+}
+
+/// An agent and its vertices at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The agent.
+    pub agent: AgentFacts,
+    /// Its vertices.
+    #[serde(flatten)]
+    pub snapshot: Snapshot,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<T> {
+    mgmt_control: u32,
+    #[serde(flatten)]
+    body: T,
+}
+
+/// A request or reply as a line, with its end.
+pub(super) fn to_line<T: Serialize>(body: T) -> Vec<u8> {
+    let mut line = serde_json::to_vec(&Envelope { mgmt_control: VERSION, body })
+        .expect("maps with string keys are always JSON");
+    line.push(b'\n');
+    line
+}
+
+/// Understands a request; the error is a sentence for the other side.
+pub(super) fn request(line: &[u8]) -> Result<Request, String> {
+    let value: Value = serde_json::from_slice(line).map_err(|error| format!("not JSON: {error}"))?;
+    match value.get("mgmt_control").map(Value::as_u64) {
+        Some(Some(version)) if version == u64::from(VERSION) => {}
+        Some(Some(theirs)) => {
+            return Err(format!("this agent speaks version {VERSION} of the control protocol, not {theirs}"));
+        }
+        _ => return Err(format!("\"mgmt_control\": {VERSION} is missing")),
+    }
+    let Some(name) = value.get("request").and_then(Value::as_str) else {
+        return Err("\"request\" is missing".to_owned());
+    };
+    if !REQUESTS.contains(&name) {
+        return Err(format!("unknown request {name:?}; there are: {}", REQUESTS.join(", ")));
+    }
+    let name = name.to_owned();
+    serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))
+}
+
+/// Understands a reply.
+pub(super) fn reply(line: &[u8]) -> Result<Reply, ControlError> {
+    let unclear = |error: serde_json::Error| ControlError::Answer { what: error.to_string() };
+    let value: Value = serde_json::from_slice(line).map_err(unclear)?;
+    match value.get("mgmt_control").and_then(Value::as_u64) {
+        Some(version) if version == u64::from(VERSION) => {}
+        Some(theirs) => return Err(ControlError::Version { theirs, ours: VERSION }),
+        None => return Err(ControlError::Answer { what: "it has no version".to_owned() }),
+    }
+    match serde_json::from_value(value).map_err(unclear)? {
+        Reply::Error { message } => Err(ControlError::Refused { message }),
+        reply => Ok(reply),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_survives_the_wire() {
+        let asked = Asked { find: Some("motd".into()), ..Asked::rows(Rows::All) };
+        for sent in [
+            Request::Hello,
+            Request::Snapshot(asked.clone()),
+            Request::Watch { interval_ms: 250, asked },
+            Request::Reload,
+        ] {
+            assert_eq!(request(&to_line(&sent)), Ok(sent));
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_usual_value() {
+        let got = request(br#"{"mgmt_control":1,"request":"snapshot"}"#);
+        assert_eq!(got, Ok(Request::Snapshot(Asked::rows(Rows::Notable))));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_said() {
+        let wrong = |line: &str| request(line.as_bytes()).unwrap_err();
+        assert_eq!(
+            wrong(r#"{"mgmt_control":2,"request":"hello"}"#),
+            "this agent speaks version 1 of the control protocol, not 2"
+        );
+        assert_eq!(wrong(r#"{"request":"hello"}"#), "\"mgmt_control\": 1 is missing");
+        assert_eq!(wrong(r#"{"mgmt_control":1}"#), "\"request\" is missing");
+        assert_eq!(
+            wrong(r#"{"mgmt_control":1,"request":"halt"}"#),
+            "unknown request \"halt\"; there are: hello, snapshot, watch, reload"
+        );
+        assert!(wrong("GET / HTTP/1.1").starts_with("not JSON: "));
+        assert!(wrong(r#"{"mgmt_control":1,"request":"snapshot","rows":"some"}"#).starts_with("snapshot: "));
+    }
+
+    #[test]
+    fn a_reply_of_another_version_is_no_answer() {
+        let error = reply(br#"{"mgmt_control":9,"reply":"hello"}"#).unwrap_err();
+        assert!(matches!(error, ControlError::Version { theirs: 9, ours: 1 }), "{error}");
+    }
+}

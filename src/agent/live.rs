@@ -1,0 +1,82 @@
+//! The running agent as those see it who look on from beside: the control socket, the pages, the bar, systemd.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+use super::control::protocol::{AgentFacts, Status};
+use crate::engine::runtime::look::Look;
+use crate::engine::runtime::observe::{Happening, Observer};
+use crate::engine::runtime::{Ended, Engine};
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Live {
+    /// What it is.
+    pub facts: AgentFacts,
+    /// Its engine.
+    pub engine: Engine,
+    /// When something happens in it.
+    pub pulse: Arc<Pulse>,
+}
+
+impl Live {
+    /// How it is now.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub async fn status(&self, look: Look) -> Result<Status, Ended> {
+        let snapshot = self.engine.look(look).await?;
+        Ok(Status { agent: self.facts.clone(), snapshot })
+    }
+}
+
+/// Beats when something happens, for those who listen; while nobody does, a beat is one load of a number.
+#[derive(Default)]
+pub struct Pulse {
+    listeners: AtomicUsize,
+    beats: Notify,
+}
+
+impl Pulse {
+    /// Listens until the answer is dropped.
+    pub fn listen(self: &Arc<Self>) -> Listening {
+        self.listeners.fetch_add(1, Ordering::Relaxed);
+        Listening(self.clone())
+    }
+}
+
+impl fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pulse").field(&self.listeners).finish()
+    }
+}
+
+impl Observer for Pulse {
+    fn happened(&self, _: Happening<'_>) {
+        if self.listeners.load(Ordering::Relaxed) > 0 {
+            self.beats.notify_waiters();
+        }
+    }
+}
+
+/// Someone who listens.
+#[derive(Debug)]
+pub struct Listening(Arc<Pulse>);
+
+impl Listening {
+    /// Ready at the first beat after this call, whenever it is polled.
+    pub fn beat(&self) -> impl Future<Output = ()> + '_ {
+        let mut notified = Box::pin(self.0.beats.notified());
+        notified.as_mut().enable();
+        notified
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.listeners.fetch_sub(1, Ordering::Relaxed);
+    }
+}

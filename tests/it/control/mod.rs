@@ -1,0 +1,8 @@
+//! What a running agent tells of itself, asked of the real program in scratch folders.
+
+mod host;
+mod pages;
+mod protocol;
+mod status;
+mod systemd;
+mod terminal;

@@ -1,0 +1,96 @@
+//! `mgmt status`, as people and programs call it.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::host::{Host, ILL, RETRIED, WELL, mgmt};
+
+#[test]
+fn without_an_agent_it_says_where_it_looked() {
+    let host = Host::new(WELL);
+    let asked = host.ask("status", &[]);
+    assert_eq!(asked.status.code(), Some(75));
+    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert!(said.contains("no agent answers at") && said.contains("mgmt.sock"), "{said}");
+    assert!(said.contains("hint: start one with `mgmt run FILE`"), "{said}");
+}
+
+#[test]
+fn all_well_is_exit_code_0() {
+    let host = Host::new(WELL);
+    let _agent = host.run(&[]);
+    let status = host.settled();
+    assert_eq!((&status["counts"]["ok"], &status["graph"]), (&1.into(), &"well".into()));
+    let asked = host.ask("status", &["--all"]);
+    assert!(asked.status.success());
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(said.starts_with("well: settled, all is well\n"), "{said}");
+    assert!(said.contains("file[\"a\"]"), "{said}");
+}
+
+#[test]
+fn a_failure_is_named_with_its_reason_and_what_it_blocks() {
+    let host = Host::new(ILL);
+    let _agent = host.run(&[]);
+    host.settled();
+    let asked = host.ask("status", &[]);
+    assert_eq!(asked.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    for text in [
+        "1 failed, 1 blocked",
+        "error: cannot apply file[\"bad\"]",
+        "site.yaml:7:5",
+        "= cause:",
+        "= blocks: file[\"after\"]",
+    ] {
+        assert!(said.contains(text), "{text:?} is not in\n{said}");
+    }
+    assert!(!said.contains('\x1b'), "no colours in a pipe");
+}
+
+#[test]
+fn json_says_whether_it_has_settled() {
+    let host = Host::new(RETRIED);
+    let mut agent = host.run(&[]);
+    agent.says("failed");
+    let read = |flags: &[&str]| {
+        let asked = host.ask("status", flags);
+        (asked.status.code(), serde_json::from_slice::<Value>(&asked.stdout).unwrap())
+    };
+    let (code, status) = read(&["--json"]);
+    assert_eq!((code, &status["settled"]), (Some(0), &Value::Bool(false)));
+    assert_eq!(status["rows"][0]["state"], "retrying");
+    host.save(WELL);
+    assert_eq!(host.settled()["graph"], "well");
+    let (code, status) = read(&["--json", "--all"]);
+    assert_eq!((code, &status["settled"]), (Some(0), &Value::Bool(true)));
+    assert_eq!(status["rows"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_watch_in_a_pipe_is_a_line_a_change_and_ends_with_the_agent() {
+    let host = Host::new(WELL);
+    let agent = host.run(&[]);
+    host.settled();
+    let mut watch = mgmt();
+    watch.args(["status", "--watch", "--prefix"]).arg(&host.prefix);
+    let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "well: settled, all is well, 1 ok");
+    host.save(ILL);
+    let last = lines.find(|line| line.starts_with("ill: settled")).unwrap();
+    assert_eq!(last, "ill: settled, not all is well, 1 ok, 1 failed, 1 blocked; failed: file[\"bad\"]");
+    agent.stop();
+    assert_eq!(lines.next(), None);
+    assert_eq!(watch.wait().unwrap().code(), Some(75));
+}
+
+#[test]
+fn top_needs_a_terminal() {
+    let host = Host::new(WELL);
+    let asked = host.ask("top", &[]);
+    assert_eq!(asked.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&asked.stderr).contains("status --watch"));
+}
