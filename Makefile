@@ -84,7 +84,7 @@ fix: cargo-present ## format, apply what clippy can mend, write the generated pa
 
 .PHONY: sim
 sim: cargo-present ## seeded simulations of the engine: SEEDS=7 or SEEDS=0..5000
-	MGMT_SIM_SEEDS=$(SEEDS) $(CARGO) test --release $(LOCKED) --test it -- sim
+	MGMT_SIM_SEEDS=$(SEEDS) $(CARGO) test --release $(LOCKED) --test it -- sim:: --nocapture
 
 .PHONY: bench
 bench: cargo-present ## every speed target measured, peers beside it (a quarter of an hour): BENCH="--quick --only hello"

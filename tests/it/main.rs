@@ -7,5 +7,6 @@ mod control;
 mod engine;
 mod host;
 mod kinds;
+mod sim;
 mod tidy;
 mod yaml;

@@ -83,7 +83,7 @@ pub(super) fn plan(
 ) -> Result<Plan, SwapError> {
     let user_count = next.vertices.len();
     add_undos(&mut next, reach, config);
-    let (fates, ids) = decide(&next, roster, user_count);
+    let (mut fates, ids) = decide(&next, roster, user_count);
     let seats: HashMap<Label, Seat> = next
         .vertices
         .iter()
@@ -115,9 +115,10 @@ pub(super) fn plan(
         let id = ids[at];
         match fates[at] {
             Fate::Keep => plan.keep(id, vertex, after, roster, &staying),
-            Fate::New { replaces } => {
-                let new =
-                    Newcomer { id, generation, vertex, capabilities, replaces, is_undo: at >= user_count };
+            Fate::New { changes, ref mut replaces } => {
+                let replaces = std::mem::take(replaces);
+                let is_undo = at >= user_count;
+                let new = Newcomer { id, generation, vertex, capabilities, changes, replaces, is_undo };
                 plan.enter(new, after, roster, reach, config, now)?;
             }
         }
@@ -143,10 +144,15 @@ fn add_undos(next: &mut Prepared, reach: &Reach, config: &Config) {
     }));
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Fate {
     Keep,
-    New { replaces: Option<VertexId> },
+    New {
+        /// Whose declaration it changes.
+        changes: Option<VertexId>,
+        /// All that must have gone before it may start.
+        replaces: Vec<VertexId>,
+    },
 }
 
 /// What becomes of each vertex of the next graph, and its id.
@@ -165,12 +171,26 @@ fn decide(next: &Prepared, roster: &Roster, user_count: usize) -> (Vec<Fate>, Ve
             match old {
                 Some(id) if same => (Fate::Keep, id),
                 _ => {
-                    let replaces = old.or_else(|| roster.leaving(vertex.label()));
-                    (Fate::New { replaces }, free.next().expect("ids do not run out before memory does"))
+                    let fate = Fate::New { changes: old, replaces: forerunners(vertex, roster) };
+                    (fate, free.next().expect("ids do not run out before memory does"))
                 }
             }
         })
         .unzip()
+}
+
+/// All that hold a label of a new vertex now, or did and have not gone yet: groups form and fall apart.
+fn forerunners(vertex: &Vertex, roster: &Roster) -> Vec<VertexId> {
+    let mut found = Vec::new();
+    for member in &vertex.members {
+        let holder = roster.holder(&member.label);
+        for id in holder.into_iter().chain(roster.leaving(&member.label).iter().copied()) {
+            if !found.contains(&id) {
+                found.push(id);
+            }
+        }
+    }
+    found
 }
 
 struct Newcomer {
@@ -178,7 +198,8 @@ struct Newcomer {
     generation: Generation,
     vertex: Vertex,
     capabilities: Capabilities,
-    replaces: Option<VertexId>,
+    changes: Option<VertexId>,
+    replaces: Vec<VertexId>,
     is_undo: bool,
 }
 
@@ -221,12 +242,10 @@ impl Plan {
         config: &Config,
         now: Time,
     ) -> Result<(), SwapError> {
-        let Newcomer { id, generation, vertex, capabilities, replaces, is_undo } = new;
+        let Newcomer { id, generation, vertex, capabilities, changes, replaces, is_undo } = new;
         let lead = vertex.lead();
         let label = lead.label.clone();
-        let old = replaces
-            .and_then(|old| roster.get(old))
-            .filter(|old| roster.holder(old.vertex.label()).is_some());
+        let old = changes.and_then(|old| roster.get(old));
         match old {
             Some(_) => self.swapped.changed += 1,
             None => self.swapped.added += 1,

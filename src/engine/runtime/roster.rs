@@ -22,8 +22,8 @@ pub(super) struct Roster {
     free: Vec<VertexId>,
     /// Where each label of the present graph sits.
     seats: HashMap<Label, Seat>,
-    /// Vertices that have left the graph and are not gone yet, by their first label.
-    leaving: HashMap<Label, VertexId>,
+    /// Vertices that have left the graph and are not gone yet, by each of their labels.
+    leaving: HashMap<Label, Vec<VertexId>>,
     generation: u32,
 }
 
@@ -168,8 +168,8 @@ impl Roster {
         self.seats.get(label).map(|seat| seat.vertex)
     }
 
-    pub fn leaving(&self, label: &Label) -> Option<VertexId> {
-        self.leaving.get(label).copied()
+    pub fn leaving(&self, label: &Label) -> &[VertexId] {
+        self.leaving.get(label).map_or(&[], Vec::as_slice)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (VertexId, &Entry)> {
@@ -207,9 +207,10 @@ impl Roster {
 
     /// A vertex is no longer in the graph.
     pub fn leave(&mut self, id: VertexId) {
-        let Some(entry) = self.get(id) else { return };
-        let label = entry.vertex.label().clone();
-        self.leaving.insert(label, id);
+        let Some(vertex) = self.get(id).map(|entry| entry.vertex.clone()) else { return };
+        for member in &vertex.members {
+            self.leaving.entry(member.label.clone()).or_default().push(id);
+        }
     }
 
     /// Says where each label sits from now on.
@@ -224,8 +225,13 @@ impl Roster {
     /// A vertex is gone: its slot is free.
     pub fn retire(&mut self, id: VertexId) -> Option<Entry> {
         let entry = self.entries.get_mut(id.index())?.take()?;
-        if self.leaving.get(entry.vertex.label()) == Some(&id) {
-            self.leaving.remove(entry.vertex.label());
+        for member in &entry.vertex.members {
+            if let Some(leaving) = self.leaving.get_mut(&member.label) {
+                leaving.retain(|known| *known != id);
+                if leaving.is_empty() {
+                    self.leaving.remove(&member.label);
+                }
+            }
         }
         self.free.push(id);
         Some(entry)

@@ -7,8 +7,8 @@ use super::policy::WakePolicy;
 use super::step::Scheduler;
 use super::time::Time;
 use super::timers::Deadline;
-use super::vertex::{Again, State};
-use crate::engine::id::VertexId;
+use super::vertex::{Again, State, Ticket};
+use crate::engine::id::{Generation, VertexId};
 use crate::engine::meta::Semaphore;
 
 impl Scheduler {
@@ -29,7 +29,8 @@ impl Scheduler {
             return;
         }
         v.queued = true;
-        self.ready[lane].push_back(id);
+        let ticket = (id, v.generation);
+        self.ready[lane].push_back(ticket);
     }
 
     /// The earliest start that contention and `limit` allow.
@@ -37,9 +38,7 @@ impl Scheduler {
         let v = self.vertex(id);
         let mut at = v.contention.not_before(now);
         if let Some(limit) = v.policy.limit {
-            v.tokens.left = (v.tokens.left + now.since(v.tokens.at).as_secs_f64() * limit.per_second)
-                .min(f64::from(limit.burst));
-            v.tokens.at = now;
+            v.tokens.refill(limit, now);
             // Rounding may leave a token a hair short of whole when its time has come.
             if v.tokens.left < 1.0 - 1e-9 {
                 let missing = Duration::try_from_secs_f64((1.0 - v.tokens.left) / limit.per_second);
@@ -54,29 +53,34 @@ impl Scheduler {
         if self.stop.is_some() {
             return;
         }
-        for lane in 0..self.ready.len() {
-            while self.running < self.limits.jobs
-                && (lane == 0 || self.running_waits < self.limits.waiting)
-                && let Some(id) = self.ready[lane].pop_front()
-            {
-                self.try_start(id, now, out);
-            }
+        // What is tried may put others in line, in either lane: so each is chosen anew.
+        while let Some(ticket) = self.next_ready() {
+            self.try_start(ticket, now, out);
         }
     }
 
-    fn try_start(&mut self, id: VertexId, now: Time, out: &mut Vec<Command>) {
-        // A queue may hold a vertex that has left, or has been overtaken by a predecessor: no search on removal.
-        let Some(v) = self.get_mut(id) else { return };
-        if !v.queued {
-            return;
+    /// The first in line for whom there is room: short ones first.
+    fn next_ready(&mut self) -> Option<Ticket> {
+        if self.running >= self.limits.jobs {
+            return None;
         }
+        let short = self.ready[0].pop_front();
+        short.or_else(
+            || if self.running_waits < self.limits.waiting { self.ready[1].pop_front() } else { None },
+        )
+    }
+
+    fn try_start(&mut self, (id, generation): Ticket, now: Time, out: &mut Vec<Command>) {
+        // A queue may hold a vertex that has left, or has been overtaken by a predecessor: no search on removal.
+        let Some(v) = self.occupant(id, generation) else { return };
+        debug_assert!(v.queued, "a vertex is in one queue, and only while it is marked so");
         if v.policy.hidden && v.state == State::Dirty {
             v.queued = false;
             return self.enter_ok(id, now, out);
         }
         let semaphores = std::mem::take(&mut v.policy.semaphores);
         let dirty = v.state == State::Dirty;
-        let acquired = dirty && self.semaphores.acquire(id, &semaphores);
+        let acquired = dirty && self.semaphores.acquire((id, generation), &semaphores);
         let v = self.vertex(id);
         // A dirty vertex that got no semaphore stays queued, with the semaphore.
         v.queued = dirty && !acquired;
@@ -92,7 +96,11 @@ impl Scheduler {
     fn start(&mut self, id: VertexId, now: Time, out: &mut Vec<Command>) {
         self.running += 1;
         let v = self.vertex(id);
-        v.tokens.left -= 1.0;
+        if let Some(limit) = v.policy.limit {
+            // What has dripped in while it was queued counts up to the burst, and no further.
+            v.tokens.refill(limit, now);
+            v.tokens.left -= 1.0;
+        }
         v.state = State::Checking;
         v.again = Again::No;
         v.refreshing = std::mem::take(&mut v.refresh);
@@ -119,20 +127,40 @@ impl Scheduler {
         self.offer(&semaphores);
         let v = self.vertex(id);
         v.policy.semaphores = semaphores;
-        if let WakePolicy::Poll(_) = v.policy.wake {
-            let (at, deadline) = (v.next_poll.max(now), Deadline::Vertex(id, v.generation));
+        if matches!(v.policy.wake, WakePolicy::Poll(_)) && !v.polling {
+            // One deadline a vertex: one that comes too early is set anew when it is due.
+            v.polling = true;
+            let (at, deadline) = (v.next_poll.max(now), Deadline::Poll(id, v.generation));
             self.timers.set(at, deadline);
         }
     }
 
+    /// The time of a vertex's next poll may have come.
+    pub(super) fn poll_due(
+        &mut self,
+        id: VertexId,
+        generation: Generation,
+        now: Time,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(v) = self.occupant(id, generation) else { return };
+        v.polling = v.next_poll > now;
+        if v.polling {
+            let (at, deadline) = (v.next_poll, Deadline::Poll(id, generation));
+            self.timers.set(at, deadline);
+        } else if matches!(v.state, State::Ok | State::Failed) {
+            self.mark_dirty(id, now, out);
+        }
+    }
+
     /// Lets the first in line for each of these semaphores try again, where there is room.
-    fn offer(&mut self, semaphores: &[Semaphore]) {
+    pub(super) fn offer(&mut self, semaphores: &[Semaphore]) {
         for semaphore in semaphores {
             // A queue may hold a vertex that has left or no longer waits: the offer goes on to the next.
-            while let Some(id) = self.semaphores.next_in_line(semaphore) {
-                let Some(v) = self.get_mut(id).filter(|v| v.queued) else { continue };
+            while let Some(ticket) = self.semaphores.next_in_line(semaphore) {
+                let Some(v) = self.occupant(ticket.0, ticket.1) else { continue };
                 let lane = usize::from(v.policy.waits);
-                self.ready[lane].push_front(id);
+                self.ready[lane].push_front(ticket);
                 break;
             }
         }

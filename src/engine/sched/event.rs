@@ -135,9 +135,9 @@ pub struct Added {
     pub policy: Policy,
     /// What it receives.
     pub receives: Vec<Receiving>,
-    /// The vertex with the same label that leaves in this swap, or is leaving since an earlier one: it must have
-    /// gone before this one starts.
-    pub replaces: Option<VertexId>,
+    /// The vertices with labels of this one that leave in this swap, or are leaving since an earlier one: they must
+    /// have gone before this one starts.
+    pub replaces: Vec<VertexId>,
 }
 
 /// A value that a vertex receives.

@@ -33,6 +33,10 @@ impl Scheduler {
         while let Some(id) = leaving.pop() {
             let v = self.vertex(id);
             let (was_ok, was_bad) = (v.state == State::Ok, v.state.is_bad());
+            // One that was freed may have been freed on another path already, or be blocked anew.
+            if !(was_ok || was_bad) || (matches!(v.state, State::Blocked { .. }) && v.bad > 0) {
+                continue;
+            }
             v.state = State::Waiting;
             self.converge.unsettled += 1;
             for at in 0..self.vertex(id).successors.len() {
@@ -78,6 +82,7 @@ impl Scheduler {
 
     /// From anything to `Failed` or `Blocked`; those that wait for it are blocked too.
     pub(super) fn enter_bad(&mut self, id: VertexId, state: State, out: &mut Vec<Command>) {
+        let epoch = self.epoch;
         let mut entering = vec![(id, state)];
         while let Some((id, state)) = entering.pop() {
             let v = self.vertex(id);
@@ -85,6 +90,7 @@ impl Scheduler {
                 continue;
             }
             v.state = state;
+            v.blocked_in = epoch;
             v.settled_once = true;
             if v.leaving {
                 self.departing.push(id);
@@ -115,13 +121,20 @@ impl Scheduler {
             return;
         }
         if v.bad > 0 {
-            let by = self.blocker(id);
-            self.enter_bad(id, State::Blocked { by }, out);
-        } else if v.unready > 0 || v.after.is_some() {
+            self.block_if_bad(id, out);
+        } else if v.unready > 0 || !v.forerunners.is_empty() {
             v.state = State::Waiting;
         } else {
             v.state = State::Dirty;
             self.enqueue(id, now);
+        }
+    }
+
+    /// Blocks a vertex, if a predecessor has failed or is blocked.
+    pub(super) fn block_if_bad(&mut self, id: VertexId, out: &mut Vec<Command>) {
+        if self.vertex(id).bad > 0 {
+            let by = self.blocker(id);
+            self.enter_bad(id, State::Blocked { by }, out);
         }
     }
 
@@ -134,8 +147,11 @@ impl Scheduler {
                 v.predecessors.iter().find(|p| self.get(**p).is_some_and(|p| p.state.is_bad())).copied()
             });
             let Some(up) = bad else { break };
-            match self.get(up).map(|v| v.state) {
-                Some(State::Blocked { by }) if self.get(by).is_some_and(|v| v.state == State::Failed) => {
+            match self.get(up).map(|v| (v.state, v.blocked_in)) {
+                // What was true when it was blocked still is, unless edges have left since.
+                Some((State::Blocked { by }, epoch))
+                    if epoch == self.epoch && self.get(by).is_some_and(|v| v.state == State::Failed) =>
+                {
                     return by;
                 }
                 _ => at = up,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::engine::id::VertexId;
+use super::vertex::Ticket;
 use crate::engine::meta::Semaphore;
 
 /// All semaphores that are held or waited for.
@@ -12,16 +12,16 @@ pub(super) struct Semaphores(BTreeMap<Semaphore, Holders>);
 #[derive(Clone, Debug, Default)]
 struct Holders {
     held: u32,
-    waiting: VecDeque<VertexId>,
+    waiting: VecDeque<Ticket>,
 }
 
 impl Semaphores {
     /// Takes all of `wanted` or none; if none, the vertex queues for the first that is full. Taking all at once
     /// cannot deadlock.
-    pub fn acquire(&mut self, vertex: VertexId, wanted: &[Semaphore]) -> bool {
+    pub fn acquire(&mut self, ticket: Ticket, wanted: &[Semaphore]) -> bool {
         let full = wanted.iter().find(|&id| self.0.get(id).is_some_and(|holders| holders.held >= id.count));
         if let Some(id) = full {
-            self.0.entry(id.clone()).or_default().waiting.push_back(vertex);
+            self.0.entry(id.clone()).or_default().waiting.push_back(ticket);
             return false;
         }
         for id in wanted {
@@ -42,8 +42,15 @@ impl Semaphores {
     }
 
     /// Takes the first in line for a semaphore that has room; it may try again.
-    pub fn next_in_line(&mut self, id: &Semaphore) -> Option<VertexId> {
+    pub fn next_in_line(&mut self, id: &Semaphore) -> Option<Ticket> {
         let holders = self.0.get_mut(id)?;
-        if holders.held < id.count { holders.waiting.pop_front() } else { None }
+        if holders.held >= id.count {
+            return None;
+        }
+        let next = holders.waiting.pop_front();
+        if holders.held == 0 && holders.waiting.is_empty() {
+            self.0.remove(id);
+        }
+        next
     }
 }

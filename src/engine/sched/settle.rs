@@ -15,18 +15,17 @@ impl Scheduler {
         id: VertexId,
         changed: bool,
         beat: bool,
-        sent: &[Sent],
+        sent: Vec<Sent>,
         now: Time,
         out: &mut Vec<Command>,
     ) {
         let v = self.vertex(id);
         let applied = changed && !v.policy.noop;
+        let refreshes = (applied || beat) && !v.policy.noop;
+        let owed = std::mem::replace(&mut v.owes, refreshes && v.leaving);
         v.refreshing = false;
         if v.policy.retry_reset {
             v.retries_left = v.policy.retries;
-        }
-        for received in &mut v.receives {
-            received.seen = received.taken;
         }
         if applied {
             if v.contention.repaired(now) {
@@ -34,7 +33,7 @@ impl Scheduler {
             }
             self.converge.disturbed(now, out);
         }
-        if applied || (beat && !self.vertex(id).policy.noop) {
+        if refreshes || owed {
             self.refresh_successors(id, now, out);
         }
         self.deliver(id, sent, now, out);
@@ -53,7 +52,7 @@ impl Scheduler {
     }
 
     /// Makes those dirty that receive something new.
-    fn deliver(&mut self, id: VertexId, sent: &[Sent], now: Time, out: &mut Vec<Command>) {
+    fn deliver(&mut self, id: VertexId, sent: Vec<Sent>, now: Time, out: &mut Vec<Command>) {
         if sent.is_empty() {
             return;
         }
@@ -65,16 +64,25 @@ impl Scheduler {
                 let now_sent = sent.iter().find(|s| s.member == received.member && s.key == received.key);
                 let Some(now_sent) = now_sent else { continue };
                 received.sent = Some(now_sent.digest);
-                news |= received.sent != received.seen;
+                news |= received.sent != received.taken;
             }
             if news {
                 self.mark_dirty(receiver, now, out);
             }
         }
+        self.vertex(id).sent = sent;
     }
 
-    /// A run failed: it is tried again, or not.
-    pub(super) fn fail(&mut self, id: VertexId, retryable: bool, now: Time, out: &mut Vec<Command>) {
+    /// A run failed, or a watch: it is tried again, or not. `again`: something happened meanwhile, so that even the
+    /// last try is followed by another.
+    pub(super) fn fail(
+        &mut self,
+        id: VertexId,
+        retryable: bool,
+        again: bool,
+        now: Time,
+        out: &mut Vec<Command>,
+    ) {
         let v = self.vertex(id);
         v.refresh |= std::mem::take(&mut v.refreshing);
         if v.contention.failed(now) {
@@ -93,10 +101,19 @@ impl Scheduler {
                 let deadline = Deadline::Vertex(id, v.generation);
                 self.timers.set(at, deadline);
                 Self::notice(out, Notice::Retrying { vertex: id, at, left });
+                // It may have been running while a predecessor failed.
+                self.block_if_bad(id, out);
             }
             _ => {
                 Self::notice(out, Notice::Failed { vertex: id });
-                self.enter_bad(id, State::Failed, out);
+                if again && !v.leaving {
+                    v.retries_left = v.policy.retries;
+                    v.settled_once = true;
+                    v.state = State::Waiting;
+                    self.evaluate(id, now, out);
+                } else {
+                    self.enter_bad(id, State::Failed, out);
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ use super::event::{Event, Outcome, StopLevel};
 use super::semaphores::Semaphores;
 use super::time::Time;
 use super::timers::{Deadline, Timers};
-use super::vertex::{Again, State, Vertex};
+use super::vertex::{Again, State, Ticket, Vertex};
 use crate::engine::id::{Generation, VertexId};
 use crate::engine::resource::Wake;
 
@@ -40,15 +40,19 @@ pub struct Scheduler {
     pub(super) limits: Limits,
     pub(super) slots: Vec<Option<Vertex>>,
     /// Dirty vertices that may start, short ones and those that may wait for long.
-    pub(super) ready: [VecDeque<VertexId>; 2],
+    pub(super) ready: [VecDeque<Ticket>; 2],
     pub(super) running: u32,
     pub(super) running_waits: u32,
     pub(super) semaphores: Semaphores,
     pub(super) timers: Timers,
     pub(super) converge: Converge,
     pub(super) stop: Option<StopLevel>,
+    /// How many swaps have taken edges away: who blocks whom is looked up anew after each.
+    pub(super) epoch: u32,
     /// Leaving vertices that may have become free to go.
     pub(super) departing: Vec<VertexId>,
+    /// Leaving vertices that must settle first.
+    pub(super) realizing: Vec<Ticket>,
     stop_said: bool,
 }
 
@@ -65,7 +69,9 @@ impl Scheduler {
             timers: Timers::default(),
             converge: Converge::default(),
             stop: None,
+            epoch: 0,
             departing: Vec::new(),
+            realizing: Vec::new(),
             stop_said: false,
         }
     }
@@ -93,6 +99,11 @@ impl Scheduler {
         }
         self.depart(now, out);
         self.dispatch(now, out);
+        // A hidden vertex settles as it is dispatched, and may be free to leave then, and its heirs to start.
+        while !self.departing.is_empty() {
+            self.depart(now, out);
+            self.dispatch(now, out);
+        }
         self.judge_converged(now, out);
         self.timers.ask(out);
         self.say_stopped(out);
@@ -117,12 +128,15 @@ impl Scheduler {
 
     fn wake(&mut self, id: VertexId, generation: Generation, wake: Wake, now: Time, out: &mut Vec<Command>) {
         let Some(v) = self.occupant(id, generation) else { return };
-        if v.leaving || (wake.stamp.is_some() && wake.stamp == v.wrote && !v.state.is_running()) {
+        if v.leaving || (wake.stamp.is_some() && wake.stamp == v.wrote) {
             return;
         }
         if v.state.is_running() {
             v.again = match (v.again, wake.stamp) {
-                (Again::No | Again::Stamped(_), Some(stamp)) => Again::Stamped(stamp),
+                (Again::No, Some(stamp)) => Again::Stamped(stamp),
+                // Had the object been in two states, one of them would be another's doing, and might be what this
+                // run has not looked at.
+                (Again::Stamped(known), Some(stamp)) if known == stamp => Again::Stamped(stamp),
                 _ => Again::Yes,
             };
             return;
@@ -142,17 +156,21 @@ impl Scheduler {
         v.armed = false;
         if v.state.is_running() {
             v.again = Again::Yes;
-        } else if matches!(v.state, State::Ok | State::Failed) {
+        } else if v.state == State::Ok {
             self.leave_settled(id, now, out);
-            self.fail(id, retryable, now, out);
+            self.fail(id, retryable, false, now, out);
+        } else if v.state == State::Failed && retryable {
+            self.mark_dirty(id, now, out);
         }
     }
 
     fn tick(&mut self, now: Time, out: &mut Vec<Command>) {
         self.timers.ticked();
         while let Some(deadline) = self.timers.pop_due(now) {
-            if let Deadline::Vertex(id, generation) = deadline {
-                self.vertex_due(id, generation, now, out);
+            match deadline {
+                Deadline::Vertex(id, generation) => self.vertex_due(id, generation, now, out),
+                Deadline::Poll(id, generation) => self.poll_due(id, generation, now, out),
+                Deadline::Quiet => {}
             }
         }
     }
@@ -165,9 +183,6 @@ impl Scheduler {
                 self.evaluate(id, now, out);
             }
             State::Dirty => self.enqueue(id, now),
-            State::Ok | State::Failed if v.next_poll > Time(0) && v.next_poll <= now => {
-                self.mark_dirty(id, now, out);
-            }
             _ => {}
         }
     }
@@ -220,7 +235,7 @@ impl Scheduler {
                 }
                 let again =
                     v.again == Again::Yes || matches!(v.again, Again::Stamped(seen) if Some(seen) != v.wrote);
-                self.succeed(id, changed, beat, &sent, now, out);
+                self.succeed(id, changed, beat, sent, now, out);
                 if again {
                     self.mark_dirty(id, now, out);
                 }
@@ -228,10 +243,7 @@ impl Scheduler {
             Outcome::Failed { retryable, armed } => {
                 self.vertex(id).armed = armed;
                 let again = self.vertex(id).again != Again::No;
-                self.fail(id, retryable, now, out);
-                if again && self.get(id).is_some_and(|v| v.state == State::Failed) {
-                    self.mark_dirty(id, now, out);
-                }
+                self.fail(id, retryable, again, now, out);
             }
             Outcome::Cancelled { armed } => {
                 let v = self.vertex(id);

@@ -1,5 +1,7 @@
 //! Live change: what leaves, what comes, and nothing else.
 
+use std::collections::HashSet;
+
 use super::command::Command;
 use super::event::{Added, Delta};
 use super::step::Scheduler;
@@ -11,6 +13,9 @@ impl Scheduler {
     /// Goes over to another graph. A vertex that the delta does not name keeps all that it has.
     pub(super) fn swap(&mut self, delta: Delta, now: Time, out: &mut Vec<Command>) {
         let mut touched = Vec::new();
+        if !(delta.disconnect.is_empty() && delta.remove.is_empty()) {
+            self.epoch += 1;
+        }
         for (from, to) in delta.disconnect {
             self.disconnect(from, to);
             touched.push(to);
@@ -19,8 +24,12 @@ impl Scheduler {
         for &id in &delta.remove {
             self.detach(id, &mut touched);
         }
+        let mut binding = delta.rebind;
         for added in delta.add {
             touched.push(added.vertex);
+            if !added.receives.is_empty() {
+                binding.push((added.vertex, added.receives.iter().map(|r| r.sender).collect()));
+            }
             self.insert(added, now);
         }
         for (from, to, notify) in delta.connect {
@@ -31,10 +40,18 @@ impl Scheduler {
             let successors = self.vertex(from).successors.iter_mut();
             successors.filter(|(next, _)| *next == to).for_each(|(_, known)| *known = notify);
         }
-        for (receiver, senders) in delta.rebind {
-            self.rebind(receiver, &senders);
+        // Only now is every sender there.
+        for (receiver, senders) in binding {
+            self.rebind(receiver, &senders, now, out);
+        }
+        // First those that are no longer blocked, so that nobody is thought to be blocked by one of them.
+        for &id in &touched {
+            if self.get(id).is_some_and(|v| matches!(v.state, State::Blocked { .. }) && v.bad == 0) {
+                self.leave_settled(id, now, out);
+            }
         }
         self.departing.extend(delta.remove);
+        self.give_up_circular();
         self.depart(now, out);
         for id in touched {
             self.reconsider(id, now, out);
@@ -42,15 +59,15 @@ impl Scheduler {
         self.converge.start(now);
     }
 
-    fn insert(&mut self, added: Added, now: Time) {
+    fn insert(&mut self, mut added: Added, now: Time) {
         let id = added.vertex;
-        let replaces = added.replaces;
-        let senders: Vec<Option<VertexId>> = added.receives.iter().map(|r| r.sender).collect();
+        let replaces = std::mem::take(&mut added.replaces);
         let mut v = Vertex::new(added, now);
-        if let Some(old) = replaces.and_then(|old| self.get_mut(old)) {
-            v.refresh = old.refresh;
-            old.heir = Some(id);
-            v.after = replaces;
+        for old in replaces {
+            if let Some(o) = self.get_mut(old).filter(|o| o.leaving) {
+                o.heirs.push(id);
+                v.forerunners.push(old);
+            }
         }
         if self.slots.len() <= id.index() {
             self.slots.resize_with(id.index() + 1, || None);
@@ -61,20 +78,40 @@ impl Scheduler {
         );
         self.slots[id.index()] = Some(v);
         self.converge.unsettled += 1;
-        self.rebind(id, &senders);
     }
 
     /// Binds the values that a vertex receives to their senders.
-    fn rebind(&mut self, receiver: VertexId, senders: &[Option<VertexId>]) {
-        for (at, &sender) in senders.iter().enumerate() {
-            let Some(v) = self.get_mut(receiver) else { return };
-            let Some(received) = v.receives.get_mut(at) else { return };
+    fn rebind(
+        &mut self,
+        receiver: VertexId,
+        senders: &[Option<VertexId>],
+        now: Time,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(v) = self.get_mut(receiver) else { return };
+        let mut receives = std::mem::take(&mut v.receives);
+        for received in &receives {
+            if let Some(s) = received.sender.and_then(|sender| self.get_mut(sender)) {
+                s.receivers.retain(|known| *known != receiver);
+            }
+        }
+        let mut news = false;
+        for (received, &sender) in receives.iter_mut().zip(senders) {
             received.sender = sender;
-            if let Some(s) = sender.and_then(|sender| self.get_mut(sender))
-                && !s.receivers.contains(&receiver)
-            {
+            let Some(s) = sender.and_then(|sender| self.get_mut(sender)) else { continue };
+            if s.receivers.last() != Some(&receiver) && !s.receivers.contains(&receiver) {
                 s.receivers.push(receiver);
             }
+            // A sender that has run before sends again only when it runs again.
+            let known = s.sent.iter().find(|sent| sent.member == received.member && sent.key == received.key);
+            if let Some(known) = known {
+                received.sent = Some(known.digest);
+                news |= received.sent != received.taken;
+            }
+        }
+        self.vertex(receiver).receives = receives;
+        if news {
+            self.mark_dirty(receiver, now, out);
         }
     }
 
@@ -111,7 +148,10 @@ impl Scheduler {
             n.bad -= bad;
             touched.push(next);
         }
-        if !self.must_settle(id) {
+        if self.must_settle(id) {
+            let generation = self.vertex(id).generation;
+            self.realizing.push((id, generation));
+        } else {
             for before in self.vertex(id).predecessors.clone() {
                 self.disconnect(before, id);
             }
@@ -153,14 +193,69 @@ impl Scheduler {
             }
         }
         out.push(Command::Retire { vertex: id });
-        // An heir waits on for an earlier one that this one still waited for.
-        if let Some(earlier) = v.after.and_then(|earlier| self.get_mut(earlier)) {
-            earlier.heir = v.heir;
+        self.bequeath(id, v, now, out);
+    }
+
+    /// One has left: its heirs need no longer wait for it, but for those that it still waited for itself. What it was
+    /// to be told, or to tell, is now theirs.
+    fn bequeath(&mut self, id: VertexId, v: Vertex, now: Time, out: &mut Vec<Command>) {
+        if v.queued {
+            // It may have been offered a semaphore that is not full: the next in line has it.
+            self.offer(&v.policy.semaphores);
         }
-        if let Some((heir, h)) = v.heir.and_then(|heir| Some((heir, self.get_mut(heir)?))) {
-            h.after = v.after;
+        for &earlier in &v.forerunners {
+            if let Some(e) = self.get_mut(earlier) {
+                e.heirs.retain(|heir| *heir != id);
+                for heir in &v.heirs {
+                    if !e.heirs.contains(heir) {
+                        e.heirs.push(*heir);
+                    }
+                }
+            }
+        }
+        for heir in v.heirs {
+            let Some(h) = self.get_mut(heir) else { continue };
+            h.refresh |= v.refresh;
+            h.owes |= v.owes;
+            h.forerunners.retain(|forerunner| *forerunner != id);
+            for earlier in &v.forerunners {
+                if !h.forerunners.contains(earlier) {
+                    h.forerunners.push(*earlier);
+                }
+            }
             self.reconsider(heir, now, out);
         }
+    }
+
+    /// A vertex that must settle before it leaves may, by later edges, have come to wait for its own heir. It then
+    /// leaves as it is.
+    fn give_up_circular(&mut self) {
+        let mut realizing = std::mem::take(&mut self.realizing);
+        realizing
+            .retain(|(id, generation)| self.occupant(*id, *generation).is_some() && self.must_settle(*id));
+        for &(id, _) in &realizing {
+            if self.waits_for_itself(id) {
+                self.vertex(id).policy.realize = false;
+                self.departing.push(id);
+            }
+        }
+        self.realizing = realizing;
+    }
+
+    fn waits_for_itself(&self, id: VertexId) -> bool {
+        let mut seen = HashSet::new();
+        let mut open = vec![id];
+        while let Some(v) = open.pop().and_then(|at| self.get(at)) {
+            for &before in v.predecessors.iter().chain(&v.forerunners) {
+                if before == id {
+                    return true;
+                }
+                if seen.insert(before) {
+                    open.push(before);
+                }
+            }
+        }
+        false
     }
 
     /// A vertex whose predecessors have changed may now be blocked, freed or ready. One that is settled as wanted
@@ -168,8 +263,8 @@ impl Scheduler {
     fn reconsider(&mut self, id: VertexId, now: Time, out: &mut Vec<Command>) {
         let Some(v) = self.get(id) else { return };
         match v.state {
-            State::Blocked { .. } if v.bad == 0 => self.leave_settled(id, now, out),
             State::Waiting | State::Dirty => self.evaluate(id, now, out),
+            State::Retrying { .. } => self.block_if_bad(id, out),
             _ => {}
         }
     }

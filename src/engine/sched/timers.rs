@@ -17,8 +17,10 @@ pub(super) struct Timers {
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Deadline {
-    /// A retry, a poll, or the end of a pause.
+    /// A retry, or the end of a pause.
     Vertex(VertexId, Generation),
+    /// A poll.
+    Poll(VertexId, Generation),
     /// The end of the quiet time.
     Quiet,
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::contention::Contention;
-use super::event::Added;
-use super::policy::Policy;
+use super::event::{Added, Sent};
+use super::policy::{Limit, Policy};
 use super::time::Time;
 use crate::engine::id::{Generation, Label, VertexId};
 use crate::engine::resource::Stamp;
@@ -89,6 +89,8 @@ pub(super) struct Vertex {
     pub policy: Policy,
     pub state: State,
     pub predecessors: Vec<VertexId>,
+    /// The scheduler's epoch in which it was blocked.
+    pub blocked_in: u32,
     /// With `notify`.
     pub successors: Vec<(VertexId, bool)>,
     /// How many predecessors are not `Ok`.
@@ -97,6 +99,8 @@ pub(super) struct Vertex {
     pub bad: u32,
     pub receives: Vec<Received>,
     pub receivers: Vec<VertexId>,
+    /// What it has sent last, for receivers that come later.
+    pub sent: Vec<Sent>,
     /// The watch is armed, or there is none to arm.
     pub armed: bool,
     pub again: Again,
@@ -104,6 +108,8 @@ pub(super) struct Vertex {
     pub refresh: bool,
     /// The present run was given a refresh, to be given again if it fails.
     pub refreshing: bool,
+    /// It changed something while it was leaving: its heir owes the refreshes that follow from that.
+    pub owes: bool,
     pub wrote: Option<Stamp>,
     pub retries_left: Option<u32>,
     /// It has been settled at least once.
@@ -113,14 +119,16 @@ pub(super) struct Vertex {
     /// Dirty, but may not start before this.
     pub not_before: Time,
     pub next_poll: Time,
+    /// A deadline for its next poll is set.
+    pub polling: bool,
     pub tokens: Tokens,
     pub contention: Contention,
     /// It leaves the graph once its run has ended, or, with `realize`, once it has settled.
     pub leaving: bool,
-    /// Who must have left before this may start.
-    pub after: Option<VertexId>,
-    /// Who starts once this has left.
-    pub heir: Option<VertexId>,
+    /// Who must have left before this may start: those that it replaces.
+    pub forerunners: Vec<VertexId>,
+    /// Who wait for this to leave.
+    pub heirs: Vec<VertexId>,
 }
 
 /// The fill of a token bucket.
@@ -130,6 +138,19 @@ pub(super) struct Tokens {
     pub at: Time,
 }
 
+impl Tokens {
+    /// Adds what has come in since the last time.
+    pub fn refill(&mut self, limit: Limit, now: Time) {
+        let dripped = now.since(self.at).as_secs_f64() * limit.per_second;
+        self.left = (self.left + dripped).min(f64::from(limit.burst));
+        self.at = now;
+    }
+}
+
+/// A place in a queue. Queues are not searched when a vertex leaves: one that is found in it later is known to be
+/// void by its generation.
+pub(super) type Ticket = (VertexId, Generation);
+
 /// A value that a vertex receives.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
@@ -138,47 +159,48 @@ pub(super) struct Received {
     pub key: Arc<str>,
     /// What the sender has sent last.
     pub sent: Option<u64>,
-    /// What the present run was started with.
+    /// What the last run was started with.
     pub taken: Option<u64>,
-    /// What the last successful run was started with.
-    pub seen: Option<u64>,
 }
 
 impl Vertex {
     pub fn new(added: Added, now: Time) -> Self {
         let receives = added.receives.into_iter().map(|r| Received {
-            sender: r.sender,
+            sender: None,
             member: r.member,
             key: r.key,
             sent: None,
             taken: None,
-            seen: None,
         });
         Self {
             generation: added.generation,
             label: added.label,
             state: State::Waiting,
+            blocked_in: 0,
             predecessors: Vec::new(),
             successors: Vec::new(),
             unready: 0,
             bad: 0,
             receives: receives.collect(),
             receivers: Vec::new(),
+            sent: Vec::new(),
             armed: false,
             again: Again::No,
             refresh: false,
             refreshing: false,
+            owes: false,
             wrote: None,
             retries_left: added.policy.retries,
             settled_once: false,
             queued: false,
             not_before: Time(0),
             next_poll: Time(0),
+            polling: false,
             tokens: Tokens { left: added.policy.limit.map_or(0.0, |limit| limit.burst.into()), at: now },
             contention: Contention::default(),
             leaving: false,
-            after: None,
-            heir: None,
+            forerunners: Vec::new(),
+            heirs: Vec::new(),
             policy: added.policy,
         }
     }
