@@ -1,10 +1,12 @@
 //! The composition root: builds the engine, the resources and a frontend, joins them, and owns start-up and shutdown.
 
 pub mod error;
+pub mod load;
 pub mod lock;
 pub mod log;
 pub mod narrator;
 pub mod places;
+pub mod plan;
 mod report;
 mod signals;
 
