@@ -1,10 +1,15 @@
 //! The command line: one file a command.
 
 mod check;
+mod completions;
 mod exit;
+mod explain;
+mod man;
 mod output;
 mod plan;
+mod reference;
 mod run;
+mod topic;
 
 use std::process::ExitCode;
 
@@ -29,6 +34,9 @@ enum Command {
     Run(Box<run::Args>),
     Plan(plan::Args),
     Check(check::Args),
+    Explain(explain::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// The command line, from which help, completions and man pages derive too.
@@ -69,5 +77,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(*args),
         Command::Plan(args) => plan::main(args),
         Command::Check(args) => check::main(args),
+        Command::Explain(args) => explain::main(&args),
+        Command::Completions(args) => completions::main(&args),
+        Command::Man(args) => man::main(&args),
     }
 }
