@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod exit;
 mod explain;
+mod graph;
 mod man;
 mod output;
 mod plan;
@@ -34,6 +35,7 @@ enum Command {
     Run(Box<run::Args>),
     Plan(plan::Args),
     Check(check::Args),
+    Graph(graph::Args),
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(*args),
         Command::Plan(args) => plan::main(args),
         Command::Check(args) => check::main(args),
+        Command::Graph(args) => graph::main(&args),
         Command::Explain(args) => explain::main(&args),
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
