@@ -51,7 +51,17 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), tracing_subscriber::f
 
 /// Whether to colour what goes to stderr.
 pub fn color_on_stderr() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::io::stderr().is_terminal() && color_is_welcome()
+}
+
+/// Whether to colour what goes to stdout.
+pub fn color_on_stdout() -> bool {
+    std::io::stdout().is_terminal() && color_is_welcome()
+}
+
+/// <https://no-color.org>
+fn color_is_welcome() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// journald, if systemd has connected stderr to it: `$JOURNAL_STREAM` names the device and inode.

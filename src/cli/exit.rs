@@ -9,7 +9,7 @@ use crate::engine::Class;
 pub const TEXT: u8 = 1;
 /// The plan is not empty, and the user asked to be told (`--detailed-exitcode`).
 pub const DIFFERS: u8 = 2;
-/// Something failed, or is blocked by a failure.
+/// Some resources failed, or are blocked by those that did.
 pub const FAILED: u8 = 3;
 /// The arguments are wrong (`EX_USAGE` of sysexits.h).
 pub const USAGE: u8 = 64;

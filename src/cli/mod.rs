@@ -1,15 +1,24 @@
 //! The command line: one file a command.
 
+mod check;
+mod completions;
 mod exit;
+mod explain;
+mod graph;
+mod man;
+mod output;
+mod plan;
 mod reach;
+mod reference;
 mod run;
 mod spoken;
 mod status;
 mod top;
+mod topic;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// A peer-to-peer, event-driven configuration agent for Linux.
 #[derive(Debug, Parser)]
@@ -28,33 +37,59 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Args>),
+    Plan(plan::Args),
+    Check(check::Args),
+    Graph(graph::Args),
     Status(status::Args),
     Top(top::Args),
+    Explain(explain::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// The command line, from which help, completions and man pages derive too.
+fn definition() -> clap::Command {
+    Cli::command().mut_subcommands(|command| {
+        command.mut_args(|arg| {
+            // The environment's present values are nobody's business, and would make pages differ by host.
+            let arg = arg.hide_env_values(true);
+            match arg.get_action() {
+                ArgAction::SetTrue => arg.value_parser(switch),
+                _ => arg,
+            }
+        })
+    })
+}
+
+/// What a switch may be set to in the environment.
+fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+        "" | "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+        _ => Err("expected true, yes or 1, or else false, no, 0 or nothing".to_owned()),
+    }
 }
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let matches = match Cli::command().try_get_matches() {
-        Ok(matches) => matches,
+    let parsed = definition().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
         Err(error) => {
             // A closed pipe is no reason to complain.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    let cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
-    };
     match cli.command {
         Command::Run(args) => run::main(*args),
         Command::Status(args) => status::main(&args),
         Command::Top(args) => top::main(&args),
+        Command::Plan(args) => plan::main(args),
+        Command::Check(args) => check::main(args),
+        Command::Graph(args) => graph::main(&args),
+        Command::Explain(args) => explain::main(&args),
+        Command::Completions(args) => completions::main(&args),
+        Command::Man(args) => man::main(&args),
     }
-}
-
-/// Prints a line on stdout; a reader who has left is no reason to complain.
-fn say(line: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

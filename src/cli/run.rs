@@ -4,33 +4,29 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::agent::error::AgentError;
 use crate::agent::log::{self, LogFormat};
 use crate::agent::places::PrefixChoice;
 use crate::agent::web::{Address, Listen};
 use crate::agent::{self, Options};
 use crate::engine::runtime::prepare;
-use crate::lang::diag::render::{self, Style};
 
-use super::exit;
+use super::{exit, output};
 
 /// Run a graph on this host until stopped
 ///
 /// The text is followed: saving it changes the running graph, and what did not change in it is not touched.
-///
-/// Examples:
-///
-///   mgmt run site.yaml                           keep this host as the graph says
-///   mgmt run --converged-timeout 5 site.yaml     once, from cron; ends after 5 quiet seconds
-///   mgmt run --noop site.yaml                    only look
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  mgmt run site.yaml                           keep this host as the graph says
+  mgmt run --converged-timeout 5 site.yaml     once, from cron; ends after 5 quiet seconds
+  mgmt run --noop site.yaml                    only look")]
 pub struct Args {
     /// The graph: FILE, or `yaml FILE`, `lang FILE`, `puppet FILE`, or `empty`
-    #[arg(value_name = "FILE", num_args = 0..=2)]
+    #[arg(value_name = "FILE", num_args = 0..=2, value_hint = clap::ValueHint::FilePath)]
     what: Vec<PathBuf>,
     /// The graph, as an option
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
     #[command(flatten)]
     agent: AgentArgs,
@@ -143,25 +139,43 @@ struct MeshArgs {
     #[arg(long, env = "MGMT_SEEDS", value_name = "URLS", value_delimiter = ',')]
     seeds: Vec<String>,
     /// Addresses to listen at
-    #[arg(long, alias = "server-urls", env = "MGMT_CLIENT_URLS", value_name = "URLS", value_delimiter = ',')]
-    client_urls: Vec<String>,
+    #[arg(long, env = "MGMT_LISTEN", value_name = "ADDRS", value_delimiter = ',')]
+    listen: Vec<String>,
     /// Addresses at which others reach this host
-    #[arg(long, alias = "advertise-server-urls", env = "MGMT_ADVERTISE_CLIENT_URLS", value_name = "URLS")]
+    #[arg(long, env = "MGMT_ADVERTISE", value_name = "ADDRS", value_delimiter = ',')]
+    advertise: Vec<String>,
+    /// Never serve the store
+    #[arg(long, env = "MGMT_NO_SERVER")]
+    no_server: bool,
+    /// Where this host stands: servers are spread over zones
+    #[arg(long, env = "MGMT_ZONE", value_name = "NAME")]
+    zone: Option<String>,
+    /// Like --listen
+    #[arg(long, env = "MGMT_CLIENT_URLS", value_name = "URLS", value_delimiter = ',')]
+    client_urls: Vec<String>,
+    /// Like --listen
+    #[arg(long, env = "MGMT_SERVER_URLS", value_name = "URLS", value_delimiter = ',')]
+    server_urls: Vec<String>,
+    /// Like --advertise
+    #[arg(long, env = "MGMT_ADVERTISE_CLIENT_URLS", value_name = "URLS", value_delimiter = ',')]
     advertise_client_urls: Vec<String>,
+    /// Like --advertise
+    #[arg(long, env = "MGMT_ADVERTISE_SERVER_URLS", value_name = "URLS", value_delimiter = ',')]
+    advertise_server_urls: Vec<String>,
     /// Open no TCP port
     #[arg(long, env = "MGMT_NO_NETWORK")]
     no_network: bool,
     /// Ignore later deploys
-    #[arg(long)]
+    #[arg(long, env = "MGMT_NO_DEPLOY_WATCH")]
     no_deploy_watch: bool,
     /// A store behind SSH
-    #[arg(long, value_name = "URL")]
+    #[arg(long, env = "MGMT_SSH_URL", value_name = "URL")]
     ssh_url: Option<String>,
     /// Its host key
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, env = "MGMT_SSH_HOSTKEY", value_name = "KEY")]
     ssh_hostkey: Option<String>,
     /// The key to log in with
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "MGMT_SSH_ID", value_name = "FILE")]
     ssh_id: Option<PathBuf>,
 }
 
@@ -170,15 +184,15 @@ struct MeshArgs {
 struct IdleArgs {
     #[arg(long, hide = true, num_args = 0..=1, value_name = "ADDR")]
     pprof: Option<Option<String>>,
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, env = "MGMT_NO_PGP")]
     no_pgp: bool,
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, env = "MGMT_PGP_KEY_PATH")]
     pgp_key_path: Option<PathBuf>,
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, env = "MGMT_PGP_IDENTITY")]
     pgp_identity: Option<String>,
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, env = "MGMT_NO_RAISE_LIMITS")]
     no_raise_limits: bool,
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, env = "MGMT_GRAPHVIZ_FILTER")]
     graphviz_filter: Option<String>,
 }
 
@@ -190,12 +204,10 @@ pub fn main(args: Args) -> ExitCode {
     }
     let options = match args.options() {
         Ok(options) => options,
-        Err(message) => {
-            eprintln!("error: {message}\n\nFor more information, try 'mgmt run --help'.");
-            return ExitCode::from(exit::USAGE);
-        }
+        Err(message) => return output::usage(&message, "run"),
     };
     args.notices();
+    let file = options.file.clone();
     let one_shot = options.converged_exit || options.max_runtime.is_some();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {
@@ -211,24 +223,12 @@ pub fn main(args: Args) -> ExitCode {
     match ended {
         Ok(ending) => {
             if one_shot {
-                super::say(&ending.summary());
+                output::say(&ending.summary());
             }
             ExitCode::from(ending.exit_code())
         }
-        Err(error) => {
-            complain(&error);
-            exit::of(&error)
-        }
+        Err(error) => output::complain(&error, file.as_deref(), Some("nothing was applied")),
     }
-}
-
-fn complain(error: &AgentError) {
-    let style = Style { color: log::color_on_stderr() };
-    let text = match error {
-        AgentError::Text(diagnostics) => render::render_all(diagnostics, style),
-        other => render::render(&other.diagnostic(), style),
-    };
-    eprint!("{text}");
 }
 
 impl Args {
@@ -276,14 +276,17 @@ impl Args {
 
     /// The file of the graph, in any of the ways to say it; `None`: the empty graph.
     fn graph(&self) -> Result<Option<PathBuf>, String> {
-        let words: Vec<&str> = self.what.iter().map(|word| word.to_str().unwrap_or_default()).collect();
+        // `--pprof` may stand without its address, and then takes what follows it.
+        let taken = self.idle.pprof.iter().flatten().filter(|_| self.what.is_empty() && self.file.is_none());
+        let what: Vec<PathBuf> = taken.map(PathBuf::from).chain(self.what.iter().cloned()).collect();
+        let words: Vec<&str> = what.iter().map(|word| word.to_str().unwrap_or_default()).collect();
         let file = match (words.as_slice(), &self.file) {
             (["empty"], None) => return Ok(None),
             (["empty"], Some(_)) | (["empty", _], _) => return Err("`run empty` takes no file".to_owned()),
             (["yaml" | "lang" | "puppet"], Some(file)) | ([], Some(file)) => file,
-            (["yaml" | "lang" | "puppet", _], None) => &self.what[1],
+            (["yaml" | "lang" | "puppet", _], None) => &what[1],
             (["yaml" | "lang" | "puppet"], None) => return Err(format!("`run {}` needs a file", words[0])),
-            ([_], None) => &self.what[0],
+            ([_], None) => &what[0],
             ([], None) => return Err("which graph? Name a file, or `empty`".to_owned()),
             ([_, _], None) => {
                 return Err(format!("{:?} is no language: yaml, lang, puppet or empty", words[0]));
@@ -296,9 +299,17 @@ impl Args {
     /// Says once what was asked for and has no effect.
     fn notices(&self) {
         let (mesh, idle) = (&self.mesh, &self.idle);
-        let meshed = !mesh.seeds.is_empty()
-            || !mesh.client_urls.is_empty()
-            || !mesh.advertise_client_urls.is_empty()
+        let addresses = [
+            &mesh.seeds,
+            &mesh.listen,
+            &mesh.advertise,
+            &mesh.client_urls,
+            &mesh.server_urls,
+            &mesh.advertise_client_urls,
+            &mesh.advertise_server_urls,
+        ];
+        let meshed = addresses.iter().any(|given| !given.is_empty())
+            || mesh.zone.is_some()
             || mesh.ssh_url.is_some()
             || mesh.ssh_hostkey.is_some()
             || mesh.ssh_id.is_some();

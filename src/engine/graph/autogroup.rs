@@ -53,7 +53,7 @@ pub fn group(
 }
 
 /// The length of the longest path that leads to each node.
-fn depths(graph: &Graph) -> Result<Vec<u32>, GraphError> {
+pub(super) fn depths(graph: &Graph) -> Result<Vec<u32>, GraphError> {
     let mut depths = vec![0; graph.len()];
     for node in graph.order()? {
         let below = depths[node.index()] + 1;

@@ -4,5 +4,9 @@ pub mod autoedge;
 pub mod autogroup;
 pub mod dag;
 pub mod dot;
+pub mod json;
+pub mod layout;
+pub mod svg;
+pub mod text;
 
 pub use dag::{Edge, Graph, GraphError, Vertex};

@@ -68,7 +68,7 @@ pub struct Config {
     pub sema: Option<u32>,
     /// Kinds, for undoing what has vanished from the graph.
     pub registry: Registry,
-    /// Each vertex is compared once, and nothing is watched: for a plan.
+    /// Each vertex is compared once, nothing is watched and nothing retried: for a plan.
     pub one_look: bool,
     /// Where the scheduler's events are written.
     pub record: Option<record::Recorder>,

@@ -253,6 +253,7 @@ impl Plan {
         let mut policy = Policy::new(&lead.meta, &capabilities, config.noop, config.sema);
         if config.one_look {
             policy.wake = WakePolicy::Never;
+            policy.retries = Some(0);
         }
         let resource: Arc<dyn Resource> = if vertex.members.iter().all(|member| member.receives.is_empty()) {
             let built = build(&vertex.kind, &vertex.members);
