@@ -3,6 +3,8 @@
 //! A frontend turns text into a stream of resource graphs; a pure scheduler ([`engine`]) turns events into commands
 //! that small [`resources`] carry out on this host.
 
+pub mod agent;
+pub mod cli;
 pub mod engine;
 pub mod lang;
 pub mod resources;

@@ -1,3 +1,8 @@
 //! The binary: exit code only.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before any thread is started: a process changes its user for one thread only.
+    mgmt::resources::host::process::helper_main().unwrap_or_else(mgmt::cli::main)
+}

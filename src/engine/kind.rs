@@ -78,6 +78,9 @@ pub struct Capabilities {
     pub unwatched: bool,
     /// It can be undone ([`Resource::undo`]).
     pub reversible: bool,
+    /// Where it works, such as a digest of a directory's path: the system does one thing at a time there, so that more
+    /// threads would only wait for one another. `None`: nowhere in particular.
+    pub place: Option<u64>,
 }
 
 /// A name for something in the world that a resource is or provides, such as a path.

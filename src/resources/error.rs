@@ -39,6 +39,14 @@ pub enum HostError {
         /// The link.
         link: PathBuf,
     },
+    /// A file with several names, one of them where its owner may not have put it.
+    #[error("{op} {path}: it has several names, and may be someone else's file", path = path.display())]
+    UntrustedName {
+        /// What was to be done.
+        op: &'static str,
+        /// The object.
+        path: Box<Path>,
+    },
     /// There is nothing, and nothing is made unless asked for.
     #[error("{path} does not exist", path = path.display())]
     Missing {
@@ -145,6 +153,7 @@ impl HostError {
     pub fn class(&self) -> Class {
         match self {
             Self::UntrustedLink { .. }
+            | Self::UntrustedName { .. }
             | Self::WrongType { .. }
             | Self::NotEmpty { .. }
             | Self::NoUndo { .. }
@@ -161,6 +170,9 @@ impl HostError {
             Self::UntrustedLink { .. } => Some(
                 "links are followed only where nobody but root and this user can write: use the real path",
             ),
+            Self::UntrustedName { .. } => {
+                Some("others can write to this directory: look where the other names are (find -samefile)")
+            }
             Self::Missing { .. } => Some("add `state: exists` to have it made"),
             Self::WrongType { hint, .. } => Some(hint),
             Self::NotEmpty { .. } => {
@@ -178,6 +190,7 @@ fn hint_of(answer: Errno) -> Option<&'static str> {
         Errno::ACCESS => "mgmt needs more rights here: is it running as root?",
         Errno::PERM => "mgmt may need to run as root, or the file is immutable (see lsattr)",
         Errno::NOSPC => "the file system is full: see df, and df -i",
+        Errno::XDEV => "something is mounted there: unmount it first",
         Errno::DQUOT => "the disk quota is used up",
         _ => return None,
     })

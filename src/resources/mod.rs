@@ -3,6 +3,7 @@
 //! A resource holds the adapters it was built with ([`host`]); it never sees a parser or the mesh.
 
 pub mod error;
+pub mod exec;
 pub mod exit;
 pub mod file;
 pub mod gzip;
@@ -36,6 +37,7 @@ use host::Host;
 /// All kinds, over the adapters of a host.
 pub fn registry(host: &Arc<Host>) -> Registry {
     let kinds: Vec<Arc<dyn Kind>> = vec![
+        Arc::new(exec::ExecKind::new(host.clone())),
         Arc::new(exit::ExitKind::new()),
         Arc::new(file::FileKind::new(host.clone())),
         Arc::new(gzip::GzipKind::new(host.clone())),

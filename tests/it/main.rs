@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod agent;
 mod engine;
+mod host;
 mod kinds;
+mod tidy;
 mod yaml;

@@ -3,5 +3,6 @@
 pub mod autoedge;
 pub mod autogroup;
 pub mod dag;
+pub mod dot;
 
 pub use dag::{Edge, Graph, GraphError, Vertex};

@@ -28,6 +28,12 @@ const BATCH: usize = 64;
 /// After a run that took longer, reports are sent at once: then it is not the sending that costs.
 const SLOW: Duration = Duration::from_micros(200);
 
+/// A thread that finds only jobs for places where others are at work joins them after so long: then the system is slow
+/// there, and it is waiting that takes the time.
+const PLACE_PATIENCE: Duration = Duration::from_millis(1);
+/// So many jobs are looked at for one in another place.
+const PLACE_LOOK: usize = 32;
+
 /// The threads and their queue.
 #[derive(Debug)]
 pub(super) struct Crew {
@@ -61,6 +67,7 @@ struct AtWork {
     vertex: VertexId,
     generation: Generation,
     since: Time,
+    place: Option<u64>,
 }
 
 /// A run that has not come back.
@@ -138,6 +145,24 @@ impl Crew {
     }
 }
 
+impl Queue {
+    /// The first job that is not for a place where another thread is at work.
+    fn next_elsewhere(&mut self) -> Option<Job> {
+        let taken = |job: &Job| {
+            let at_work = self.at_work.iter().flatten();
+            job.place.is_some() && at_work.filter(|work| work.place == job.place).count() > 0
+        };
+        let at = self.jobs.iter().take(PLACE_LOOK).position(|job| !taken(job))?;
+        self.jobs.remove(at)
+    }
+
+    fn begin(&mut self, number: usize, job: Job, now: Time) -> Job {
+        self.at_work[number] =
+            Some(AtWork { vertex: job.vertex, generation: job.generation, since: now, place: job.place });
+        job
+    }
+}
+
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -163,18 +188,28 @@ impl Shared {
             self.mailbox.post_all(unsent);
             queue = self.lock();
         }
-        while queue.jobs.is_empty() {
-            if queue.closed {
-                return None;
+        loop {
+            if let Some(job) = queue.next_elsewhere() {
+                return Some(queue.begin(number, job, self.clock.now()));
             }
-            queue.idle += 1;
-            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            queue.idle -= 1;
+            if queue.jobs.is_empty() {
+                if queue.closed {
+                    return None;
+                }
+                queue.idle += 1;
+                queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue.idle -= 1;
+                continue;
+            }
+            let waited =
+                self.filled.wait_timeout(queue, PLACE_PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            queue = waited.0;
+            if waited.1.timed_out()
+                && let Some(job) = queue.jobs.pop_front()
+            {
+                return Some(queue.begin(number, job, self.clock.now()));
+            }
         }
-        let job = queue.jobs.pop_front()?;
-        queue.at_work[number] =
-            Some(AtWork { vertex: job.vertex, generation: job.generation, since: self.clock.now() });
-        Some(job)
     }
 
     /// Runs a job as far as it goes without waiting; `None`: tokio has it now.

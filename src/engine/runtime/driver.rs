@@ -3,25 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-
+use super::answer::Unanswered;
 use super::clock::Clock;
 use super::crew::Crew;
 use super::job::{Ending, Job, Report};
 use super::mailbox::{Mailbox, Message};
-use super::observe::{Happening, Next, Observer, Ran};
+use super::observe::{Happening, LastLook, Next, Observer};
 use super::plan::{self, Kept, SwapError, Swapped};
 use super::prepare::Prepared;
-use super::receive;
-use super::roster::{Entry, Guard, Reach, Roster, Running, Watch};
-use super::{Config, STUCK_AFTER, undo};
-use crate::engine::class::Class;
-use crate::engine::cx::{Cancel, Cx};
-use crate::engine::drift::Drift;
-use crate::engine::graph::Vertex;
+use super::roster::{Entry, Reach, Roster, Running};
+use super::{Config, receive};
+use crate::engine::cx::Cancel;
 use crate::engine::id::{Generation, VertexId};
-use crate::engine::resource::{Resource, ResourceError, Stamp, Wake, Wakes};
-use crate::engine::sched::{Command, Event, Notice, Outcome, Scheduler, State, StopLevel, Time};
+use crate::engine::resource::{ResourceError, Wake};
+use crate::engine::sched::{Command, Event, Notice, Scheduler, State, StopLevel, Time};
 
 /// While something runs, the driver looks this often for runs that are stuck.
 const STUCK_LOOK: Duration = Duration::from_secs(10);
@@ -30,9 +25,9 @@ const STUCK_LOOK: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Driver {
     pub(super) config: Config,
-    observer: Arc<dyn Observer>,
-    mailbox: Arc<Mailbox>,
-    crew: Crew,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) crew: Crew,
     pub(super) clock: Clock,
     pub(super) scheduler: Scheduler,
     pub(super) roster: Roster,
@@ -41,7 +36,7 @@ pub(super) struct Driver {
     pub(super) converged: bool,
     pub(super) totals: Totals,
     wake_at: Option<Time>,
-    running: usize,
+    pub(super) running: usize,
     commands: Vec<Command>,
     jobs: Vec<Job>,
     stopped: bool,
@@ -54,35 +49,6 @@ pub(super) struct Totals {
     pub changes: u64,
     pub failures: u64,
 }
-
-/// A difference that noop has left, with the means to show it in full.
-#[derive(Debug)]
-pub struct Pending {
-    /// The vertex.
-    pub vertex: Arc<Vertex>,
-    /// What differs; empty: known only once its predecessors have been applied.
-    pub drift: Drift,
-    resource: Arc<dyn Resource>,
-    cx: Cx,
-}
-
-impl Pending {
-    /// A unified diff, where there is one and no part of it is sensitive.
-    ///
-    /// # Errors
-    /// When the system cannot be read.
-    pub async fn diff(&self) -> Result<Option<String>, ResourceError> {
-        let masked = self.vertex.members.iter().any(|member| {
-            member.meta.sensitive.iter().any(|param| matches!(&**param, "content" | "source" | "fragments"))
-        });
-        if masked { Ok(None) } else { self.resource.diff(&self.cx, &self.drift).await }
-    }
-}
-
-/// It was given up and has not come back.
-#[derive(Debug, thiserror::Error)]
-#[error("no answer from the system for {} s; given up", STUCK_AFTER.as_secs())]
-struct Unanswered;
 
 impl Driver {
     pub fn new(
@@ -137,7 +103,7 @@ impl Driver {
         }
         self.mailbox.close();
         self.crew.close();
-        self.observer.happened(Happening::Stopped);
+        self.observer.happened(Happening::Stopped(LastLook(&self)));
     }
 
     /// How long the next message may take to come.
@@ -147,7 +113,8 @@ impl Driver {
         deadline.into_iter().chain(look).min()
     }
 
-    fn step(&mut self, event: Event) {
+    /// One step of the scheduler; its commands are obeyed later.
+    pub(super) fn step(&mut self, event: Event) {
         let now = self.clock.now();
         if let Some(record) = &mut self.config.record {
             record.event(now, &event);
@@ -173,7 +140,7 @@ impl Driver {
                 self.observer.happened(Happening::ExitRequested(code));
                 self.step(Event::Stop(StopLevel::Finish));
             }
-            Message::Snapshot(reply) => drop(reply.send(self.snapshot())),
+            Message::Snapshot(rows, reply) => drop(reply.send(self.snapshot(rows))),
             Message::Progress(reply) => drop(reply.send(self.progress())),
             Message::Pending(reply) => drop(reply.send(self.pending())),
         }
@@ -189,16 +156,6 @@ impl Driver {
         }
         entry.fresh = None;
         self.step(Event::Wake { vertex, generation, wake });
-    }
-
-    fn watch_failed(&mut self, vertex: VertexId, generation: Generation, error: ResourceError) {
-        let Some(entry) = self.roster.occupant(vertex, generation) else { return };
-        entry.watch = None;
-        let retryable = error.class() == Class::Transient;
-        entry.ledger.error = Some(Box::new(error));
-        entry.ledger.failures += 1;
-        self.totals.failures += 1;
-        self.step(Event::WatchFailed { vertex, generation, retryable });
     }
 
     fn swap(&mut self, next: Prepared) -> Result<Swapped, SwapError> {
@@ -265,7 +222,7 @@ impl Driver {
         let now = self.clock.now();
         let refused = match receive::receive(&mut self.roster, id) {
             Ok(()) => self.roster.get(id).is_some_and(|entry| entry.stuck).then(|| {
-                ResourceError::bug(Unanswered)
+                ResourceError::transient(Unanswered)
                     .with_hint("the disk or file system may hang: look at the kernel's log")
             }),
             Err(error) => Some(error),
@@ -296,118 +253,8 @@ impl Driver {
             cancel,
             timeout: entry.vertex.lead().meta.timeout(),
             undo: entry.undo.clone(),
+            place: entry.place,
         });
-    }
-
-    fn finished(&mut self, report: Report) {
-        let Report { vertex: id, generation, wakes, wrote, mut ending, took, .. } = report;
-        self.settle_uncertainty(id, &mut ending);
-        let Some(entry) = self.roster.occupant(id, generation) else { return };
-        if entry.stuck && entry.running.is_none() {
-            // The call that was given up has returned: the vertex is tried anew.
-            entry.stuck = false;
-            return self.step(Event::Wake { vertex: id, generation, wake: Wake::default() });
-        }
-        entry.running = None;
-        self.running -= 1;
-        if let Some(wakes) = wakes {
-            entry.watch = Some(watch(id, generation, wakes, &self.mailbox));
-        }
-        let armed = entry.watch.is_some();
-        mask(&entry.vertex, &mut ending);
-        let recovered = self.record_ending(id, &ending, took);
-        let outcome = self.outcome(id, ending, armed, wrote);
-        if recovered && let Some(entry) = self.roster.get(id) {
-            self.observer.happened(Happening::Recovered { vertex: &entry.vertex });
-        }
-        let done = matches!(outcome, Outcome::Done { .. });
-        self.step(Event::Finished { vertex: id, generation, outcome });
-        if done
-            && let Some(entry) = self.roster.get(id)
-            && entry.is_undo
-            && !entry.noop
-        {
-            undo::forget(&self.config.prefix, entry.vertex.label());
-        }
-    }
-
-    /// Under noop, a check that fails behind a predecessor that would change says nothing yet.
-    fn settle_uncertainty(&mut self, id: VertexId, ending: &mut Ending) {
-        if !self.roster.get(id).is_some_and(|entry| entry.noop) {
-            return;
-        }
-        let uncertain = self.scheduler.predecessors(id).iter().any(|before| {
-            self.roster.get(*before).is_some_and(|e| e.ledger.uncertain || e.ledger.noted.is_some())
-        });
-        if uncertain && matches!(ending, Ending::Failed(_)) {
-            *ending = Ending::Noted(Drift::none());
-        }
-        if let Some(entry) = self.roster.get_mut(id) {
-            entry.ledger.uncertain = uncertain;
-        }
-    }
-
-    /// Counts a run, and tells the observer. Whether the vertex had failed before, and has not now.
-    fn record_ending(&mut self, id: VertexId, ending: &Ending, took: Duration) -> bool {
-        let now = self.clock.now();
-        let Some(entry) = self.roster.get_mut(id) else { return false };
-        let ledger = &mut entry.ledger;
-        let failed = matches!(ending, Ending::Failed(_));
-        let changed = matches!(ending, Ending::Applied(drift, _) if drift.is_change());
-        ledger.checks += 1;
-        ledger.changes += u32::from(changed);
-        ledger.failures += u32::from(failed);
-        ledger.last_took = took;
-        self.totals.checks += 1;
-        self.totals.changes += u64::from(changed);
-        self.totals.failures += u64::from(failed);
-        self.observer.happened(Happening::Ran(Ran {
-            kind: &entry.vertex.label().kind,
-            changed,
-            apply: !entry.noop,
-            failed,
-            eventful: std::mem::take(&mut ledger.woken),
-            took,
-            since_dirty: now.since(ledger.dirty_since),
-        }));
-        match ending {
-            Ending::Applied(drift, _) if drift.is_change() => {
-                self.observer.happened(Happening::Changed { vertex: &entry.vertex, drift, took });
-            }
-            Ending::Noted(drift) if ledger.noted.as_deref() != Some(drift) => {
-                self.observer.happened(Happening::WouldChange { vertex: &entry.vertex, drift });
-            }
-            _ => {}
-        }
-        let settled = matches!(ending, Ending::Same(_) | Ending::Applied(..) | Ending::Noted(_));
-        settled && ledger.error.is_some()
-    }
-
-    /// Keeps what the run brought, and puts it into the scheduler's words.
-    fn outcome(&mut self, id: VertexId, ending: Ending, armed: bool, wrote: Option<Stamp>) -> Outcome {
-        let Some(entry) = self.roster.get_mut(id) else { return Outcome::Cancelled { armed } };
-        let (changed, beat, outputs) = match ending {
-            Ending::Same(outputs) => (false, false, outputs),
-            Ending::Applied(drift, outputs) => (drift.is_change(), !drift.is_empty(), outputs),
-            Ending::Noted(drift) => {
-                entry.ledger.noted = Some(Box::new(drift));
-                entry.ledger.error = None;
-                return Outcome::Done { changed: true, beat: false, armed, wrote, sent: Vec::new() };
-            }
-            Ending::Failed(error) => {
-                let retryable = error.class() == Class::Transient;
-                entry.ledger.error = Some(Box::new(error));
-                return Outcome::Failed { retryable, armed };
-            }
-            Ending::Cancelled => return Outcome::Cancelled { armed },
-        };
-        entry.ledger.noted = None;
-        entry.ledger.error = None;
-        entry.fresh = None;
-        entry.undo = None;
-        let sent = receive::digests(&outputs);
-        entry.outputs = outputs;
-        Outcome::Done { changed, beat, armed, wrote, sent }
     }
 
     fn notice(&self, notice: Notice) {
@@ -437,64 +284,8 @@ impl Driver {
         }
     }
 
-    fn write_off_stuck(&mut self) {
-        for stuck in self.crew.write_off_stuck() {
-            let Some(entry) = self.roster.occupant(stuck.vertex, stuck.generation) else { continue };
-            if entry.running.take().is_none() {
-                continue;
-            }
-            self.running -= 1;
-            entry.stuck = true;
-            entry.ledger.error = Some(Box::new(ResourceError::transient(Unanswered)));
-            let outcome = Outcome::Failed { retryable: false, armed: entry.watch.is_some() };
-            self.step(Event::Finished { vertex: stuck.vertex, generation: stuck.generation, outcome });
-        }
-    }
-
-    fn pending(&self) -> Vec<Pending> {
-        let differing = self.roster.present().filter_map(|(_, entry)| {
-            let drift = entry.ledger.noted.as_deref()?.clone();
-            let mut cx = Cx::new(entry.surroundings.clone(), Cancel::default());
-            cx.noop = true;
-            Some(Pending { vertex: entry.vertex.clone(), drift, resource: entry.resource.clone(), cx })
-        });
-        differing.collect()
-    }
-
     /// Where a vertex stands, for people.
     pub(super) fn state(&self, id: VertexId) -> State {
         self.scheduler.state(id).unwrap_or(State::Waiting)
     }
-}
-
-/// Replaces the values of sensitive parameters, before anyone sees them.
-fn mask(vertex: &Vertex, ending: &mut Ending) {
-    if vertex.members.iter().all(|member| member.meta.sensitive.is_empty()) {
-        return;
-    }
-    if let Ending::Applied(drift, _) | Ending::Noted(drift) = ending {
-        drift.mask(|member, what| {
-            let declared = vertex.members.get(member as usize);
-            declared.is_some_and(|declared| declared.meta.sensitive.iter().any(|param| **param == *what))
-        });
-    }
-}
-
-/// Keeps an armed watch, and lets its stream send.
-fn watch(id: VertexId, generation: Generation, wakes: Wakes, mailbox: &Arc<Mailbox>) -> Watch {
-    let task = wakes.stream.map(|mut stream| {
-        let mailbox = mailbox.clone();
-        let task = tokio::spawn(async move {
-            while let Some(wake) = stream.next().await {
-                match wake {
-                    Ok(wake) => mailbox.post(Message::Wake { vertex: id, generation, wake }),
-                    Err(error) => {
-                        return mailbox.post(Message::WatchFailed { vertex: id, generation, error });
-                    }
-                }
-            }
-        });
-        task.abort_handle()
-    });
-    Watch { guard: wakes.guard.map(Guard), task }
 }

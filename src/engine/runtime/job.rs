@@ -25,6 +25,8 @@ pub(super) struct Job {
     pub timeout: Option<Duration>,
     /// Ask first how to undo it, and keep the answer.
     pub undo: Option<UndoTask>,
+    /// Where it works; see [`Capabilities::place`](crate::engine::kind::Capabilities::place).
+    pub place: Option<u64>,
 }
 
 /// How a run ended.

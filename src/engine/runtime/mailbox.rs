@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::driver::Pending;
 use super::job::Report;
+use super::pending::Pending;
 use super::plan::{SwapError, Swapped};
 use super::prepare::Prepared;
-use super::snapshot::{Progress, Snapshot};
+use super::snapshot::{Progress, Rows, Snapshot};
 use crate::engine::id::{Generation, VertexId};
 use crate::engine::resource::{ResourceError, Wake};
 use crate::engine::sched::StopLevel;
@@ -24,7 +24,7 @@ pub(super) enum Message {
     Swap(Box<Prepared>, oneshot::Sender<Result<Swapped, SwapError>>),
     Stop(StopLevel),
     Exit(u8),
-    Snapshot(oneshot::Sender<Snapshot>),
+    Snapshot(Rows, oneshot::Sender<Snapshot>),
     Progress(oneshot::Sender<Progress>),
     Pending(oneshot::Sender<Vec<Pending>>),
 }

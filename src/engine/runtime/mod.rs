@@ -9,18 +9,21 @@
 //! | [`prepare`] | from a frontend's graph to one that can be run: edges, groups, order |
 //! | `plan` | the difference to the running graph, built before anything old stops |
 //! | `driver` | the loop |
+//! | `answer` | how a run ended |
 //! | `roster` | what is known of each running vertex |
 //! | `crew` | threads that are awake for short local work; what waits moves on to tokio |
 //! | `run` | one check and apply |
 //! | [`observe`] | what the agent is told |
 //! | [`snapshot`] | what status and reports show |
 
+mod answer;
 mod clock;
 mod crew;
 mod driver;
 mod job;
 mod mailbox;
 pub mod observe;
+mod pending;
 mod plan;
 pub mod prepare;
 mod receive;
@@ -42,12 +45,12 @@ use self::driver::Driver;
 use self::mailbox::{Mailbox, Message};
 use self::observe::Observer;
 use self::prepare::Prepared;
-use self::snapshot::{Progress, Snapshot};
+use self::snapshot::{Progress, Rows, Snapshot};
 use super::kind::Kind;
 use super::registry::Registry;
 use super::sched::{Limits, StopLevel};
 
-pub use self::driver::Pending;
+pub use self::pending::Pending;
 pub use self::plan::{SwapError, Swapped};
 
 /// How an engine is set up.
@@ -114,12 +117,12 @@ impl Engine {
         self.mailbox.post(Message::Stop(level));
     }
 
-    /// All vertices as they are now.
+    /// The vertices as they are now.
     ///
     /// # Errors
     /// When the engine has ended.
-    pub async fn snapshot(&self) -> Result<Snapshot, Ended> {
-        self.ask(Message::Snapshot).await
+    pub async fn snapshot(&self, rows: Rows) -> Result<Snapshot, Ended> {
+        self.ask(|reply| Message::Snapshot(rows, reply)).await
     }
 
     /// Counts only, and the slowest running vertices: cheap enough for a progress bar.

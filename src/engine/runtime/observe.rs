@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use super::driver::Driver;
 use super::plan::Swapped;
+use super::snapshot::{Rows, Snapshot};
 use crate::engine::drift::Drift;
 use crate::engine::graph::Vertex;
 use crate::engine::id::Label;
@@ -68,8 +70,19 @@ pub enum Happening<'a> {
     Converged(bool),
     /// A resource asked for the end of the agent.
     ExitRequested(u8),
-    /// The engine has ended.
-    Stopped,
+    /// The engine has ended; this was its last state.
+    Stopped(LastLook<'a>),
+}
+
+/// The engine as it was when it ended.
+#[derive(Debug)]
+pub struct LastLook<'a>(pub(super) &'a Driver);
+
+impl LastLook<'_> {
+    /// The vertices as they were.
+    pub fn snapshot(&self, rows: Rows) -> Snapshot {
+        self.0.snapshot(rows)
+    }
 }
 
 /// What comes after a failure.

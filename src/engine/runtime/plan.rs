@@ -253,6 +253,7 @@ impl Plan {
             undo: undo.then(|| UndoTask::new(&reach.prefix, &label)),
             fresh: old.and_then(|old| fresh_members(&vertex, old)),
             noop: policy.noop,
+            place: capabilities.place,
             senders: senders.clone(),
             vertex: Arc::new(vertex),
             resource,

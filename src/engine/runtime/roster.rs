@@ -47,6 +47,7 @@ pub(super) struct Entry {
     /// The parameters with which `resource` was built from received values.
     pub received: Vec<(u32, Params)>,
     pub noop: bool,
+    pub place: Option<u64>,
     /// Members that the next run is about; `None`: all.
     pub fresh: Option<Arc<[u32]>>,
     /// How to undo it, still to be asked.

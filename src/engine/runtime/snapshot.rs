@@ -11,7 +11,7 @@ use crate::engine::id::Label;
 use crate::engine::sched::{Counts, State};
 
 /// All vertices at one moment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The name of the graph.
     pub graph: String,
@@ -27,8 +27,20 @@ pub struct Snapshot {
     pub changes: u64,
     /// Failures likewise.
     pub failures: u64,
+    /// Declarations that were put right at least once.
+    pub changed: u32,
     /// A row a declaration, in the order of their labels.
     pub rows: Vec<Row>,
+}
+
+/// Which declarations have a row in a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rows {
+    /// All.
+    All,
+    /// Those that are not as wanted, or are being worked on.
+    Notable,
 }
 
 /// One declaration.
@@ -88,14 +100,19 @@ impl Row {
 
 impl Driver {
     /// All vertices as they are now.
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self, which: Rows) -> Snapshot {
         let mut counts = Counts::default();
+        let mut changed = 0;
         let mut rows: Vec<Row> = Vec::new();
         for (id, entry) in self.roster.present() {
             let state = self.state(id);
+            let wanted = which == Rows::All || state != State::Ok || entry.ledger.noted.is_some();
             for at in (0_u32..).take(entry.vertex.members.len()) {
                 counts.add(state);
-                rows.push(self.row(entry, at, state));
+                changed += u32::from(entry.ledger.changes > 0);
+                if wanted {
+                    rows.push(self.row(entry, at, state));
+                }
             }
         }
         rows.sort_by(|a, b| a.label.cmp(&b.label));
@@ -107,6 +124,7 @@ impl Driver {
             checks: self.totals.checks,
             changes: self.totals.changes,
             failures: self.totals.failures,
+            changed,
             rows,
         }
     }

@@ -1,6 +1,6 @@
 //! What is wrong with the user's text: collected, spanned, hinted, many at once.
 //!
-//! A [`Diagnostic`] is data. [`render`] shows it to people, [`json`] to programs; [`codes`] is the list of all that
+//! A [`Diagnostic`] is data. [`mod@render`] shows it to people, [`json`] to programs; [`codes`] is the list of all that
 //! can be said about a text. A failure at run time is shown in the same shape, without a code.
 
 pub mod codes;

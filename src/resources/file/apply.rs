@@ -118,8 +118,9 @@ impl Repair<'_> {
                 Some(self.fs().make_dir(self.at, dress)?)
             }
         };
-        if walks && (source.is_some() || old.is_some()) {
-            Walk::new(self.spec, Tree::Repair, self.pace)?.run(self.at, source)?;
+        let top = after.or(old.copied()).filter(|_| walks && (source.is_some() || old.is_some()));
+        if let Some(top) = top {
+            Walk::new(self.spec, top, Tree::Repair, self.pace)?.run(self.at, source)?;
             after = self.fs().lstat(self.at)?;
         }
         Ok(after.map(|after| stamp_of(Some(&after))))

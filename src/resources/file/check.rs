@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::content::{Loaded, load};
@@ -135,7 +136,15 @@ impl Check<'_> {
             if body.is_empty() {
                 return Ok(());
             }
-            let file = fs.open_at(at)?;
+            let file = match fs.open_at(at) {
+                Ok(file) => file,
+                // Someone took away the right to read it, which the mode will give back: it is written anew.
+                Err(error) if error.errno() == Some(Errno::ACCESS) && self.has_other_mode(stat) => {
+                    self.add_content(from, (size(stat), None), (body.len(), None));
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
             match body.at_hand().filter(|bytes| bytes.len() as u64 <= LONG) {
                 Some(wanted) => {
                     let found = fs.read_whole(&file, at.path, size(stat))?;
@@ -152,9 +161,18 @@ impl Check<'_> {
                 }
             }
         }
-        let (found, wanted) = (self.content(size(stat), digests.0), self.content(body.len(), digests.1));
-        self.drift.add(from.param(), found, wanted);
+        self.add_content(from, (size(stat), digests.0), (body.len(), digests.1));
         Ok(())
+    }
+
+    fn add_content(&mut self, from: &From, found: (u64, Option<[u8; 32]>), wanted: (u64, Option<[u8; 32]>)) {
+        let (found, wanted) = (self.content(found.0, found.1), self.content(wanted.0, wanted.1));
+        self.drift.add(from.param(), found, wanted);
+    }
+
+    fn has_other_mode(&self, stat: &Stat) -> bool {
+        let now = permissions(stat);
+        self.spec.mode.as_ref().is_some_and(|mode| mode.of(now, false) != now)
     }
 
     fn link(&mut self, at: At<'_>, target: &str, stat: &Stat) -> Result<(), HostError> {
@@ -194,7 +212,7 @@ impl Check<'_> {
         self.looks(at, stat)?;
         if Walk::is_needed(self.spec, source) {
             self.pace.long()?;
-            let mut walk = Walk::new(self.spec, Tree::Look, self.pace)?;
+            let mut walk = Walk::new(self.spec, *stat, Tree::Look, self.pace)?;
             walk.run(at, source)?;
             walk.into_drift(&mut self.drift);
         }

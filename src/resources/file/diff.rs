@@ -61,11 +61,10 @@ fn diff_tree(
     source: Option<&str>,
     pace: Pace<'_>,
 ) -> Result<Option<String>, Halt> {
-    if source.is_none() || !seen.stat.as_ref().is_some_and(is_directory) {
-        return Ok(None);
-    }
+    let top = seen.stat.as_ref().filter(|stat| source.is_some() && is_directory(stat));
+    let Some(top) = top else { return Ok(None) };
     pace.long()?;
-    let mut walk = Walk::new(spec, Tree::Diff, pace)?;
+    let mut walk = Walk::new(spec, *top, Tree::Diff, pace)?;
     walk.run(at, source)?;
     Ok(Some(walk.into_diff()).filter(|diff| !diff.is_empty()))
 }

@@ -18,8 +18,10 @@ mod undo;
 #[cfg(test)]
 mod tests;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::task::Poll;
 
 use async_trait::async_trait;
 
@@ -85,7 +87,13 @@ impl Kind for FileKind {
         }
         let sources = sources.into_iter().filter_map(|path| normalize(path, None).ok());
         asks.extend(sources.map(|source| Ask::after(vec![Uid::path(source.path)])));
+        let place = target.path.rsplit_once('/').map(|(dir, _)| {
+            let mut hasher = DefaultHasher::new();
+            dir.hash(&mut hasher);
+            hasher.finish()
+        });
         Capabilities {
+            place,
             offers: vec![Uid::path(target.path)],
             asks,
             reversible: !target.is_dir && source.is_none(),
@@ -127,6 +135,7 @@ impl FileResource {
     ) -> Result<T, ResourceError> {
         let (spec, cancel) = (self.spec.clone(), cancel.clone());
         let failed = || HostError::Worker { op, path: self.spec.path().into() };
+        reach_runtime().await;
         let done = tokio::task::spawn_blocking(move || work(&spec, Pace::Long(&cancel)));
         match done.await.map_err(|_| failed())? {
             Ok(done) => Ok(done),
@@ -142,6 +151,18 @@ impl FileResource {
     fn take(&self) -> Option<Box<Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// Stays pending until it is polled within the runtime: the first poll may be on a worker of the engine's own.
+async fn reach_runtime() {
+    std::future::poll_fn(|task| {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn tree_if(tree: bool, otherwise: Interest) -> Interest {
@@ -172,7 +193,7 @@ impl Resource for FileResource {
         let own = match &spec.want {
             // Without `recurse`, too, an entry of a copied directory counts.
             Want::Directory(Some(_)) => Interest::TREE,
-            Want::File(From::Source(source)) => tree_if(is_dir(source), Interest::SELF),
+            Want::File(From::Source(source)) => tree_if(spec.recurse || is_dir(source), Interest::SELF),
             _ => tree_if(spec.recurse, Interest::SELF),
         };
         arm(spec.path(), own)?;

@@ -115,6 +115,9 @@ impl Spec {
         };
         given.contradictions(&params, is_dir, &mut errors);
         check_sources(&params, &mut errors);
+        if let Some(target) = target.as_ref().filter(|_| !params.symlink) {
+            check_overlap(&params, target, &mut errors);
+        }
         let mode = some(&params.mode).and_then(|text| {
             let parsed = Mode::parse(text);
             parsed.map_err(|(message, hint)| errors.push(ParamError::at("mode", message).hint(hint))).ok()
@@ -251,6 +254,21 @@ fn check_sources(params: &FileParams, errors: &mut Vec<ParamError>) {
     }
     for fragment in &params.fragments {
         errors.extend(normalize(fragment, Some("fragments")).err());
+    }
+}
+
+/// A copy must not be part of itself, nor may a purge take away what is copied.
+fn check_overlap(params: &FileParams, target: &Target, errors: &mut Vec<ParamError>) {
+    let Some(source) = some(&params.source).map(normal) else { return };
+    let is_in = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if is_in(&target.path, &source) {
+        let message = format!("{} is, or is in, its own source", target.path);
+        errors.push(ParamError::at("source", message).hint("copy from elsewhere"));
+    } else if params.purge && is_in(&source, &target.path) {
+        let error = ParamError::at("purge", "the source lies in the directory that is purged");
+        errors.push(error.hint("move the source, or remove `purge`"));
     }
 }
 

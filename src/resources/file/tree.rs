@@ -42,6 +42,8 @@ pub struct Walk<'a> {
     spec: &'a Spec,
     tree: Tree,
     pace: Pace<'a>,
+    /// The directory that is walked through.
+    top: Stat,
     /// The declared owner of all that is in it.
     owner: Dress<'a>,
     listed: Vec<(Shown, Shown)>,
@@ -63,14 +65,14 @@ impl<'a> Walk<'a> {
         source.is_some() || spec.purge || spec.recurse && owned
     }
 
-    /// A walk, not begun.
+    /// A walk through the directory `top`, not begun.
     ///
     /// # Errors
     /// When there is no such user or group.
-    pub fn new(spec: &'a Spec, tree: Tree, pace: Pace<'a>) -> Result<Self, HostError> {
+    pub fn new(spec: &'a Spec, top: Stat, tree: Tree, pace: Pace<'a>) -> Result<Self, HostError> {
         let looks = super::check::dress(spec, None)?;
         let owner = if spec.recurse { Dress { mode: None, label: None, ..looks } } else { Dress::default() };
-        Ok(Self { spec, tree, pace, owner, listed: Vec::new(), count: 0, diff: String::new() })
+        Ok(Self { spec, top, tree, pace, owner, listed: Vec::new(), count: 0, diff: String::new() })
     }
 
     /// Walks through the directory `at`.
@@ -155,8 +157,10 @@ impl<'a> Walk<'a> {
             FileType::RegularFile => self.copied_file(source, at),
             FileType::Symlink => self.copied_link(source, at),
             _ => {
-                tracing::warn!(path = %source.path.display(), source = %from.path.display(),
-                    "it is neither file, directory nor link, and is not copied");
+                if self.tree == Tree::Repair {
+                    tracing::warn!(path = %source.path.display(), source = %from.path.display(),
+                        "it is neither file, directory nor link, and is not copied");
+                }
                 Ok(())
             }
         }
@@ -164,6 +168,9 @@ impl<'a> Walk<'a> {
 
     fn copied_dir(&mut self, source: At<'_>, at: At<'_>, depth: usize) -> Result<(), HostError> {
         let Some(stat) = self.fs().lstat(source)? else { return Ok(()) };
+        if (stat.st_dev, stat.st_ino) == (self.top.st_dev, self.top.st_ino) {
+            return Ok(()); // a directory is not copied into itself
+        }
         let found = self.fs().lstat(at)?;
         match &found {
             Some(found) if is_directory(found) => self.looks(at, found, permissions(&stat) & 0o777)?,
@@ -259,6 +266,13 @@ impl<'a> Walk<'a> {
             }
         }
         let Some(found) = self.fs().lstat(at)? else { return Ok(()) };
+        let below = match is_directory(&found) {
+            false => None,
+            true => match self.enter(at)? {
+                None => return Ok(()),
+                below => below,
+            },
+        };
         let leads_to_managed = at.path.to_str().is_some_and(|path| self.managed().has_below(path));
         if self.spec.purge && !leads_to_managed {
             self.note(at.path, Some(&found), Shown::Absent);
@@ -270,10 +284,10 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         self.looks(at, &found, permissions(&found))?;
-        if is_dir && let Some(below) = self.enter(at)? {
-            self.level(None, &below, at.path, depth + 1)?;
+        match below {
+            Some(below) => self.level(None, &below, at.path, depth + 1),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn looks(&mut self, at: At<'_>, found: &Stat, mode: u32) -> Result<(), HostError> {

@@ -8,6 +8,7 @@ pub mod log_sink;
 pub mod managed;
 pub mod path_locks;
 pub mod printer;
+pub mod process;
 pub mod stamp;
 pub mod temp_name;
 
@@ -20,6 +21,7 @@ use log_sink::{LogSink, LogSockets};
 use managed::Managed;
 use path_locks::PathLocks;
 use printer::{Printer, Stdout};
+use process::{Processes, SystemProcesses};
 
 pub use fake_watch::FakeWatch;
 pub use hub::Hub;
@@ -41,12 +43,19 @@ pub struct Host {
     pub printer: Arc<dyn Printer>,
     /// Where messages go.
     pub logs: Arc<dyn LogSink>,
+    /// Commands.
+    pub processes: Arc<dyn Processes>,
 }
 
 impl Host {
     /// This machine, with `watch` for events of paths.
     pub fn new(watch: Arc<dyn PathWatch>) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::over(watch))
+    }
+
+    /// This machine, not shared yet: for those who replace an adapter.
+    pub fn over(watch: Arc<dyn PathWatch>) -> Self {
+        Self {
             watch,
             fs: Fs::new(),
             managed: Arc::default(),
@@ -54,6 +63,7 @@ impl Host {
             locks: PathLocks::default(),
             printer: Arc::new(Stdout),
             logs: Arc::new(LogSockets::default()),
-        })
+            processes: Arc::new(SystemProcesses::default()),
+        }
     }
 }

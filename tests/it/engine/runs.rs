@@ -2,6 +2,7 @@
 
 use mgmt::engine::Label;
 use mgmt::engine::declaration::Receive;
+use mgmt::engine::runtime::snapshot::Rows;
 use mgmt::engine::sched::StopLevel;
 use mgmt::engine::value::Value;
 
@@ -52,7 +53,7 @@ async fn a_failure_blocks_what_follows_by_name_and_nothing_else() {
     bench.until("blocked next by bad").await;
     bench.until("blocked last by bad").await;
     bench.until("converged true").await;
-    let snapshot = bench.engine.snapshot().await.unwrap();
+    let snapshot = bench.engine.snapshot(Rows::All).await.unwrap();
     assert_eq!((snapshot.counts.ok, snapshot.counts.failed, snapshot.counts.blocked), (1, 1, 2));
 }
 
@@ -80,7 +81,7 @@ async fn noop_changes_nothing_and_converges() {
     bench.swap(vec![toy("a"), toy("b")], &[("a", "b", true)]).await;
     bench.until("converged true").await;
     assert_eq!(bench.world.log(), ["check a", "check b"]);
-    let snapshot = bench.engine.snapshot().await.unwrap();
+    let snapshot = bench.engine.snapshot(Rows::All).await.unwrap();
     assert_eq!(snapshot.rows[0].would_change, ["value: absent -> new"]);
 }
 

@@ -1,5 +1,6 @@
 //! Live change: exactly what the difference touches runs.
 
+use mgmt::engine::runtime::snapshot::Rows;
 use mgmt::engine::value::Value;
 
 use super::toy::{Bench, toy};
@@ -48,7 +49,7 @@ async fn what_has_reverse_is_undone_when_it_vanishes() {
     bench.until("converged true").await;
     assert_eq!(bench.world.inner.lock().unwrap().state["a"], "before");
     bench.swap(vec![toy("b")], &[]).await;
-    let snapshot = bench.engine.snapshot().await.unwrap();
+    let snapshot = bench.engine.snapshot(Rows::All).await.unwrap();
     assert_eq!(snapshot.rows.len(), 1, "what is undone is forgotten");
 }
 

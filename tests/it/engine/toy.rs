@@ -212,7 +212,7 @@ impl Observer for Tell {
             Happening::Swapped(_) => "swapped".to_owned(),
             Happening::Converged(converged) => format!("converged {converged}"),
             Happening::ExitRequested(code) => format!("exit {code}"),
-            Happening::Stopped => "stopped".to_owned(),
+            Happening::Stopped(_) => "stopped".to_owned(),
         };
         let _ = self.0.send(line);
     }

@@ -38,7 +38,7 @@ impl Observer for Tell {
             Happening::Contended { vertex } => format!("contended {}", vertex.label()),
             Happening::Converged(converged) => format!("converged {converged}"),
             Happening::ExitRequested(code) => format!("exit {code}"),
-            Happening::Stopped => "stopped".to_owned(),
+            Happening::Stopped(_) => "stopped".to_owned(),
             _ => return,
         };
         let _ = self.0.send(line);

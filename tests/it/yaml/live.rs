@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use mgmt::engine::Registry;
 use mgmt::engine::path_watch::{Interest, PathEvent, PathGuard, PathSink, PathWatch, PathWatchError};
 use mgmt::lang::{Options, Outcome, open};
 use tempfile::TempDir;
 
-use super::kinds::registry;
+use super::kinds::{Noop, fake, registry};
 
 /// Remembers who watches.
 #[derive(Default)]
@@ -139,6 +140,51 @@ async fn without_watching_there_is_one_graph() {
     assert_eq!(followed.next().await, Ok("first".to_owned()));
     assert!(followed.graphs.next().await.is_none());
     assert!(followed.watch.sinks.lock().unwrap().is_empty());
+}
+
+/// A host that cannot watch anything.
+#[derive(Debug)]
+struct NoWatch;
+
+impl PathWatch for NoWatch {
+    fn watch(&self, path: &Path, _: Interest, _: PathSink) -> Result<PathGuard, PathWatchError> {
+        let source = std::io::Error::other("no watches left");
+        Err(PathWatchError::Watch { path: path.to_owned(), source })
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_watched_runs_with_a_warning_and_is_read_again_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("site.yaml");
+    fs::write(&path, FIRST).unwrap();
+    let options = Options::default();
+    let frontend = open(&path, options.clone(), Arc::new(registry()), Arc::new(NoWatch)).unwrap();
+    let mut graphs = frontend.graphs();
+    let parsed = graphs.next().await.unwrap().unwrap();
+    let warning = &parsed.warnings[0];
+    assert_eq!(warning.code.map(|code| code.id), Some("L0008"));
+    assert_eq!(warning.causes.last().map(String::as_str), Some("no watches left"));
+    fs::write(&path, SECOND).unwrap();
+    options.reload.notify_one();
+    assert_eq!(&*graphs.next().await.unwrap().unwrap().graph.name, "second");
+}
+
+#[tokio::test]
+async fn a_kind_that_panics_is_reported_and_the_file_is_followed_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("site.yaml");
+    fs::write(&path, FIRST).unwrap();
+    let options = Options::default();
+    let kinds = Registry::new([fake::<Noop>("noop", |_| panic!("this kind always panics"))]);
+    let frontend = open(&path, options.clone(), Arc::new(kinds), Arc::new(NoWatch)).unwrap();
+    let mut graphs = frontend.graphs();
+    let errors = graphs.next().await.unwrap().unwrap_err();
+    assert_eq!(errors[0].code.map(|code| code.id), Some("L0009"));
+    assert!(errors[0].causes[0].contains("this kind always panics"));
+    fs::write(&path, SECOND).unwrap();
+    options.reload.notify_one();
+    assert!(graphs.next().await.unwrap().is_ok());
 }
 
 #[test]

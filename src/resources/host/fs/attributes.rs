@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 
+use super::write::is_regular;
 use super::{At, Dress, Fs, permissions, proc_path};
 use crate::resources::error::HostError;
 
@@ -21,8 +22,22 @@ impl Fs {
         if FileType::from_raw_mode(now.st_mode) != FileType::from_raw_mode(old.st_mode) {
             return Err(HostError::Raced { op: "chmod", path: at.path.into() });
         }
+        self.refuse_planted(at, &now)?;
         self.dress_handle(at, &handle, &now, dress)?;
         self.call("stat", at.path, || rustix::fs::fstat(&handle))
+    }
+
+    /// Refuses a file that someone who can write to the directory may have linked there from elsewhere, so as to be
+    /// given it. (The kernel's `protected_hardlinks` prevents that, where it is on.)
+    fn refuse_planted(&self, at: At<'_>, now: &Stat) -> Result<(), HostError> {
+        if now.st_nlink < 2 || !is_regular(now) {
+            return Ok(());
+        }
+        let holder = self.call("stat", at.path, || rustix::fs::fstat(at.dir))?;
+        if self.is_private(&holder) || now.st_uid == holder.st_uid && holder.st_mode & 0o022 == 0 {
+            return Ok(());
+        }
+        Err(HostError::UntrustedName { op: "chmod", path: at.path.into() })
     }
 
     /// Makes a directory that looks so. Returns it just after.

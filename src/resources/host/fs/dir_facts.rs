@@ -3,7 +3,10 @@
 //! Leftovers of dead runs are removed then. Whose a temporary file is cannot be known, but whether it is *written
 //! now* can: a long write holds a lock on its file, which ends with its process however that ends. A short write
 //! holds none, as it is over in microseconds: if another agent's sweep does take its file away, the rename fails and
-//! the write is done again. So the common write costs nothing for this, and a killed run leaves nothing behind.
+//! the write is done again. So the common write costs nothing for this.
+//!
+//! A run that is killed leaves its file where a target still waits to be written, so that the next run of the same
+//! graph writes there, and sweeps. Where nothing is written, nothing is swept: checks only read.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::{AsFd, OwnedFd};

@@ -125,11 +125,18 @@ impl Fs {
 
     /// Whether only root and this process's user can have made this link in that directory.
     fn is_trusted(&self, holder: &Stat, link: &Stat) -> bool {
-        const WRITABLE_BY_OTHERS: u32 = 0o022;
         const STICKY: u32 = 0o1000;
-        let ours = |uid: u32| uid == 0 || uid == self.uid;
-        ours(holder.st_uid)
-            && (holder.st_mode & WRITABLE_BY_OTHERS == 0 || holder.st_mode & STICKY != 0 && ours(link.st_uid))
+        self.is_private(holder) || self.is_ours(holder) && holder.st_mode & STICKY != 0 && self.is_ours(link)
+    }
+
+    /// Whether only root and this process's user can make names in this directory.
+    pub(super) fn is_private(&self, holder: &Stat) -> bool {
+        const WRITABLE_BY_OTHERS: u32 = 0o022;
+        self.is_ours(holder) && holder.st_mode & WRITABLE_BY_OTHERS == 0
+    }
+
+    fn is_ours(&self, object: &Stat) -> bool {
+        object.st_uid == 0 || object.st_uid == self.uid
     }
 }
 

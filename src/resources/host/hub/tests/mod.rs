@@ -52,6 +52,8 @@ impl Scene {
     fn with(open: Open) -> Self {
         let (send, events) = channel();
         let dir = tempfile::tempdir().unwrap();
+        // Before anything is watched: its creation is no event.
+        fs::write(dir.path().join(SENTINEL), "").unwrap();
         let hub = Hub::with(open, Duration::from_millis(5));
         Self { hub, dir, send: Mutex::new(send), events, guards: Vec::new(), even: false }
     }
@@ -87,7 +89,6 @@ impl Scene {
     fn all(&mut self) -> Vec<(String, PathEvent)> {
         let path = self.path(SENTINEL);
         if !self.guards.iter().any(|(label, _)| label == SENTINEL) {
-            fs::write(&path, "").unwrap();
             self.watch(SENTINEL, Interest::SELF);
         }
         let mut seen = Vec::new();

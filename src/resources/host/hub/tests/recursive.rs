@@ -1,5 +1,7 @@
 //! Trees.
 
+use std::io::Write;
+
 use super::*;
 
 #[test]
@@ -82,5 +84,3 @@ fn a_tree_may_be_read_too() {
     std::os::unix::fs::symlink("f", scene.path("d/a/l")).unwrap();
     assert_eq!(scene.told(), ["d"]);
 }
-
-use std::io::Write;

@@ -1,0 +1,296 @@
+//! `mgmt run`: run a graph on this host until stopped.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::agent::error::AgentError;
+use crate::agent::log::{self, LogFormat};
+use crate::agent::places::PrefixChoice;
+use crate::agent::{self, Options};
+use crate::engine::runtime::prepare;
+use crate::lang::diag::render::{self, Style};
+
+use super::exit;
+
+/// Run a graph on this host until stopped
+///
+/// The text is followed: saving it changes the running graph, and what did not change in it is not touched.
+///
+/// Examples:
+///
+///   mgmt run site.yaml                           keep this host as the graph says
+///   mgmt run --converged-timeout 5 site.yaml     once, from cron; ends after 5 quiet seconds
+///   mgmt run --noop site.yaml                    only look
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The graph: FILE, or `yaml FILE`, `lang FILE`, `puppet FILE`, or `empty`
+    #[arg(value_name = "FILE", num_args = 0..=2)]
+    what: Vec<PathBuf>,
+    /// The graph, as an option
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    agent: AgentArgs,
+    #[command(flatten)]
+    converged: ConvergedArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    mesh: MeshArgs,
+    #[command(flatten)]
+    idle: IdleArgs,
+}
+
+/// How the agent works.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The agent")]
+struct AgentArgs {
+    /// Folder for what the agent must remember; one agent at a time has it
+    /// [default: $STATE_DIRECTORY, /var/lib/mgmt, or the user's cache folder]
+    #[arg(long, env = "MGMT_PREFIX", value_name = "DIR")]
+    prefix: Option<PathBuf>,
+    /// Use a new temporary folder, removed at the end
+    #[arg(long, env = "MGMT_TMP_PREFIX")]
+    tmp_prefix: bool,
+    /// Use a temporary folder if the other cannot be made
+    #[arg(long, env = "MGMT_ALLOW_TMP_PREFIX")]
+    allow_tmp_prefix: bool,
+    /// Read the graph once; do not follow it
+    #[arg(long, alias = "no-stream-watch", env = "MGMT_NO_WATCH")]
+    no_watch: bool,
+    /// Without automatic edges
+    #[arg(long, env = "MGMT_NO_AUTOEDGES")]
+    no_autoedges: bool,
+    /// Without automatic grouping
+    #[arg(long, env = "MGMT_NO_AUTOGROUP")]
+    no_autogroup: bool,
+    /// Change nothing; report what would be changed
+    #[arg(long, env = "MGMT_NOOP")]
+    noop: bool,
+    /// At most N resources at once, by a semaphore around each
+    #[arg(long, env = "MGMT_SEMA", value_name = "N", allow_hyphen_values = true)]
+    sema: Option<i64>,
+    /// At most N resources at once [default: 256 that wait, such as processes, and all others]
+    #[arg(long, env = "MGMT_JOBS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+}
+
+/// When it ends.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Ending by itself")]
+struct ConvergedArgs {
+    /// Exit once nothing had to be changed for N seconds
+    #[arg(long, env = "MGMT_CONVERGED_TIMEOUT", value_name = "N", allow_hyphen_values = true)]
+    converged_timeout: Option<i64>,
+    /// The same, but exit only with --converged-exit
+    #[arg(long, env = "MGMT_CONVERGER_TIMEOUT", value_name = "N", allow_hyphen_values = true)]
+    converger_timeout: Option<i64>,
+    /// Exit once converged
+    #[arg(long, env = "MGMT_CONVERGED_EXIT")]
+    converged_exit: bool,
+    /// Append `true` or `false` to FILE whenever the graph converges or no longer is
+    #[arg(long, alias = "converger-status-file", env = "MGMT_CONVERGED_STATUS_FILE", value_name = "FILE")]
+    converged_status_file: Option<PathBuf>,
+    /// Exit after N seconds, converged or not
+    #[arg(long, env = "MGMT_MAX_RUNTIME", value_name = "N")]
+    max_runtime: Option<u64>,
+}
+
+/// What it writes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+struct OutputArgs {
+    /// Draw the graph into FILE, in the dot language
+    #[arg(long, env = "MGMT_GRAPHVIZ", value_name = "FILE")]
+    graphviz: Option<PathBuf>,
+    /// Write a report into FILE at the end: JSON, a row a resource
+    #[arg(long, env = "MGMT_REPORT", value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Record the scheduler's events into FILE, for `mgmt replay`
+    #[arg(long, env = "MGMT_RECORD", value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// The form of log lines
+    #[arg(long, env = "MGMT_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// How much to log: error, warn, info, debug, trace
+    #[arg(long, env = "MGMT_LOG", value_name = "LEVEL", default_value = "info")]
+    log: String,
+}
+
+/// The mesh of hosts; this version runs each host for itself.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The mesh (not in this version: accepted, with a notice)")]
+struct MeshArgs {
+    /// This host's name in the mesh
+    #[arg(long, env = "MGMT_HOSTNAME", value_name = "NAME")]
+    hostname: Option<String>,
+    /// Addresses of hosts to join
+    #[arg(long, env = "MGMT_SEEDS", value_name = "URLS", value_delimiter = ',')]
+    seeds: Vec<String>,
+    /// Addresses to listen at
+    #[arg(long, alias = "server-urls", env = "MGMT_CLIENT_URLS", value_name = "URLS", value_delimiter = ',')]
+    client_urls: Vec<String>,
+    /// Addresses at which others reach this host
+    #[arg(long, alias = "advertise-server-urls", env = "MGMT_ADVERTISE_CLIENT_URLS", value_name = "URLS")]
+    advertise_client_urls: Vec<String>,
+    /// Open no TCP port
+    #[arg(long, env = "MGMT_NO_NETWORK")]
+    no_network: bool,
+    /// Ignore later deploys
+    #[arg(long)]
+    no_deploy_watch: bool,
+    /// A store behind SSH
+    #[arg(long, value_name = "URL")]
+    ssh_url: Option<String>,
+    /// Its host key
+    #[arg(long, value_name = "KEY")]
+    ssh_hostkey: Option<String>,
+    /// The key to log in with
+    #[arg(long, value_name = "FILE")]
+    ssh_id: Option<PathBuf>,
+}
+
+/// Options of the Go program without a meaning here.
+#[derive(Debug, clap::Args)]
+struct IdleArgs {
+    #[arg(long, hide = true, num_args = 0..=1, value_name = "ADDR")]
+    pprof: Option<Option<String>>,
+    #[arg(long, hide = true)]
+    no_pgp: bool,
+    #[arg(long, hide = true)]
+    pgp_key_path: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    pgp_identity: Option<String>,
+    #[arg(long, hide = true)]
+    no_raise_limits: bool,
+    #[arg(long, hide = true)]
+    graphviz_filter: Option<String>,
+}
+
+/// Runs the command.
+pub fn main(args: Args) -> ExitCode {
+    if let Err(error) = log::start(args.output.log_format, &args.output.log) {
+        eprintln!("error: --log {:?}: {error}", args.output.log);
+        return ExitCode::from(exit::USAGE);
+    }
+    let options = match args.options() {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("error: {message}\n\nFor more information, try 'mgmt run --help'.");
+            return ExitCode::from(exit::USAGE);
+        }
+    };
+    args.notices();
+    let one_shot = options.converged_exit || options.max_runtime.is_some();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::from(exit::BUSY);
+        }
+    };
+    let ended = runtime.block_on(agent::run(options));
+    // What is stuck in the kernel must not hold up the end.
+    runtime.shutdown_background();
+    match ended {
+        Ok(ending) => {
+            if one_shot {
+                super::say(&ending.summary());
+            }
+            ExitCode::from(ending.exit_code())
+        }
+        Err(error) => {
+            complain(&error);
+            exit::of(&error)
+        }
+    }
+}
+
+fn complain(error: &AgentError) {
+    let style = Style { color: log::color_on_stderr() };
+    let text = match error {
+        AgentError::Text(diagnostics) => render::render_all(diagnostics, style),
+        other => render::render(&other.diagnostic(), style),
+    };
+    eprint!("{text}");
+}
+
+impl Args {
+    fn options(&self) -> Result<Options, String> {
+        let asked = self.converged.converged_timeout.or(self.converged.converger_timeout);
+        let converged_after = asked.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+        let exit = self.converged.converged_timeout.is_some() || self.converged.converged_exit;
+        let sema = self.agent.sema.filter(|count| *count >= 0);
+        let sema = sema.map(|count| u32::try_from(count).ok().filter(|count| *count > 0));
+        if sema == Some(None) {
+            return Err("--sema needs a positive number".to_owned());
+        }
+        Ok(Options {
+            file: self.graph()?,
+            watch: !self.agent.no_watch,
+            prefix: PrefixChoice {
+                prefix: self.agent.prefix.clone(),
+                temporary: self.agent.tmp_prefix,
+                allow_temporary: self.agent.allow_tmp_prefix,
+            },
+            prepare: prepare::Options {
+                autoedges: !self.agent.no_autoedges,
+                autogroup: !self.agent.no_autogroup,
+            },
+            noop: self.agent.noop,
+            sema: sema.flatten(),
+            jobs: self.agent.jobs,
+            converged_after,
+            converged_exit: exit && converged_after.is_some(),
+            converged_status_file: self.converged.converged_status_file.clone(),
+            max_runtime: self.converged.max_runtime.filter(|time| *time > 0).map(Duration::from_secs),
+            graphviz: self.output.graphviz.clone(),
+            report: self.output.report.clone(),
+            record: self.output.record.clone(),
+        })
+    }
+
+    /// The file of the graph, in any of the ways to say it; `None`: the empty graph.
+    fn graph(&self) -> Result<Option<PathBuf>, String> {
+        let words: Vec<&str> = self.what.iter().map(|word| word.to_str().unwrap_or_default()).collect();
+        let file = match (words.as_slice(), &self.file) {
+            (["empty"], None) => return Ok(None),
+            (["empty"], Some(_)) | (["empty", _], _) => return Err("`run empty` takes no file".to_owned()),
+            (["yaml" | "lang" | "puppet"], Some(file)) | ([], Some(file)) => file,
+            (["yaml" | "lang" | "puppet", _], None) => &self.what[1],
+            (["yaml" | "lang" | "puppet"], None) => return Err(format!("`run {}` needs a file", words[0])),
+            ([_], None) => &self.what[0],
+            ([], None) => return Err("which graph? Name a file, or `empty`".to_owned()),
+            ([_, _], None) => {
+                return Err(format!("{:?} is no language: yaml, lang, puppet or empty", words[0]));
+            }
+            _ => return Err("the graph is named twice".to_owned()),
+        };
+        Ok(Some(file.clone()))
+    }
+
+    /// Says once what was asked for and has no effect.
+    fn notices(&self) {
+        let (mesh, idle) = (&self.mesh, &self.idle);
+        let meshed = !mesh.seeds.is_empty()
+            || !mesh.client_urls.is_empty()
+            || !mesh.advertise_client_urls.is_empty()
+            || mesh.ssh_url.is_some()
+            || mesh.ssh_hostkey.is_some()
+            || mesh.ssh_id.is_some();
+        if meshed {
+            tracing::warn!("this version has no mesh: the options about other hosts do nothing");
+        }
+        let idled = idle.pprof.is_some()
+            || idle.no_pgp
+            || idle.pgp_key_path.is_some()
+            || idle.pgp_identity.is_some()
+            || idle.graphviz_filter.is_some();
+        if idled {
+            tracing::warn!("--pprof, --graphviz-filter and the options about PGP do nothing");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+use super::*;
+use crate::engine::kind::{Ask, Uid};
+
+/// A name, what is declared of it, and the parameter that is wrong.
+type Case<'a> = (&'a str, Vec<(&'static str, Value)>, &'a str);
+
+#[test]
+fn contradictions_are_refused_each_at_its_parameter_with_a_hint() {
+    let bed = Bed::new();
+    let inside = bed.text("d/src");
+    let cases: [Case<'_>; 18] = [
+        ("d/sub/", vec![("source", s(bed.text("d/")))], "source"),
+        ("d", vec![("source", s(bed.text("d")))], "source"),
+        ("d/", vec![("source", s(inside)), ("recurse", yes()), ("purge", yes())], "purge"),
+        ("f", vec![("content", s("x")), ("source", s("/etc/motd"))], "source"),
+        ("f", vec![("content", s("x")), ("fragments", list(&["/a".into()]))], "fragments"),
+        ("f", vec![("source", s("/a")), ("fragments", list(&["/b".into()]))], "fragments"),
+        ("d/", vec![("content", s("x"))], "content"),
+        ("d/", vec![("fragments", list(&["/a".into()]))], "fragments"),
+        ("d/", vec![("purge", yes())], "purge"),
+        ("f", vec![("content", s("x")), ("purge", yes()), ("recurse", yes())], "purge"),
+        ("f", vec![("mode", s("999"))], "mode"),
+        ("f", vec![("state", s("present"))], "state"),
+        ("f", vec![("source", s("relative"))], "source"),
+        ("f", vec![("fragments", list(&["relative".into()]))], "fragments"),
+        ("f", vec![("path", s("relative"))], "path"),
+        ("f", vec![("symlink", yes())], "symlink"),
+        ("f", vec![("symlink", yes()), ("source", s("x")), ("mode", s("0644"))], "mode"),
+        ("l/", vec![("symlink", yes()), ("source", s("x"))], "symlink"),
+    ];
+    for (name, params, param) in cases {
+        let errors = bed.errors(name, &params);
+        assert_eq!(errors.len(), 1, "{params:?}: {errors:?}");
+        assert_eq!(errors[0].param, Some(param), "{params:?}");
+        assert!(errors[0].hint.is_some(), "{errors:?}");
+    }
+    let both = bed.errors("f", &[("mode", s("999")), ("state", s("gone"))]);
+    assert_eq!(both.len(), 2);
+    assert!(bed.errors("f", &[("mode", Value::Int(644))])[0].message.contains("expected str"));
+}
+
+#[test]
+fn content_beside_state_absent_is_ignored() {
+    let bed = Bed::new();
+    bed.write("f", "x");
+    bed.converge("f", &[("content", s("should not be here")), ("state", s("absent"))]);
+    assert!(!bed.exists("f"));
+}
+
+#[test]
+fn a_content_that_will_be_received_makes_the_file_exist() {
+    let bed = Bed::new();
+    let mut declaration = bed.declare("f", &[]);
+    declaration.receives.push(crate::engine::declaration::Receive {
+        param: "content",
+        from: Label::new("password", "p"),
+        key: "password".into(),
+    });
+    let resource = FileKind::new(bed.host.clone()).build(&declaration).unwrap();
+    assert_eq!(whats(&check(&*resource).unwrap())[0], "state");
+}
+
+#[test]
+fn a_file_asks_for_its_directories_and_for_what_it_is_made_of() {
+    let bed = Bed::new();
+    let kind = FileKind::new(bed.host.clone());
+    let of = |name: &str, params: Given<'_>| {
+        let params: Params = params.iter().cloned().collect();
+        kind.capabilities(&Declaration::new(Label::new("file", name), params))
+    };
+    let file = of("/a/b/c/", &[]);
+    assert_eq!(file.offers, [Uid::path("/a/b/c")]);
+    assert_eq!(file.asks, [Ask::after(vec![Uid::path("/a/b"), Uid::path("/a")])]);
+    assert!(!file.reversible);
+    let file = of("/a", &[("fragments", list(&["/x/".into(), "/y".into()]))]);
+    assert_eq!(file.asks, [Ask::after(vec![Uid::path("/x")]), Ask::after(vec![Uid::path("/y")])]);
+    assert!(file.reversible && !file.unwatched);
+    let file = of("/a", &[("source", s("/x"))]);
+    assert_eq!(file.asks, [Ask::after(vec![Uid::path("/x")])]);
+    assert!(!file.reversible);
+    let link = of("/a", &[("source", s("x")), ("symlink", yes())]);
+    assert!(link.asks.is_empty() && link.reversible);
+}
+
+#[test]
+fn the_path_and_what_it_is_made_of_are_watched() {
+    let bed = Bed::new();
+    bed.mkdir("parts");
+    let parts = [bed.text("one"), bed.text("parts")];
+    let resource = bed.build("f", &[("fragments", list(&parts))]);
+    let wakes = now(resource.watch(&cx())).unwrap();
+    assert!(wakes.guard.is_some());
+    let expected = [
+        (bed.path("f"), Interest::SELF),
+        (bed.path("one"), Interest::CONTENT),
+        (bed.path("parts"), Interest::TREE),
+    ];
+    assert_eq!(*bed.watch.0.lock().unwrap(), expected);
+}
+
+#[test]
+fn a_path_is_managed_while_its_resource_lives() {
+    let bed = Bed::new();
+    let resource = bed.build("f", &[]);
+    assert!(bed.host.managed.has(&bed.text("f")));
+    drop(resource);
+    assert!(!bed.host.managed.has(&bed.text("f")));
+}

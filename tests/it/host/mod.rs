@@ -1,0 +1,3 @@
+//! The machine, through the real binary.
+
+mod exec_as;
