@@ -78,10 +78,10 @@ fn top_shows_states_and_failures_and_hears_keys() {
     top.keys("/");
     top.keys("after");
     top.until("what was found", |screen| {
-        screen.contains("file[\"after\"]") && !screen.contains("file[\"a\"]")
+        screen.contains("file[\"after\"]") && !screen.contains("file[\"a\"]  ")
     });
     top.keys("Escape");
-    top.shows("file[\"a\"]");
+    top.shows("file[\"a\"]  ");
     top.tmux(&["resize-window", "-x", "80", "-y", "20"]);
     top.until("the narrow form", |screen| !screen.contains("checks a second"));
     agent.stop();
