@@ -22,14 +22,18 @@ const BACKLOG: i32 = 64;
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    device: u64,
-    inode: u64,
+    /// Device, inode, and the time of its last change: an inode's number is used again.
+    identity: (u64, u64, i64, i64),
+}
+
+fn identity(found: &fs::Metadata) -> (u64, u64, i64, i64) {
+    (found.dev(), found.ino(), found.ctime(), found.ctime_nsec())
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         let found = fs::symlink_metadata(&self.path);
-        if found.is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode)) {
+        if found.is_ok_and(|found| identity(&found) == self.identity) {
             // What cannot be removed is replaced by the next agent.
             let _ = fs::remove_file(&self.path);
         }
@@ -83,7 +87,7 @@ pub(super) fn listen(socket: &Path) -> Result<(UnixListener, SocketFile), Contro
     // Nobody can connect yet. A strange umask may have taken even the owner's bits.
     rustix::fs::chmod(&reachable.path, owner_only).map_err(failed)?;
     let made = fs::symlink_metadata(socket).map_err(refused("look at", socket))?;
-    let file = SocketFile { path: socket.to_owned(), device: made.dev(), inode: made.ino() };
+    let file = SocketFile { path: socket.to_owned(), identity: identity(&made) };
     rustix::net::listen(&fd, BACKLOG).map_err(failed)?;
     Ok((fd.into(), file))
 }
