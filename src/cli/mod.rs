@@ -1,6 +1,8 @@
 //! The command line: one file a command.
 
 mod exit;
+mod moment;
+mod replay;
 mod run;
 
 use std::process::ExitCode;
@@ -24,6 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Args>),
+    Replay(replay::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Run(args) => run::main(*args),
+        Command::Replay(args) => replay::main(&args),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The engine as a whole: graphs of toys through the real runtime.
 
 mod graphs;
+mod replays;
 mod runs;
 mod swaps;
 mod toy;
