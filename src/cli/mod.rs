@@ -6,10 +6,12 @@ mod exit;
 mod explain;
 mod graph;
 mod man;
+mod moment;
 mod output;
 mod plan;
 mod reach;
 mod reference;
+mod replay;
 mod run;
 mod spoken;
 mod status;
@@ -42,6 +44,7 @@ enum Command {
     Graph(graph::Args),
     Status(status::Args),
     Top(top::Args),
+    Replay(replay::Args),
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(*args),
         Command::Status(args) => status::main(&args),
         Command::Top(args) => top::main(&args),
+        Command::Replay(args) => replay::main(&args),
         Command::Plan(args) => plan::main(args),
         Command::Check(args) => check::main(args),
         Command::Graph(args) => graph::main(&args),

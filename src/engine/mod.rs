@@ -15,6 +15,7 @@ pub mod origin;
 pub mod params;
 pub mod path_watch;
 pub mod registry;
+pub mod replay;
 pub mod resource;
 pub mod runtime;
 pub mod sched;

@@ -2,6 +2,7 @@
 
 mod graphs;
 mod looks;
+mod replays;
 mod runs;
 mod swaps;
 mod toy;
