@@ -83,12 +83,17 @@ fn shown_at(replay: &Replay, asked: Option<Moment>) -> Time {
 fn say_text(replay: &Replay, asked: Option<Moment>) {
     let at = shown_at(replay, asked);
     let converged = if replay.converged() { ", converged" } else { "" };
-    super::say(&format!("at {at}, after {} events{converged}", replay.events()));
+    super::output::say(&format!("at {at}, after {} events{converged}", replay.events()));
     for (id, life, state) in replay.vertices() {
         let leaving = if replay.is_leaving(id) { " (leaving)" } else { "" };
-        super::say(&format!("{:9} {}{leaving}: {}", state.name(), life.label, why(replay, id, life, state)));
+        super::output::say(&format!(
+            "{:9} {}{leaving}: {}",
+            state.name(),
+            life.label,
+            why(replay, id, life, state)
+        ));
         for (when, what) in life.past.iter().rev().take(3).rev() {
-            super::say(&format!("            {when} {what}"));
+            super::output::say(&format!("            {when} {what}"));
         }
     }
 }
@@ -120,7 +125,7 @@ fn say_json(replay: &Replay, asked: Option<Moment>) {
         "converged": replay.converged(),
         "vertices": rows,
     });
-    super::say(&all.to_string());
+    super::output::say(&all.to_string());
 }
 
 fn secs(time: Time) -> f64 {
@@ -172,10 +177,10 @@ fn list(limits: Limits, lines: &[Line], json: bool) {
         let led_to: Vec<String> = commands.iter().filter_map(|c| describe_command(&replay, c)).collect();
         if json {
             let row = serde_json::json!({"number": number + 1, "at": secs(line.at), "event": event, "led_to": led_to});
-            super::say(&row.to_string());
+            super::output::say(&row.to_string());
         } else {
-            super::say(&format!("+{} {} {event}", number + 1, line.at));
-            led_to.iter().for_each(|what| super::say(&format!("        -> {what}")));
+            super::output::say(&format!("+{} {} {event}", number + 1, line.at));
+            led_to.iter().for_each(|what| super::output::say(&format!("        -> {what}")));
         }
     }
 }
