@@ -46,9 +46,8 @@ impl Prepared {
 /// Adds automatic edges and groups to a graph, as `options` say.
 ///
 /// # Errors
-/// A cycle among the user's own edges.
+/// A cycle among the user's own edges, where grouping meets it.
 pub fn complete(mut graph: Graph, options: Options) -> Result<(Graph, Vec<Capabilities>), GraphError> {
-    graph.order()?;
     let mut capabilities: Vec<Capabilities> = graph
         .nodes()
         .map(|node| {
