@@ -277,8 +277,15 @@ impl Args {
     /// The file of the graph, in any of the ways to say it; `None`: the empty graph.
     fn graph(&self) -> Result<Option<PathBuf>, String> {
         // `--pprof` may stand without its address, and then takes what follows it.
-        let taken = self.idle.pprof.iter().flatten().filter(|_| self.what.is_empty() && self.file.is_none());
-        let what: Vec<PathBuf> = taken.map(PathBuf::from).chain(self.what.iter().cloned()).collect();
+        let is_language =
+            |word: &PathBuf| ["yaml", "lang", "puppet"].iter().any(|name| word.as_os_str() == *name);
+        let lacks = match self.what.as_slice() {
+            [] => true,
+            [only] => is_language(only),
+            _ => false,
+        };
+        let taken = self.idle.pprof.iter().flatten().filter(|_| lacks && self.file.is_none());
+        let what: Vec<PathBuf> = self.what.iter().cloned().chain(taken.map(PathBuf::from)).collect();
         let words: Vec<&str> = what.iter().map(|word| word.to_str().unwrap_or_default()).collect();
         let file = match (words.as_slice(), &self.file) {
             (["empty"], None) => return Ok(None),

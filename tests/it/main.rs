@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod agent;
+mod cli;
 mod control;
 mod engine;
 mod host;

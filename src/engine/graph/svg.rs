@@ -105,7 +105,9 @@ fn card(vertex: &Vertex) -> Card {
     let more = if members.len() > NAMED + 1 { members.len() - NAMED } else { 0 };
     let named = members.iter().take(members.len() - more);
     let lines: Vec<String> = named.map(|member| cut(&member.label.name)).collect();
+    let last = if more > 0 { text_width(&and_more(more), 13.0) } else { 0.0 };
     let widest = lines.iter().map(|line| text_width(line, 13.0)).fold(text_width(&kind, 11.5), f64::max);
+    let widest = widest.max(last);
     let tooltip = members.iter().take(40).map(|member| match &member.origin {
         Some(origin) => format!("{} at {origin}", member.label),
         None => member.label.to_string(),
@@ -113,6 +115,10 @@ fn card(vertex: &Vertex) -> Card {
     let tooltip = tooltip.collect::<Vec<_>>().join("\n");
     let rows = lines.len() + usize::from(more > 0);
     Card { kind, lines, more, tooltip, width: widest.max(56.0) + 28.0, height: 30.0 + LINE * rows as f64 }
+}
+
+fn and_more(count: usize) -> String {
+    format!("and {count} more")
 }
 
 fn draw_edges(out: &mut String, edges: &[(usize, usize, Edge)], layout: &Layout) {
@@ -187,7 +193,7 @@ fn draw_cards(out: &mut String, cards: &[Card], layout: &Layout) {
             y + 18.0,
             escape(&card.kind),
         );
-        let more = (card.more > 0).then(|| format!("and {} more", card.more));
+        let more = (card.more > 0).then(|| and_more(card.more));
         let lines = card.lines.iter().map(|line| ("", line.as_str()));
         let lines = lines.chain(more.iter().map(|more| (" class=\"more\"", more.as_str())));
         for (at, (class, line)) in lines.enumerate() {

@@ -1,7 +1,7 @@
 //! The graph file: cases with their expected rendering, live edits, and texts that were damaged at random.
 
 mod cases;
-mod kinds;
+pub mod kinds;
 mod live;
 mod mutate;
 mod special;

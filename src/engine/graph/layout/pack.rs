@@ -91,8 +91,9 @@ impl Drawn {
             let mut route = vec![point(out, self.levels[first] + cells[first].depth / 2.0)];
             let bends = &chain[1..chain.len() - 1];
             // Straight past what stands in the same layer.
-            for &bend in bends {
-                let (across, level) = (self.places[bend], self.levels[bend]);
+            let straight = straightened(bends.iter().map(|bend| self.places[*bend]));
+            for (&bend, across) in bends.iter().zip(straight) {
+                let level = self.levels[bend];
                 route.push(point(across, level - self.halves[bend]));
                 route.push(point(across, level + self.halves[bend]));
             }
@@ -124,4 +125,26 @@ impl Drawn {
         }
         ports
     }
+}
+
+/// Neighbours within this are made one: gaps are wider.
+const WIGGLE: f64 = 9.0;
+
+/// Takes small wiggles out of where an edge passes.
+fn straightened(places: impl Iterator<Item = f64>) -> Vec<f64> {
+    let places: Vec<f64> = places.collect();
+    let near = |run: &[f64]| {
+        let (least, most) = run.iter().fold((f64::MAX, f64::MIN), |(a, b), at| (a.min(*at), b.max(*at)));
+        most - least <= WIGGLE
+    };
+    let mut straight = Vec::with_capacity(places.len());
+    let mut start = 0;
+    for end in 1..=places.len() {
+        if end == places.len() || !near(&places[start..=end]) {
+            let mean = places[start..end].iter().sum::<f64>() / (end - start) as f64;
+            straight.extend(std::iter::repeat_n(mean, end - start));
+            start = end;
+        }
+    }
+    straight
 }
