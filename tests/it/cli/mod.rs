@@ -1,6 +1,7 @@
 //! The real binary, in scratch folders and a fixed environment.
 
 mod check;
+mod examples;
 mod explain;
 mod graph;
 mod plan;

@@ -122,3 +122,20 @@ fn a_bar_shows_work_that_lasts_and_leaves_when_it_is_done() {
     host.save(WELL);
     terminal.until("no bar", |screen| screen.contains("put right") && !screen.contains("to be tried again"));
 }
+
+#[test]
+fn an_agent_ends_with_its_terminal() {
+    let host = Host::new(WELL);
+    let run = format!("run --prefix '{}' '{}'", host.prefix.display(), host.path("site.yaml").display());
+    let terminal = Terminal::open(&host, &run);
+    terminal.shows("the graph runs");
+    let holder = std::fs::read_to_string(host.prefix.join("lock")).unwrap();
+    let process = format!("/proc/{}", holder.trim());
+    assert!(Path::new(&process).exists());
+    drop(terminal);
+    let began = Instant::now();
+    while Path::new(&process).exists() {
+        assert!(began.elapsed() < LONG, "it runs on without its terminal");
+        std::thread::yield_now();
+    }
+}
