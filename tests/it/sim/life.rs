@@ -83,7 +83,8 @@ pub type Trace = Arc<Mutex<Vec<String>>>;
 impl Life {
     pub fn new(seed: u64, trace: Option<Trace>) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let limits = dice::limits(&mut rng);
+        let crowded = percent(&mut rng, 20);
+        let limits = dice::limits(&mut rng, crowded);
         let end = Time(0) + TROUBLED;
         let mut world = World::default();
         for label in 0..LABELS {
@@ -100,7 +101,7 @@ impl Life {
             order: 0,
             agenda: BinaryHeap::new(),
             entries: BTreeMap::new(),
-            garden: Garden::default(),
+            garden: Garden::new(crowded),
             wish: 0,
             steps: 0,
             retired: Vec::new(),
