@@ -33,6 +33,9 @@ pub fn connect(graph: &mut Graph, capabilities: &[Capabilities]) {
             }
         }
     }
+    if wishes.is_empty() {
+        return;
+    }
     let auto = Edge { notify: false, auto: true };
     // Wishes that contradict nobody are the rule; only else is each looked at by itself.
     let harmless = is_acyclic(graph, &wishes);

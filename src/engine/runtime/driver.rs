@@ -23,6 +23,8 @@ use crate::engine::id::{Generation, VertexId};
 use crate::engine::resource::{Resource, ResourceError, Stamp, Wake, Wakes};
 use crate::engine::sched::{Command, Event, Notice, Outcome, Scheduler, State, StopLevel, Time};
 
+/// So many jobs are handed over without waiting for more: enough to make waking the crew cheap.
+const BATCH: usize = 64;
 /// While something runs, the driver looks this often for runs that are stuck.
 const STUCK_LOOK: Duration = Duration::from_secs(10);
 
@@ -122,6 +124,9 @@ impl Driver {
             self.mailbox.take(&mut messages, self.patience());
             for message in messages.drain(..) {
                 self.handle(message);
+                if self.jobs.len() >= BATCH {
+                    self.crew.take_on(&mut self.jobs);
+                }
             }
             if self.wake_at.is_some_and(|at| at <= self.clock.now()) {
                 self.wake_at = None;
@@ -131,6 +136,7 @@ impl Driver {
                 self.write_off_stuck();
             }
             self.obey();
+            self.crew.take_on(&mut self.jobs);
         }
         if let Some(record) = &mut self.config.record {
             record.flush();
@@ -228,7 +234,8 @@ impl Driver {
         Ok(plan.swapped)
     }
 
-    /// Does what the scheduler wants, until it wants nothing more.
+    /// Does what the scheduler wants, until it wants nothing more. Jobs are gathered, and handed over together: each
+    /// time threads are woken for them.
     fn obey(&mut self) {
         let mut commands = std::mem::take(&mut self.commands);
         for command in commands.drain(..) {
@@ -246,7 +253,6 @@ impl Driver {
                 Command::Stopped => self.stopped = true,
             }
         }
-        self.crew.take_on(&mut self.jobs);
         if self.commands.is_empty() {
             // Its room is kept for the next step.
             self.commands = commands;
