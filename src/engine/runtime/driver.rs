@@ -224,6 +224,7 @@ impl Driver {
                 entry.senders.clone_from(senders);
             }
         }
+        self.roster.expect(plan.newcomers.iter().map(|(id, _)| *id));
         for (id, entry) in plan.newcomers {
             self.roster.enter(id, entry);
         }
