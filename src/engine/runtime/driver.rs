@@ -18,6 +18,8 @@ use crate::engine::id::{Generation, VertexId};
 use crate::engine::resource::{ResourceError, Wake};
 use crate::engine::sched::{Command, Event, Notice, Scheduler, State, StopLevel, Time};
 
+/// So many jobs are handed over without waiting for more: enough to make waking the crew cheap.
+const BATCH: usize = 64;
 /// While something runs, the driver looks this often for runs that are stuck.
 const STUCK_LOOK: Duration = Duration::from_secs(10);
 
@@ -88,6 +90,9 @@ impl Driver {
             self.mailbox.take(&mut messages, self.patience());
             for message in messages.drain(..) {
                 self.handle(message);
+                if self.jobs.len() >= BATCH {
+                    self.crew.take_on(&mut self.jobs);
+                }
             }
             if self.wake_at.is_some_and(|at| at <= self.clock.now()) {
                 self.wake_at = None;
@@ -97,6 +102,7 @@ impl Driver {
                 self.write_off_stuck();
             }
             self.obey();
+            self.crew.take_on(&mut self.jobs);
         }
         if let Some(record) = &mut self.config.record {
             record.flush();
@@ -176,6 +182,7 @@ impl Driver {
                 entry.senders.clone_from(senders);
             }
         }
+        self.roster.expect(plan.newcomers.iter().map(|(id, _)| *id));
         for (id, entry) in plan.newcomers {
             self.roster.enter(id, entry);
         }
@@ -186,7 +193,8 @@ impl Driver {
         Ok(plan.swapped)
     }
 
-    /// Does what the scheduler wants, until it wants nothing more.
+    /// Does what the scheduler wants, until it wants nothing more. Jobs are gathered, and handed over together: each
+    /// time threads are woken for them.
     fn obey(&mut self) {
         let mut commands = std::mem::take(&mut self.commands);
         for command in commands.drain(..) {
@@ -204,7 +212,6 @@ impl Driver {
                 Command::Stopped => self.stopped = true,
             }
         }
-        self.crew.take_on(&mut self.jobs);
         if self.commands.is_empty() {
             // Its room is kept for the next step.
             self.commands = commands;

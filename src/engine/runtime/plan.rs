@@ -84,16 +84,12 @@ pub(super) fn plan(
     let user_count = next.vertices.len();
     add_undos(&mut next, reach, config);
     let (mut fates, ids) = decide(&next, roster, user_count);
-    let seats: HashMap<Label, Seat> = next
-        .vertices
-        .iter()
-        .zip(&ids)
-        .flat_map(|((vertex, _), &vertex_id)| {
-            let members = (0..).zip(&vertex.members);
-            members
-                .map(move |(member, declared)| (declared.label.clone(), Seat { vertex: vertex_id, member }))
-        })
-        .collect();
+    let mut seats: HashMap<Label, Seat> = HashMap::with_capacity(next.vertices.len());
+    for ((vertex, _), &id) in next.vertices.iter().zip(&ids) {
+        for (member, declared) in (0..).zip(&vertex.members) {
+            seats.insert(declared.label.clone(), Seat { vertex: id, member });
+        }
+    }
     let mut successors: Vec<Vec<(VertexId, bool)>> = vec![Vec::new(); ids.len()];
     for &(from, to, notify) in &next.edges {
         successors[from as usize].push((ids[to as usize], notify));
@@ -106,6 +102,9 @@ pub(super) fn plan(
         seats,
         swapped: Swapped { graph: next.name.to_string(), ..Swapped::default() },
     };
+    let newcomers = fates.iter().filter(|fate| matches!(fate, Fate::New { .. })).count();
+    plan.newcomers.reserve(newcomers);
+    plan.delta.add.reserve(newcomers);
     let generation = roster.next_generation();
     let staying: HashSet<VertexId> =
         fates.iter().zip(&ids).filter(|(fate, _)| matches!(fate, Fate::Keep)).map(|(_, id)| *id).collect();

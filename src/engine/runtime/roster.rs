@@ -192,6 +192,12 @@ impl Roster {
         Generation(self.generation + 1)
     }
 
+    /// Makes room for newcomers.
+    pub fn expect(&mut self, ids: impl Iterator<Item = VertexId>) {
+        let slots = ids.map(|id| id.index() + 1).max().unwrap_or(0);
+        self.entries.reserve(slots.saturating_sub(self.entries.len()));
+    }
+
     /// Puts a newcomer into its slot.
     pub fn enter(&mut self, id: VertexId, entry: Entry) {
         if self.entries.len() <= id.index() {

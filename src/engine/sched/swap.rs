@@ -24,6 +24,9 @@ impl Scheduler {
         for &id in &delta.remove {
             self.detach(id, &mut touched);
         }
+        if let Some(highest) = delta.add.iter().map(|added| added.vertex.index()).max() {
+            self.slots.reserve((highest + 1).saturating_sub(self.slots.len()));
+        }
         let mut binding = delta.rebind;
         for added in delta.add {
             touched.push(added.vertex);

@@ -18,10 +18,10 @@ pub fn short(rng: &mut Rng, most: Duration) -> Duration {
     if percent(rng, 15) { Duration::ZERO } else { most.mul_f64(share * share * share) }
 }
 
-/// What a vertex's meta-parameters may mean.
-pub fn policy(rng: &mut Rng) -> Policy {
+/// What a vertex's meta-parameters may mean. `crowded`: most wait for one another.
+pub fn policy(rng: &mut Rng, crowded: bool) -> Policy {
     let mut semaphores: Vec<Semaphore> = Vec::new();
-    if percent(rng, 25) {
+    if percent(rng, if crowded { 85 } else { 25 }) {
         for (id, count) in [("a", 1), ("b", 2), ("c", 1)] {
             if rng.bool() {
                 semaphores.push(Semaphore { id: id.into(), count });
@@ -47,14 +47,14 @@ pub fn policy(rng: &mut Rng) -> Policy {
         realize: percent(rng, 12),
         hidden: percent(rng, 6),
         refreshable: percent(rng, 60),
-        waits: percent(rng, 25),
+        waits: percent(rng, if crowded { 50 } else { 25 }),
     }
 }
 
 /// How much may run at once, and when it is quiet.
-pub fn limits(rng: &mut Rng) -> Limits {
+pub fn limits(rng: &mut Rng, crowded: bool) -> Limits {
     Limits {
-        jobs: if rng.bool() { u32::MAX } else { rng.u32(1..4) },
+        jobs: if !crowded && rng.bool() { u32::MAX } else { rng.u32(1..4) },
         waiting: rng.u32(1..5),
         converged_after: match rng.u32(0..5) {
             0 => None,

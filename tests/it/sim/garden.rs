@@ -25,6 +25,8 @@ pub struct Plant {
 /// The present graph, and the ids that are taken.
 #[derive(Debug, Default)]
 pub struct Garden {
+    /// Most vertices wait for one another.
+    crowded: bool,
     pub plants: BTreeMap<u32, Plant>,
     edges: BTreeMap<(u32, u32), bool>,
     leaving: BTreeMap<u32, Vec<VertexId>>,
@@ -47,6 +49,11 @@ struct Edit {
 }
 
 impl Garden {
+    /// Nothing planted yet.
+    pub fn new(crowded: bool) -> Self {
+        Self { crowded, ..Self::default() }
+    }
+
     /// The delta to the first graph.
     pub fn plant(&mut self, rng: &mut Rng) -> Delta {
         let size = if percent(rng, 20) { rng.u32(0..4) } else { rng.u32(2..LABELS - 6) };
@@ -127,7 +134,7 @@ impl Garden {
         }
         let plant = Plant {
             wanted: self.wanted,
-            policy: dice::policy(rng),
+            policy: dice::policy(rng, self.crowded),
             receives,
             id: VertexId(u32::MAX),
             generation: Generation(self.generation + 1),
@@ -168,7 +175,7 @@ impl Garden {
             plant.wanted = self.wanted;
         }
         if percent(rng, 50) {
-            plant.policy = dice::policy(rng);
+            plant.policy = dice::policy(rng, self.crowded);
         }
     }
 

@@ -2,15 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
 use mgmt::engine::id::{Generation, VertexId};
 use mgmt::engine::resource::Wake;
-use mgmt::engine::sched::{Added, Command, Event, Outcome, Scheduler, StopLevel, Time};
+use mgmt::engine::sched::{Command, Event, Outcome, Scheduler, StopLevel, Time};
 
 use super::dice::{self, percent, short};
+use super::ending::{Ended, Trace, told};
 use super::garden::{Garden, LABELS};
 use super::invariants::{Invariant, Scene, Violation, all};
 use super::model::Model;
@@ -22,21 +22,6 @@ const TROUBLED: Duration = Duration::from_secs(10);
 const PEACE: Duration = Duration::from_secs(70);
 /// More steps than this are a loop without end.
 const STEPS: u32 = 60_000;
-
-/// How a life ended.
-#[derive(Debug, Default)]
-pub struct Ended {
-    pub violation: Option<Violation>,
-}
-
-impl Ended {
-    /// The scheduler panicked.
-    pub fn panicked() -> Self {
-        let text = "the scheduler panicked".to_owned();
-        let violation = Violation { invariant: "no panic", text, concerns: Vec::new() };
-        Self { violation: Some(violation) }
-    }
-}
 
 /// What comes at a time.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,13 +62,11 @@ pub struct Life {
     trace: Option<Trace>,
 }
 
-/// What happened, line by line; it outlives a panic.
-pub type Trace = Arc<Mutex<Vec<String>>>;
-
 impl Life {
     pub fn new(seed: u64, trace: Option<Trace>) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let limits = dice::limits(&mut rng);
+        let crowded = percent(&mut rng, 20);
+        let limits = dice::limits(&mut rng, crowded);
         let end = Time(0) + TROUBLED;
         let mut world = World::default();
         for label in 0..LABELS {
@@ -100,7 +83,7 @@ impl Life {
             order: 0,
             agenda: BinaryHeap::new(),
             entries: BTreeMap::new(),
-            garden: Garden::default(),
+            garden: Garden::new(crowded),
             wish: 0,
             steps: 0,
             retired: Vec::new(),
@@ -407,18 +390,4 @@ impl Life {
             trace.lock().unwrap().push(line());
         }
     }
-}
-
-/// An event in one line; what it adds to the graph, in one each.
-fn told(event: &Event) -> String {
-    let Event::Swap(delta) = event else { return format!("{event:?}") };
-    let mut text = format!("Swap: remove {:?}, disconnect {:?}", delta.remove, delta.disconnect);
-    text += &format!(", connect {:?}, renotify {:?}", delta.connect, delta.renotify);
-    text += &format!(", rebind {:?}", delta.rebind);
-    for added in &delta.add {
-        let Added { vertex, generation, label, policy, receives, replaces } = added;
-        text += &format!("\n         + {vertex:?} {generation:?} {} {policy:?}", label.name);
-        text += &format!(" receives {receives:?} replaces {replaces:?}");
-    }
-    text
 }

@@ -6,14 +6,17 @@
 //! | `dice` | random graphs, policies and lives |
 //! | `garden` | the graph as the user changes it, and the deltas that follow |
 //! | `world` | what the vertices keep: objects, faults, watches, runs |
-//! | `model` | what is known of each vertex, told anew and simply: a second opinion |
+//! | `model`, `known` | what is known of each vertex, told anew and simply: a second opinion |
 //! | `life` | one simulation: the loop of a driver, with a clock of its own |
+//! | `ending` | how it ended, and what is told of it |
 //!
 //! A failure names its seed; `make sim SEEDS=<seed>` runs that one again and prints all that happened in it.
 
 mod dice;
+mod ending;
 mod garden;
 mod invariants;
+mod known;
 mod life;
 mod model;
 mod seeds;
@@ -22,7 +25,8 @@ mod world;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use self::life::{Ended, Life, Trace};
+use self::ending::{Ended, Trace};
+use self::life::Life;
 
 /// How many lines of what came before a violation are shown.
 const SHOWN: usize = 60;

@@ -7,7 +7,7 @@ use mgmt::engine::id::{Generation, VertexId};
 use mgmt::engine::sched::{Command, Event, Notice, Time};
 
 use super::{Invariant, Scene, Verdict, hold};
-use crate::sim::model::{Known, Status};
+use crate::sim::known::{Known, Status};
 
 /// After so long no pause of `limit` or contention is an excuse: a token at half a check a second, ticks that are late.
 const PATIENCE: Duration = Duration::from_secs(4);
