@@ -116,6 +116,9 @@ fn round(kind: &Arc<IdleKind>, tokio: &tokio::runtime::Runtime) -> [Duration; 4]
     [built, ordered - built, swapped - ordered, converged]
 }
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() {
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
