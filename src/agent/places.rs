@@ -20,7 +20,7 @@ pub struct Places {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum PlacesError {
-    #[error("has no folder for what the agent must remember")]
+    #[error("there is no folder for what the agent must remember")]
     Make(#[from] state_dir::StateDirError),
     #[error("cannot make a temporary folder")]
     Temporary(#[source] io::Error),

@@ -85,12 +85,7 @@ fn say_text(replay: &Replay, asked: Option<Moment>) {
     output::say(&format!("at {at}, after {} events{converged}", replay.events()));
     for (id, life, state) in replay.vertices() {
         let leaving = if replay.is_leaving(id) { " (leaving)" } else { "" };
-        output::say(&format!(
-            "{:9} {}{leaving}: {}",
-            state.name(),
-            life.label,
-            why(replay, id, life, state)
-        ));
+        output::say(&format!("{:9} {}{leaving}: {}", state.name(), life.label, why(replay, id, life, state)));
         for (when, what) in life.past.iter().rev().take(3).rev() {
             output::say(&format!("            {when} {what}"));
         }

@@ -23,7 +23,7 @@ crate::entry! {
     ///
     /// Edges with `notify` lead from it to what is to be refreshed. The first tick comes one interval after the start.
     /// Ticks that nobody had time for count as one. A tick by itself is no change, and does not keep a
-    /// graph from converging. A refresh of the timer starts the interval anew, and is not passed on.
+    /// graph from converging; what it makes others do is one. A refresh of the timer starts the interval anew, and is not passed on.
     ///
     /// ```yaml
     /// resources:
