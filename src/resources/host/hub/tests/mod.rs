@@ -7,6 +7,7 @@ mod bulk;
 mod contents;
 mod dirs;
 mod echoes;
+mod interleavings;
 mod limits;
 mod links;
 mod names;
