@@ -70,6 +70,12 @@ impl AgentError {
             causes.push(error.to_string());
             cause = error.source();
         }
-        Diagnostic::failure(self.to_string(), origin, causes, [])
+        let hint = match self {
+            Self::Places(PlacesError::Make(_)) => {
+                Some("name a folder that can be made: --prefix DIR; or do without: --tmp-prefix".to_owned())
+            }
+            _ => None,
+        };
+        Diagnostic::failure(self.to_string(), origin, causes, hint)
     }
 }

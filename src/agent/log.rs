@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -26,13 +27,23 @@ pub enum LogFormat {
     Json,
 }
 
+/// What `--log` says cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum LogError {
+    #[error("{0:?} is no level: error, warn, info, debug, trace or off")]
+    Level(String),
+    #[error(transparent)]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+}
+
 /// Starts logging to stderr, or to journald where systemd has connected stderr to it. `level` is a level, or a filter
 /// in the syntax of `tracing-subscriber`.
 ///
 /// # Errors
 /// When `level` cannot be understood.
-pub fn start(format: LogFormat, level: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::builder().parse(level)?;
+pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
+    let filter = filter(level)?;
     let registry = tracing_subscriber::registry().with(filter);
     // A second start, as in tests, keeps the first.
     let _ = match (format, journald()) {
@@ -47,6 +58,15 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), tracing_subscriber::f
         }
     };
     Ok(())
+}
+
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    // A word alone would be taken for the name of a module, and nothing else would be logged.
+    let is_known = |word: &str| word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
+    match level.split(',').map(str::trim).find(|word| !is_known(word)) {
+        Some(word) => Err(LogError::Level(word.to_owned())),
+        None => Ok(EnvFilter::builder().parse(level)?),
+    }
 }
 
 /// Whether to colour what goes to stderr.

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use tokio::sync::{Notify, mpsc};
 
 use self::beside::Beside;
@@ -99,6 +100,8 @@ pub struct Ending {
     pub last: Snapshot,
     /// How long it ran.
     pub ran: Duration,
+    /// Why the report that was asked for is missing.
+    pub unreported: Option<AgentError>,
 }
 
 /// Runs an agent until it is stopped.
@@ -110,6 +113,7 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let signals = Signals::listen().map_err(|source| AgentError::System("listen for signals", source))?;
     let mut places = Places::make(&options.prefix)?;
     let _lock = Lock::take(&places.prefix)?;
+    probe(&options)?;
     let beside = Beside::prepare(&options)?;
     let hub = Hub::start();
     let registry = resources::registry(&Host::new(hub.clone()));
@@ -139,25 +143,28 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     };
     let engine = Engine::start(config, Arc::new(Narrator::new(news, style, rows, beside.observers())));
     let beside = beside.start(&options, &places, &engine, &hub, &reload);
+    let deadline = options.max_runtime.map(|time| started + time);
+    let end = End::default();
     let mut agent =
-        Agent { options, engine, inbox, signals, reload, reread, style, ready_by: None, end: End::default() };
-    if agent.options.file.is_some() {
-        let first = graphs.next().await.ok_or(AgentError::NoGraph)?;
-        agent.first_graph(first).await?;
-    }
-    let last = agent.attend(graphs).await?;
+        Agent { options, engine, inbox, signals, reload, reread, style, deadline, ready_by: None, end };
+    let last = match agent.begin(&mut graphs).await? {
+        true => agent.attend(graphs).await?,
+        false => Snapshot::default(),
+    };
     drop(beside);
     let Agent { options, end, .. } = agent;
-    let ending = Ending {
+    let is_settled = end.has_begun && last.counts.settled() == last.counts.total();
+    let mut ending = Ending {
         asked: end.asked,
-        out_of_time: end.out_of_time && last.counts.settled() < last.counts.total(),
+        out_of_time: end.out_of_time && !is_settled,
         converged: end.converged,
         ran_out: end.out_of_time,
         last,
         ran: started.elapsed(),
+        unreported: None,
     };
     if let Some(path) = &options.report {
-        report::write(path, &ending)?;
+        ending.unreported = report::write(path, &ending).err();
     }
     places.clean_up();
     Ok(ending)
@@ -181,6 +188,8 @@ struct Agent {
     reload: Arc<Notify>,
     reread: Arc<Notify>,
     style: Style,
+    /// When the time is up that it may run.
+    deadline: Option<Instant>,
     /// systemd waits for the end of a reload, which has come at this time at the latest.
     ready_by: Option<Instant>,
     end: End,
@@ -189,6 +198,8 @@ struct Agent {
 /// What is known of the end while it comes.
 #[derive(Debug, Default)]
 struct End {
+    /// There was a first graph.
+    has_begun: bool,
     stopping: Option<StopLevel>,
     /// When the next level is reached by itself.
     climb_at: Option<Instant>,
@@ -198,6 +209,30 @@ struct End {
 }
 
 impl Agent {
+    /// Waits for the first graph, and runs it; `false`: it was told to stop, or its time was up, before there was one.
+    async fn begin(&mut self, graphs: &mut BoxStream<'static, Outcome>) -> Result<bool, AgentError> {
+        while self.options.file.is_some() && !self.end.has_begun {
+            tokio::select! {
+                first = graphs.next() => {
+                    self.first_graph(first.ok_or(AgentError::NoGraph)?).await?;
+                    self.end.has_begun = true;
+                }
+                signal = self.signals.next() => {
+                    if matches!(signal, Signal::Interrupt | Signal::Terminate) {
+                        tracing::info!("stops: the graph was still being read");
+                        return Ok(false);
+                    }
+                }
+                () = until(self.deadline) => {
+                    self.end.out_of_time = true;
+                    tracing::warn!("the time that it may run is up: the graph was still being read");
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// The first graph must run; later ones may fail, and the one before them goes on.
     async fn first_graph(&mut self, first: Outcome) -> Result<(), AgentError> {
         let parsed = first.map_err(AgentError::Text)?;
@@ -228,23 +263,21 @@ impl Agent {
         self.engine.swap(prepared).await?;
         if let (Some(path), Some(graph)) = (&self.options.graphviz, drawn) {
             let (graph, _) = prepare::complete(graph, self.options.prepare)?;
-            write_file(path, &dot::render(&graph))?;
+            if let Err(error) = write_file(path, &dot::render(&graph)) {
+                warn(&error, "the graph runs, and is not drawn");
+            }
         }
         Ok(())
     }
 
     /// Serves events until the engine has ended.
-    async fn attend(
-        &mut self,
-        mut graphs: futures_util::stream::BoxStream<'static, Outcome>,
-    ) -> Result<Snapshot, AgentError> {
-        let max_runtime = self.options.max_runtime.map(|time| Instant::now() + time);
+    async fn attend(&mut self, mut graphs: BoxStream<'static, Outcome>) -> Result<Snapshot, AgentError> {
         let mut frontend_open = true;
         loop {
             let stopping = self.end.stopping.is_some();
             tokio::select! {
                 news = self.inbox.recv() => match news {
-                    Some(News::Converged(converged)) => self.converged(converged)?,
+                    Some(News::Converged(converged)) => self.converged(converged),
                     Some(News::Exit(code)) => {
                         self.end.asked = Some(code);
                         self.stop(StopLevel::Finish);
@@ -260,9 +293,12 @@ impl Agent {
                     }
                     None => frontend_open = false,
                 },
-                () = self.reread.notified() => self.reloaded(),
+                () = self.reread.notified() => {
+                    tracing::info!("the graph is as it was");
+                    self.reloaded();
+                }
                 () = until(self.ready_by) => self.reloaded(),
-                () = until(max_runtime), if !stopping => {
+                () = until(self.deadline), if !stopping => {
                     self.end.out_of_time = true;
                     tracing::warn!("the time that it may run is up");
                     self.stop(StopLevel::Finish);
@@ -278,15 +314,16 @@ impl Agent {
         }
     }
 
-    fn converged(&mut self, converged: bool) -> Result<(), AgentError> {
-        if let Some(path) = &self.options.converged_status_file {
-            append_line(path, if converged { "true" } else { "false" })?;
+    fn converged(&mut self, converged: bool) {
+        if let Some(path) = &self.options.converged_status_file
+            && let Err(error) = append_line(path, if converged { "true" } else { "false" })
+        {
+            warn(&error, "cannot tell whether the graph has converged");
         }
         if converged && self.options.converged_exit && self.end.stopping.is_none() {
             self.end.converged = true;
             self.stop(StopLevel::Finish);
         }
-        Ok(())
     }
 
     async fn signalled(&mut self, signal: Signal) {
@@ -370,6 +407,27 @@ async fn until(time: Option<Instant>) {
         Some(time) => tokio::time::sleep_until(time.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// Finds out, before anything is applied, whether what the user wants to have written can be. Leaves no file behind.
+fn probe(options: &Options) -> Result<(), AgentError> {
+    let wanted = [&options.graphviz, &options.report, &options.converged_status_file];
+    for path in wanted.into_iter().flatten() {
+        let known = std::fs::metadata(path).ok();
+        if known.as_ref().is_some_and(|known| !known.is_file() && !known.is_dir()) {
+            continue; // To open a pipe might wait.
+        }
+        let opened = std::fs::File::options().append(true).create(true).open(path);
+        let removed = opened.and_then(|_| if known.is_none() { std::fs::remove_file(path) } else { Ok(()) });
+        removed.map_err(|source| AgentError::File { operation: "write", path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// Logs what does not keep an agent from its work.
+fn warn(error: &AgentError, message: &str) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(%error, cause, "{message}");
 }
 
 fn append_line(path: &Path, line: &str) -> Result<(), AgentError> {

@@ -20,12 +20,8 @@ pub struct Places {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum PlacesError {
-    #[error("cannot make the agent's folder {path:?}")]
-    Make {
-        path: PathBuf,
-        #[source]
-        source: state_dir::StateDirError,
-    },
+    #[error("has no folder for what the agent must remember")]
+    Make(#[from] state_dir::StateDirError),
     #[error("cannot make a temporary folder")]
     Temporary(#[source] io::Error),
 }
@@ -58,7 +54,7 @@ impl Places {
                 Ok(Self { prefix, socket, temporary: None })
             }
             Err(_) if choice.allow_temporary => Self::temporary(),
-            Err(source) => Err(PlacesError::Make { path: prefix, source }),
+            Err(source) => Err(PlacesError::Make(source)),
         }
     }
 

@@ -54,7 +54,11 @@ impl Ending {
         let (last, counts) = (&self.last, &self.last.counts);
         let mut text = format!(
             "{}: {} ok ({} changed), {} failed, {} blocked",
-            if self.out_of_time { "out of time" } else { "converged" },
+            match self {
+                _ if self.out_of_time => "out of time",
+                _ if self.converged || self.ran_out => "converged",
+                _ => "stopped",
+            },
             counts.ok,
             last.changed,
             counts.failed,

@@ -24,6 +24,11 @@ pub fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Prints a text on stderr as it is, likewise: `eprint!` would panic.
+pub fn warn(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Prints a value as JSON, likewise.
 pub fn print_json(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).expect("our own types have text keys and finite numbers");
@@ -39,23 +44,21 @@ pub fn complain(error: &AgentError, file: Option<&Path>, consequence: Option<&st
             let rendered = render::render_all(diagnostics, style);
             let file = file.map(|file| format!(" in {}", file.display())).unwrap_or_default();
             let consequence = consequence.map(|said| format!("; {said}")).unwrap_or_default();
-            eprint!("{rendered}\n{}{}{}\n", count_errors(diagnostics), clean(&file), consequence);
+            warn(&format!("{rendered}\n{}{}{}\n", count_errors(diagnostics), clean(&file), consequence));
         }
-        other => eprint!("{}", render::render(&other.diagnostic(), style)),
+        other => warn(&render::render(&other.diagnostic(), style)),
     }
     exit::of(error)
 }
 
 /// Shows diagnostics on stderr.
 pub fn show<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) {
-    let rendered = render::render_all(diagnostics, Style { color: log::color_on_stderr() });
-    // Whoever reads may have left.
-    let _ = std::io::stderr().write_all(rendered.as_bytes());
+    warn(&render::render_all(diagnostics, Style { color: log::color_on_stderr() }));
 }
 
 /// Says that the arguments are wrong.
 pub fn usage(message: &str, command: &str) -> ExitCode {
-    eprintln!("error: {message}\n\nFor more information, try 'mgmt {command} --help'.");
+    warn(&format!("error: {message}\n\nFor more information, try 'mgmt {command} --help'.\n"));
     ExitCode::from(exit::USAGE)
 }
 

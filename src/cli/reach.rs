@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::exit;
+use super::{exit, output};
 use crate::agent::control::ControlError;
 use crate::agent::places;
 use crate::lang::Diagnostic;
@@ -30,7 +30,7 @@ pub(super) fn complain(error: &ControlError) -> ExitCode {
     let hints = error.hint().map(str::to_owned);
     let diagnostic = Diagnostic::failure(error.to_string(), None, [], hints);
     let style = Style { color: crate::agent::log::color_on_stderr() };
-    eprint!("{}", render::render(&diagnostic, style));
+    output::warn(&render::render(&diagnostic, style));
     ExitCode::from(exit::BUSY)
 }
 
@@ -39,7 +39,7 @@ pub(super) fn wait(command: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(command),
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            output::warn(&format!("error: cannot start: {error}\n"));
             ExitCode::from(exit::BUSY)
         }
     }

@@ -11,20 +11,19 @@ use crate::engine::runtime::record::{self, Line, RecordError};
 use crate::engine::sched::{Command, Event, Limits, Notice, Outcome, State, Time};
 use crate::lang::diag::render::{self, Style};
 
-use super::exit;
 use super::moment::Moment;
+use super::{exit, output};
 
 /// Show what a recorded run was like at any moment, and why
 ///
 /// A recording (`mgmt run --record FILE`) is no log: the scheduler goes through the same states again.
-///
-/// Examples:
-///
-///   mgmt replay run.rec                 every vertex at the end
-///   mgmt replay run.rec --at 1m3.5s     that long after the start; also 63.5, or +120: after 120 events
-///   mgmt replay run.rec --events        what happened, and what each event led to
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  mgmt replay run.rec                every vertex at the end
+  mgmt replay run.rec --at 1m3.5s    that long after the start; or 63.5
+  mgmt replay run.rec --at +120      after 120 events
+  mgmt replay run.rec --events       what happened, and what each event led to")]
 pub struct Args {
     /// The recording
     #[arg(value_name = "FILE")]
@@ -68,7 +67,7 @@ pub fn main(args: &Args) -> ExitCode {
 
 fn refuse(error: RecordError) -> ExitCode {
     let style = Style { color: log::color_on_stderr() };
-    eprint!("{}", render::render(&AgentError::Record(error).diagnostic(), style));
+    output::warn(&render::render(&AgentError::Record(error).diagnostic(), style));
     ExitCode::from(exit::TEXT)
 }
 
@@ -83,17 +82,17 @@ fn shown_at(replay: &Replay, asked: Option<Moment>) -> Time {
 fn say_text(replay: &Replay, asked: Option<Moment>) {
     let at = shown_at(replay, asked);
     let converged = if replay.converged() { ", converged" } else { "" };
-    super::output::say(&format!("at {at}, after {} events{converged}", replay.events()));
+    output::say(&format!("at {at}, after {} events{converged}", replay.events()));
     for (id, life, state) in replay.vertices() {
         let leaving = if replay.is_leaving(id) { " (leaving)" } else { "" };
-        super::output::say(&format!(
+        output::say(&format!(
             "{:9} {}{leaving}: {}",
             state.name(),
             life.label,
             why(replay, id, life, state)
         ));
         for (when, what) in life.past.iter().rev().take(3).rev() {
-            super::output::say(&format!("            {when} {what}"));
+            output::say(&format!("            {when} {what}"));
         }
     }
 }
@@ -125,7 +124,7 @@ fn say_json(replay: &Replay, asked: Option<Moment>) {
         "converged": replay.converged(),
         "vertices": rows,
     });
-    super::output::say(&all.to_string());
+    output::say(&all.to_string());
 }
 
 fn secs(time: Time) -> f64 {
@@ -177,10 +176,10 @@ fn list(limits: Limits, lines: &[Line], json: bool) {
         let led_to: Vec<String> = commands.iter().filter_map(|c| describe_command(&replay, c)).collect();
         if json {
             let row = serde_json::json!({"number": number + 1, "at": secs(line.at), "event": event, "led_to": led_to});
-            super::output::say(&row.to_string());
+            output::say(&row.to_string());
         } else {
-            super::output::say(&format!("+{} {} {event}", number + 1, line.at));
-            led_to.iter().for_each(|what| super::output::say(&format!("        -> {what}")));
+            output::say(&format!("+{} {} {event}", number + 1, line.at));
+            led_to.iter().for_each(|what| output::say(&format!("        -> {what}")));
         }
     }
 }

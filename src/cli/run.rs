@@ -199,21 +199,20 @@ struct IdleArgs {
 /// Runs the command.
 pub fn main(args: Args) -> ExitCode {
     if let Err(error) = log::start(args.output.log_format, &args.output.log) {
-        eprintln!("error: --log {:?}: {error}", args.output.log);
-        return ExitCode::from(exit::USAGE);
+        return output::usage(&format!("--log {:?}: {error}", args.output.log), "run");
     }
     let options = match args.options() {
         Ok(options) => options,
         Err(message) => return output::usage(&message, "run"),
     };
-    args.notices();
+    args.notices(&options);
     let file = options.file.clone();
     let one_shot = options.converged_exit || options.max_runtime.is_some();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            output::warn(&format!("error: cannot start: {error}\n"));
             return ExitCode::from(exit::BUSY);
         }
     };
@@ -223,9 +222,17 @@ pub fn main(args: Args) -> ExitCode {
     match ended {
         Ok(ending) => {
             if one_shot {
-                output::say(&ending.summary());
+                output::say(&output::clean(&ending.summary()));
             }
-            ExitCode::from(ending.exit_code())
+            let code = ending.exit_code();
+            match &ending.unreported {
+                Some(error) if code == 0 => output::complain(error, None, None),
+                Some(error) => {
+                    output::complain(error, None, None);
+                    ExitCode::from(code)
+                }
+                None => ExitCode::from(code),
+            }
         }
         Err(error) => output::complain(&error, file.as_deref(), Some("nothing was applied")),
     }
@@ -304,7 +311,18 @@ impl Args {
     }
 
     /// Says once what was asked for and has no effect.
-    fn notices(&self) {
+    fn notices(&self, options: &Options) {
+        if options.file.is_none() {
+            tracing::warn!(
+                "there is no graph to run: `empty` waits for one of the mesh, which this version has not"
+            );
+        }
+        let asks = self.converged.converged_status_file.is_some() || self.converged.converged_exit;
+        if asks && options.converged_after.is_none() {
+            tracing::warn!(
+                "has no time after which it is converged: give --converger-timeout too, or the options about it do nothing"
+            );
+        }
         let (mesh, idle) = (&self.mesh, &self.idle);
         let addresses = [
             &mesh.seeds,

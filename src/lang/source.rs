@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -61,6 +62,11 @@ pub fn load(path: &Path) -> Result<Arc<Source>, LoadError> {
 
 /// The bytes, and the state that the file had before, if it is a regular file.
 fn read(path: &Path) -> Result<(Vec<u8>, Option<State>), LoadError> {
+    // To open a pipe would wait for its writer, and what came of it could not be read again.
+    if std::fs::metadata(path).is_ok_and(|known| known.file_type().is_fifo()) {
+        let diagnostic = Diagnostic::error(&codes::UNREADABLE, "a graph file is a file, and this is a pipe");
+        return Err(diagnostic.file(path).hint("write the text into a file first").into());
+    }
     let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     if metadata.is_dir() {

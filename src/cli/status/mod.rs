@@ -16,14 +16,12 @@ use crate::engine::runtime::snapshot::Rows;
 /// Show how the agent on this host is: its resources by state, what fails and why
 ///
 /// Exit codes: 0 all is well, 3 something failed or is blocked, 75 no agent answers.
-///
-/// Examples:
-///
-///   mgmt status                   once
-///   mgmt status --watch           again and again, as it changes
-///   mgmt status --json --all      for programs, a row a resource
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  mgmt status                 once
+  mgmt status --watch         again and again, as it changes
+  mgmt status --json --all    for programs, a row a resource")]
 pub struct Args {
     #[command(flatten)]
     reach: Reach,

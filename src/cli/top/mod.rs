@@ -16,18 +16,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use self::app::{App, Flow};
-use super::exit;
 use super::reach::{self, Reach};
+use super::{exit, output};
 
 /// Show the agent on this host, live and full screen
 ///
 /// Keys: q quits, arrows or j and k scroll, s sorts otherwise, / searches, ? shows help.
-///
-/// Example:
-///
-///   mgmt top
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  mgmt top
+  mgmt top --prefix /srv/other    the agent that was started with that folder")]
 pub struct Args {
     #[command(flatten)]
     reach: Reach,
@@ -39,7 +38,7 @@ const KEYS: usize = 64;
 /// Runs the command.
 pub fn main(args: &Args) -> ExitCode {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        eprintln!("error: `mgmt top` needs a terminal\n  = hint: `mgmt status --watch` does not");
+        output::warn("error: `mgmt top` needs a terminal\n  = hint: `mgmt status --watch` does not\n");
         return ExitCode::from(exit::USAGE);
     }
     reach::wait(async {
@@ -47,7 +46,7 @@ pub fn main(args: &Args) -> ExitCode {
         let mut terminal = match ratatui::try_init() {
             Ok(terminal) => terminal,
             Err(error) => {
-                eprintln!("error: cannot use the terminal: {error}");
+                output::warn(&format!("error: cannot use the terminal: {error}\n"));
                 return ExitCode::from(exit::BUSY);
             }
         };
@@ -56,7 +55,7 @@ pub fn main(args: &Args) -> ExitCode {
         match ended {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("error: cannot use the terminal: {error}");
+                output::warn(&format!("error: cannot use the terminal: {error}\n"));
                 ExitCode::from(exit::BUSY)
             }
         }

@@ -98,12 +98,21 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
     }
     let equals = style.paint(Ink::Gutter, &format!("{:digits$} =", ""));
     for cause in &diagnostic.causes {
-        let _ = writeln!(out, "{equals} cause: {}", clean(cause));
+        listed(&mut out, &equals, "cause", cause, digits);
     }
     for hint in &diagnostic.hints {
-        let _ = writeln!(out, "{equals} hint: {}", clean(hint));
+        listed(&mut out, &equals, "hint", hint, digits);
     }
     out
+}
+
+/// A cause or a hint; what it quotes, such as the last lines that a program wrote, keeps its lines.
+fn listed(out: &mut String, equals: &str, what: &str, text: &str, digits: usize) {
+    let mut lines = text.lines();
+    let _ = writeln!(out, "{equals} {what}: {}", clean(lines.next().unwrap_or_default()));
+    for line in lines {
+        let _ = writeln!(out, "{:digits$}     {}", "", clean(line));
+    }
 }
 
 /// All marks of a diagnostic, the primary one first.

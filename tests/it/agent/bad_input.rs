@@ -78,11 +78,15 @@ fn files_that_are_no_graphs() {
     fs::create_dir(scratch.path("folder.yaml")).unwrap();
     fs::write(scratch.path("binary.yaml"), b"graph: \xff\xfe").unwrap();
     fs::write(scratch.path("empty.yaml"), "").unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    let (here, fifo) = (rustix::fs::CWD, rustix::fs::FileType::Fifo);
+    rustix::fs::mknodat(here, scratch.path("pipe.yaml"), fifo, mode, 0).unwrap();
     for (file, said) in [
         ("folder.yaml", "directory"),
         ("binary.yaml", "UTF-8"),
         ("empty.yaml", "empty"),
         ("none.yaml", "none.yaml"),
+        ("pipe.yaml", "pipe"),
     ] {
         let output = scratch.output(&["run", file]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -29,6 +29,48 @@ fn the_report_has_a_row_a_resource() {
 }
 
 #[test]
+fn what_cannot_be_written_is_said_before_anything_is_applied() {
+    for option in ["--report", "--graphviz", "--converged-status-file", "--record"] {
+        let scratch = Scratch::new();
+        scratch.write("graph.yaml", HELLO);
+        let output = scratch.output(&["run", option, "nowhere/x", "--converged-timeout", "0", "graph.yaml"]);
+        assert_eq!(output.status.code(), Some(75), "{option}: {output:?}");
+        assert!(
+            stderr(&output).contains("nowhere/x") && !scratch.path("hello").exists(),
+            "{option}: {output:?}"
+        );
+    }
+}
+
+#[test]
+fn a_report_that_gets_lost_does_not_take_the_summary_along() {
+    let scratch = Scratch::new();
+    scratch.write("graph.yaml", HELLO);
+    let output = scratch.output(&["run", "--report", "/dev/full", "--converged-timeout", "0", "graph.yaml"]);
+    assert_eq!(output.status.code(), Some(75), "{output:?}");
+    assert!(stdout(&output).contains("converged: 1 ok"), "{output:?}");
+    assert!(stderr(&output).contains("/dev/full"), "{output:?}");
+}
+
+#[test]
+fn a_summary_quotes_no_terminal_codes() {
+    let scratch = Scratch::new();
+    let output = scratch.once(
+        "graph: g\nresources:\n  exec:\n  - name: e\n    cmd: printf '\\033[31mred' >&2; exit 1\n    shell: /bin/sh\n",
+    );
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(stdout(&output).contains("red") && !stdout(&output).contains('\x1b'), "{output:?}");
+}
+
+#[test]
+fn options_about_convergence_without_its_time_are_noticed() {
+    let scratch = Scratch::new();
+    scratch.write("graph.yaml", "graph: g\nresources:\n  exit:\n  - name: leave\n");
+    let output = scratch.output(&["run", "--converged-status-file", "status", "graph.yaml"]);
+    assert!(stderr(&output).contains("--converger-timeout"), "{output:?}");
+}
+
+#[test]
 fn a_second_agent_on_the_same_prefix_is_told_who_has_it() {
     let scratch = Scratch::new();
     let agent = scratch.agent(HELLO, &[]);
