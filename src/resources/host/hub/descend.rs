@@ -129,6 +129,7 @@ impl Tree {
         let old = node.alias.take();
         if let Some(target) = target {
             let sub = self.insert(&target, Action::Recheck(id), Wants::Names, false, true);
+            self.queue_look(sub);
             if let Some(node) = self.nodes.get_mut(id) {
                 node.alias = Some(Box::new(Alias { sub, target }));
             }

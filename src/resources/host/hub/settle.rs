@@ -179,7 +179,7 @@ impl Tree {
     }
 
     /// Polls a path if a directory that would report its changes cannot be watched.
-    fn poll_unwatched(&mut self, id: SubId) {
+    pub(super) fn poll_unwatched(&mut self, id: SubId) {
         let Some(sub) = self.subs.get(id) else { return };
         let unwatched = |node: Option<&super::node::Node>| {
             node.is_some_and(|node| matches!(node.state, State::Polled | State::Blind))

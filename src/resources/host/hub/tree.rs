@@ -92,7 +92,12 @@ impl Tree {
         let named_as_dir = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
         let follow = interest.closed_writes || interest.recursive || named_as_dir;
         let sub = self.insert(path, Action::Tell(sink), wants, interest.recursive, follow);
+        // What a link leads to is found by nobody but us.
+        if follow || !interest.looked_at {
+            self.queue_look(sub);
+        }
         self.settle();
+        self.poll_unwatched(sub);
         // What arming found is not news: the subscriber looks for itself after this.
         self.forget_pending(sub);
         sub
@@ -105,7 +110,7 @@ impl Tree {
         ended
     }
 
-    /// A subscription, still to be settled.
+    /// A subscription, still to be looked at and settled.
     pub(super) fn insert(
         &mut self,
         path: &Path,
@@ -127,7 +132,6 @@ impl Tree {
             }
             self.queue_recheck(tree, Recheck::Entries);
         }
-        self.queue_look(id);
         id
     }
 

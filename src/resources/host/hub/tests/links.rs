@@ -119,3 +119,26 @@ fn a_file_with_several_names_changes_through_each() {
     fs::write(scene.path("d/g2"), "z").unwrap();
     scene.quiet();
 }
+
+#[test]
+fn who_looks_for_itself_says_when_a_file_has_several_names() {
+    let mut scene = Scene::new();
+    fs::create_dir(scene.path("d")).unwrap();
+    fs::write(scene.path("f"), "x").unwrap();
+    fs::hard_link(scene.path("f"), scene.path("d/other")).unwrap();
+    // The first path of a directory is looked at when the directory is armed.
+    scene.quiet();
+    scene.watch("f", Interest::LOOKED_AT);
+    let watches = scene.stats().watches;
+    scene.guards[1].1.look_again();
+    assert_eq!(scene.stats().watches, watches + 1);
+    fs::write(scene.path("d/other"), "y").unwrap();
+    scene.tells(["f"]);
+    // What comes later, the hub sees by itself.
+    fs::remove_file(scene.path("f")).unwrap();
+    scene.tells(["f"]);
+    fs::hard_link(scene.path("d/other"), scene.path("f")).unwrap();
+    scene.tells(["f"]);
+    chmod(scene.path("d/other"), 0o600);
+    scene.tells(["f"]);
+}

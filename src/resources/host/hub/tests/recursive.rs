@@ -75,7 +75,7 @@ fn links_below_are_not_followed_but_the_tree_may_be_one() {
 fn a_tree_may_be_read_too() {
     let mut scene = Scene::new();
     fs::create_dir_all(scene.path("d/a")).unwrap();
-    scene.watch("d", Interest { recursive: true, closed_writes: true });
+    scene.watch("d", Interest { closed_writes: true, ..Interest::TREE });
     let file = fs::File::create(scene.path("d/a/f")).unwrap();
     (&file).write_all(b"half").unwrap();
     scene.quiet();
