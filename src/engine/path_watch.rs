@@ -1,6 +1,5 @@
 //! Watching paths: what the engine and the frontends ask of the host.
 
-use std::any::Any;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,15 +15,20 @@ pub struct Interest {
     /// A write counts only once the writer has closed the file (for readers that must never see half a file);
     /// otherwise each write counts.
     pub closed_writes: bool,
+    /// Whoever watches looks at the path right after, and calls [`PathGuard::look_again`] if it is a file with other
+    /// names (hard links), or may be one: arming spares a look of its own.
+    pub looked_at: bool,
 }
 
 impl Interest {
     /// Each change of the path itself: for what is repaired.
-    pub const SELF: Self = Self { recursive: false, closed_writes: false };
+    pub const SELF: Self = Self { recursive: false, closed_writes: false, looked_at: false };
+    /// As [`SELF`](Self::SELF), of a path that the watcher looks at itself.
+    pub const LOOKED_AT: Self = Self { looked_at: true, ..Self::SELF };
     /// Each change of the path and all below it.
-    pub const TREE: Self = Self { recursive: true, closed_writes: false };
+    pub const TREE: Self = Self { recursive: true, ..Self::SELF };
     /// A new complete content of the path: for what is read.
-    pub const CONTENT: Self = Self { recursive: false, closed_writes: true };
+    pub const CONTENT: Self = Self { closed_writes: true, ..Self::SELF };
 }
 
 /// Something happened to a watched path, or may have.
@@ -47,13 +51,29 @@ pub trait PathWatch: fmt::Debug + Send + Sync + 'static {
     fn watch(&self, path: &Path, interest: Interest, sink: PathSink) -> Result<PathGuard, PathWatchError>;
 }
 
+/// A watch that is under way. Dropping it ends it.
+pub trait Watching: Send + Sync {
+    /// See [`PathGuard::look_again`]. A watch that sees other names of a file by itself keeps this.
+    fn look_again(&self) {}
+}
+
+/// For watches of which nothing is left to end.
+impl Watching for () {}
+
 /// Ends the watch when it is dropped.
-pub struct PathGuard(#[allow(dead_code, reason = "held for its drop")] Box<dyn Any + Send + Sync>);
+pub struct PathGuard(Box<dyn Watching>);
 
 impl PathGuard {
     /// Wraps whatever ends the watch when it is dropped.
-    pub fn new(guard: impl Any + Send + Sync) -> Self {
-        Self(Box::new(guard))
+    pub fn new(watching: impl Watching + 'static) -> Self {
+        Self(Box::new(watching))
+    }
+
+    /// Tells the watch that its path is a file with several names. The kernel reports a change through another name to
+    /// that name's directory only, so such a file must be watched itself. Once this returns it is: call it before
+    /// reading what must not change unseen.
+    pub fn look_again(&self) {
+        self.0.look_again();
     }
 }
 

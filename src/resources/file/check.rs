@@ -36,15 +36,24 @@ impl Seen {
     }
 }
 
-/// What differs; `noop` makes a difference of what would be an error.
+/// What differs; `noop` makes a difference of what would be an error. `has_other_names` is called before a file with hard
+/// links is read.
 ///
 /// # Errors
 /// When the comparison cannot be made, or what is there may not be replaced.
-pub fn check(spec: &Spec, noop: bool, pace: Pace<'_>) -> Result<(Drift, Option<Seen>), Halt> {
+pub fn check(
+    spec: &Spec,
+    noop: bool,
+    has_other_names: &dyn Fn(),
+    pace: Pace<'_>,
+) -> Result<(Drift, Option<Seen>), Halt> {
     let seen = match Seen::look(spec) {
         Err(HostError::NoParent { .. }) if spec.want == Want::Absent => return Ok((Drift::none(), None)),
         other => other?,
     };
+    if seen.stat.is_some_and(|stat| stat.st_nlink > 1 && file_type(&stat) == FileType::RegularFile) {
+        has_other_names();
+    }
     let mut check = Check { spec, noop, pace, drift: Drift::none() };
     check.run(&seen)?;
     Ok((check.drift, Some(seen)))

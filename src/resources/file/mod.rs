@@ -20,14 +20,14 @@ mod tests;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::task::Poll;
 
 use async_trait::async_trait;
 
 use crate::engine::entry::Entry;
 use crate::engine::kind::{Ask, Uid};
-use crate::engine::path_watch::{Interest, PathSink};
+use crate::engine::path_watch::{Interest, PathGuard, PathSink};
 use crate::engine::{
     Cancel, Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Params,
     Resource, ResourceError, Stamp, Value, Wake, Wakes,
@@ -68,7 +68,12 @@ impl Kind for FileKind {
     fn build(&self, declaration: &Declaration) -> Result<Box<dyn Resource>, Vec<ParamError>> {
         let spec = Spec::new(&self.host, declaration)?;
         let given = declaration.meta.reverse.then(|| Box::new(declaration.params.clone()));
-        Ok(Box::new(FileResource { spec: Arc::new(spec), given, seen: Mutex::new(None) }))
+        Ok(Box::new(FileResource {
+            spec: Arc::new(spec),
+            given,
+            seen: Mutex::new(None),
+            watch: Mutex::default(),
+        }))
     }
 
     fn capabilities(&self, declaration: &Declaration) -> Capabilities {
@@ -110,6 +115,8 @@ struct FileResource {
     given: Option<Box<Params>>,
     /// What the last check saw, from its finding something to the repair.
     seen: Mutex<Option<Box<Seen>>>,
+    /// The watch of the path, while it is watched.
+    watch: Mutex<Weak<PathGuard>>,
 }
 
 impl FileResource {
@@ -184,33 +191,36 @@ impl Resource for FileResource {
         }
         let waker = cx.waker().clone();
         let sink: PathSink = Arc::new(move |event| waker.wake(Wake { stamp: event.stamp }));
-        let mut guards = Vec::with_capacity(1);
-        let mut arm = |path: &Path, interest| -> Result<(), ResourceError> {
-            let guard = spec.host.watch.watch(path, interest, sink.clone()).map_err(HostError::from)?;
-            guards.push(guard);
-            Ok(())
+        let arm = |path: &Path, interest| -> Result<PathGuard, ResourceError> {
+            Ok(spec.host.watch.watch(path, interest, sink.clone()).map_err(HostError::from)?)
         };
         let own = match &spec.want {
             // Without `recurse`, too, an entry of a copied directory counts.
             Want::Directory(Some(_)) => Interest::TREE,
-            Want::File(From::Source(source)) => tree_if(spec.recurse || is_dir(source), Interest::SELF),
-            _ => tree_if(spec.recurse, Interest::SELF),
+            Want::File(From::Source(source)) => tree_if(spec.recurse || is_dir(source), Interest::LOOKED_AT),
+            _ => tree_if(spec.recurse, Interest::LOOKED_AT),
         };
-        arm(spec.path(), own)?;
-        let mut arm_source =
-            |path: &Arc<str>| arm(Path::new(&**path), tree_if(is_dir(path), Interest::CONTENT));
-        match &spec.want {
-            Want::Directory(Some(source)) | Want::File(From::Source(source)) => arm_source(source)?,
-            Want::File(From::Fragments(paths)) => paths.iter().try_for_each(&mut arm_source)?,
-            _ => {}
-        }
-        Ok(Wakes::pushed(guards))
+        let own = Arc::new(arm(spec.path(), own)?);
+        let arm_source = |path: &Arc<str>| arm(Path::new(&**path), tree_if(is_dir(path), Interest::CONTENT));
+        let sources = match &spec.want {
+            Want::Directory(Some(source)) | Want::File(From::Source(source)) => vec![arm_source(source)?],
+            Want::File(From::Fragments(paths)) => paths.iter().map(arm_source).collect::<Result<_, _>>()?,
+            _ => Vec::new(),
+        };
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&own);
+        Ok(Wakes::pushed((own, sources)))
     }
 
     async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
         self.keep(None);
         let noop = cx.noop;
-        let work = move |spec: &Spec, pace: Pace<'_>| check::check(spec, noop, pace);
+        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let look_again = move || {
+            if let Some(watch) = watch.upgrade() {
+                watch.look_again();
+            }
+        };
+        let work = move |spec: &Spec, pace: Pace<'_>| check::check(spec, noop, &look_again, pace);
         let (drift, seen) = self.run("check", &cx.cancel, work).await?;
         if !drift.is_empty() && !noop {
             self.keep(seen);

@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::path_watch::{Interest, PathEvent, PathGuard, PathSink, PathWatch, PathWatchError};
+use crate::engine::path_watch::{
+    Interest, PathEvent, PathGuard, PathSink, PathWatch, PathWatchError, Watching,
+};
 
 /// Watches nothing; events are fired by path, on the caller's thread.
 #[derive(Clone, Default)]
@@ -82,6 +84,8 @@ struct FakeGuard {
     watch: FakeWatch,
     id: u64,
 }
+
+impl Watching for FakeGuard {}
 
 impl Drop for FakeGuard {
     fn drop(&mut self) {

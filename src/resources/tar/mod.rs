@@ -61,7 +61,7 @@ crate::entry! {
 }
 
 /// An input may be a directory: then all below it counts, but a file only once it is written to its end.
-const BELOW: Interest = Interest { recursive: true, closed_writes: true };
+const BELOW: Interest = Interest { closed_writes: true, ..Interest::TREE };
 
 /// The kind `tar`.
 #[derive(Debug)]

@@ -91,11 +91,30 @@ fn the_path_and_what_it_is_made_of_are_watched() {
     let wakes = now(resource.watch(&cx())).unwrap();
     assert!(wakes.guard.is_some());
     let expected = [
-        (bed.path("f"), Interest::SELF),
+        (bed.path("f"), Interest::LOOKED_AT),
         (bed.path("one"), Interest::CONTENT),
         (bed.path("parts"), Interest::TREE),
     ];
     assert_eq!(*bed.watch.0.lock().unwrap(), expected);
+}
+
+#[test]
+fn the_watch_is_told_of_other_names_while_there_is_one() {
+    let bed = Bed::new();
+    let resource = bed.build("f", &[("content", s("x"))]);
+    let says = || {
+        let before = bed.watch.1.load(Ordering::SeqCst);
+        now(resource.check(&cx())).unwrap();
+        bed.watch.1.load(Ordering::SeqCst) - before
+    };
+    let wakes = now(resource.watch(&cx())).unwrap();
+    assert_eq!(says(), 0, "nothing is there");
+    fs::write(bed.path("f"), "x").unwrap();
+    assert_eq!(says(), 0, "it has one name");
+    fs::hard_link(bed.path("f"), bed.path("g")).unwrap();
+    assert_eq!(says(), 1, "it has two");
+    drop(wakes);
+    assert_eq!(says(), 0, "it is not watched");
 }
 
 #[test]

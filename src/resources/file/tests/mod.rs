@@ -11,25 +11,34 @@ mod whole_writes;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
 
 use crate::engine::cx::{Control, Surroundings, Waker};
-use crate::engine::path_watch::{Interest, PathGuard, PathSink, PathWatch, PathWatchError};
+use crate::engine::path_watch::{Interest, PathGuard, PathSink, PathWatch, PathWatchError, Watching};
 use crate::engine::resource::ResourceError;
 use crate::engine::{Cancel, Cx, Declaration, Drift, Kind, Label, Meta, ParamError, Params, Resource, Value};
 use crate::resources::file::FileKind;
 use crate::resources::host::Host;
 
-/// Remembers what is watched.
+/// Remembers what is watched, and how many times a file was said to have other names.
 #[derive(Debug, Default)]
-struct FakeWatch(Mutex<Vec<(PathBuf, Interest)>>);
+struct FakeWatch(Mutex<Vec<(PathBuf, Interest)>>, Arc<AtomicU32>);
+
+struct FakeGuard(Arc<AtomicU32>);
+
+impl Watching for FakeGuard {
+    fn look_again(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
 
 impl PathWatch for FakeWatch {
     fn watch(&self, path: &Path, interest: Interest, _: PathSink) -> Result<PathGuard, PathWatchError> {
         self.0.lock().unwrap().push((path.to_owned(), interest));
-        Ok(PathGuard::new(()))
+        Ok(PathGuard::new(FakeGuard(self.1.clone())))
     }
 }
 

@@ -105,7 +105,7 @@ impl Tree {
                 {
                     self.kernel.remove_watch(stray);
                 }
-                self.dirty.push_back((id, Recheck::Place));
+                self.queue_recheck(id, Recheck::Place);
             }
         }
     }

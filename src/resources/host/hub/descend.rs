@@ -1,7 +1,8 @@
 //! Keeps each directory path of the tree true to what is there: descends as directories appear, falls back as they go.
 //!
 //! The order is what loses no event: a directory is armed first, then the next one is looked for in it, then those who
-//! wait for it are told.
+//! wait for it are told. They are told even if all is as it was, once something else may have been there in between: a
+//! subscriber may look at any time, and who looked in between must look again.
 
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use rustix::io::Errno;
 use super::event::Wants;
 use super::file_system::FileSystem;
 use super::kernel::file_type;
-use super::node::{Alias, Needs, NodeId, State};
+use super::node::{Alias, Needs, Node, NodeId, State};
 use super::slab::Few;
 use super::sub::{Action, Told, target_of};
 use super::tree::{Recheck, Tree};
@@ -32,23 +33,25 @@ impl Tree {
         let Some(node) = self.nodes.get_mut(id) else { return };
         (node.state, node.deep, node.inherits) = (state, deep, inherits);
         let moved = state != old_state;
+        let told = moved || how == Recheck::Meanwhile;
         if moved && let State::Armed(wd) = old_state {
             self.release_dir(wd, id);
         }
         if deep != old_deep {
             self.refresh_mask(id);
         }
-        if moved {
+        if told {
             self.tell_all_in(id);
             self.tell_trees(id, Told::CERTAIN);
         }
-        if moved || deep != old_deep {
-            let follow = if moved { Recheck::Place } else { Recheck::Needs };
-            if let Some(node) = self.nodes.get(id) {
-                self.dirty.extend(node.children().map(|child| (child, follow)));
+        if told || deep != old_deep {
+            let follow = if told { Recheck::Meanwhile } else { Recheck::Needs };
+            let children: Vec<NodeId> = self.nodes.get(id).into_iter().flat_map(Node::children).collect();
+            for child in children {
+                self.queue_recheck(child, follow);
             }
         }
-        let scan = moved || how == Recheck::Entries || (deep != old_deep && deep.any());
+        let scan = told || how == Recheck::Entries || (deep != old_deep && deep.any());
         if scan && deep.any() && matches!(state, State::Armed(_)) {
             self.scan(id);
         }
@@ -126,6 +129,7 @@ impl Tree {
         let old = node.alias.take();
         if let Some(target) = target {
             let sub = self.insert(&target, Action::Recheck(id), Wants::Names, false, true);
+            self.queue_look(sub);
             if let Some(node) = self.nodes.get_mut(id) {
                 node.alias = Some(Box::new(Alias { sub, target }));
             }
@@ -149,7 +153,7 @@ impl Tree {
     fn scan(&mut self, id: NodeId) {
         for name in self.kernel.directories(&self.path(id, b"")) {
             let child = self.child(id, &name);
-            self.dirty.push_back((child, Recheck::Place));
+            self.queue_recheck(child, Recheck::Place);
         }
     }
 

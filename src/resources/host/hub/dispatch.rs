@@ -59,7 +59,9 @@ impl Tree {
                     self.nodes.get(child).is_some_and(|child| !matches!(child.state, State::Armed(_)))
                 };
                 if change.is_of_name() || (change == Change::Attributes && barred(child)) {
-                    self.dirty.push_back((child, Recheck::Place));
+                    // Where a directory is made there was none before, and whoever took away the last one was reported.
+                    let is_first = change == Change::Attributes || (is_dir && change == Change::Created);
+                    self.queue_recheck(child, if is_first { Recheck::Place } else { Recheck::Meanwhile });
                 }
             }
             None if deep && is_dir && change.is_of_name() && change != Change::Gone => {
@@ -106,7 +108,7 @@ impl Tree {
 
     fn look_again(&mut self, id: SubId) {
         if let Some(Action::Recheck(node)) = self.subs.get(id).map(|sub| &sub.action) {
-            self.dirty.push_back((*node, Recheck::Place));
+            self.queue_recheck(*node, Recheck::Meanwhile);
         }
         self.queue_look(id);
     }
@@ -140,7 +142,7 @@ impl Tree {
     pub(super) fn tell(&mut self, id: SubId, told: Told) {
         let Some(sub) = self.subs.get_mut(id) else { return };
         if let Action::Recheck(node) = sub.action {
-            self.dirty.push_back((node, Recheck::Place));
+            self.queue_recheck(node, Recheck::Meanwhile);
             return;
         }
         if sub.pending == NOT_PENDING {
@@ -154,7 +156,9 @@ impl Tree {
     /// The kernel has ended a watch: what was watched is deleted or unmounted.
     fn forget_watch(&mut self, wd: i32) {
         let Some(watch) = self.watches.remove(&wd) else { return };
-        self.dirty.extend(watch.dirs.as_slice().iter().map(|dir| (*dir, Recheck::Place)));
+        for dir in watch.dirs.as_slice() {
+            self.queue_recheck(*dir, Recheck::Meanwhile);
+        }
         for id in watch.files.as_slice() {
             if let Some(sub) = self.subs.get_mut(*id) {
                 sub.more().file = None;
@@ -170,7 +174,10 @@ impl Tree {
             subscriptions = self.subs.len(),
             "the kernel lost events of watched files (fs.inotify.max_queued_events): everything watched is checked"
         );
-        self.dirty.extend(self.nodes.keys().map(|node| (node, Recheck::Entries)));
+        let nodes: Vec<NodeId> = self.nodes.keys().collect();
+        for node in nodes {
+            self.queue_recheck(node, Recheck::Meanwhile);
+        }
         let subs: Vec<SubId> = self.subs.keys().collect();
         for sub in subs {
             self.tell(sub, Told::CERTAIN);

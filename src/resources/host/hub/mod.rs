@@ -37,7 +37,7 @@ use self::live::{Live, Open};
 use self::node::SubId;
 use self::poll::{PollId, Poller};
 use self::tree::Delivery;
-use crate::engine::path_watch::{Interest, PathGuard, PathSink, PathWatch, PathWatchError};
+use crate::engine::path_watch::{Interest, PathGuard, PathSink, PathWatch, PathWatchError, Watching};
 
 /// How often paths without events are looked at.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -166,6 +166,16 @@ struct Guard {
     sub: SubId,
 }
 
+impl Watching for Guard {
+    fn look_again(&self) {
+        let mut state = self.shared.lock();
+        let Some(live) = state.live.as_mut() else { return };
+        live.tree.queue_look(self.sub);
+        live.tree.settle();
+        live.wake_if_pending();
+    }
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
@@ -183,6 +193,9 @@ struct PolledGuard {
     poller: Arc<Poller>,
     id: PollId,
 }
+
+/// A poll sees each change of the file, by whatever name.
+impl Watching for PolledGuard {}
 
 impl Drop for PolledGuard {
     fn drop(&mut self) {

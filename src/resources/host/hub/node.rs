@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::inotify::WatchFlags;
 
 use super::slab::{Few, key};
+use super::tree::Recheck;
 
 key!(
     /// A directory path.
@@ -98,6 +99,8 @@ pub(super) struct Node {
     /// Its name there; the root's is empty.
     pub(super) name: Name,
     pub(super) state: State,
+    /// How it waits to be looked at again, if it does.
+    pub(super) queued: Option<Recheck>,
     pub(super) entries: HashMap<Name, Entry>,
     pub(super) alias: Option<Box<Alias>>,
     /// Who wants to know of everything below.
@@ -118,6 +121,7 @@ impl Node {
             parent,
             name,
             state: State::Absent,
+            queued: None,
             entries: HashMap::new(),
             alias: None,
             tree: Few::default(),

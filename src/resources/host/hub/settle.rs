@@ -7,7 +7,7 @@ use rustix::fs::{FileType, Stat};
 
 use super::event::Wants;
 use super::kernel::file_type;
-use super::node::{Needs, State, SubId};
+use super::node::{Needs, NodeId, State, SubId};
 use super::sub::{Action, FileWatch, Hook, NOT_PENDING, Sub, target_of};
 use super::tree::{Delivery, Recheck, Tree};
 use crate::engine::path_watch::PathEvent;
@@ -26,13 +26,26 @@ impl Tree {
     /// Works off everything queued. Directories go first: what a path is depends on them.
     pub(super) fn settle(&mut self) {
         loop {
-            if let Some((node, how)) = self.dirty.pop_front() {
-                self.recheck(node, how);
+            if let Some(id) = self.dirty.pop_front() {
+                // Its place may have been freed, or filled anew, since it was queued.
+                if let Some(how) = self.nodes.get_mut(id).and_then(|node| node.queued.take()) {
+                    self.recheck(id, how);
+                }
             } else if let Some(sub) = self.looks.pop() {
                 self.look(sub);
             } else {
                 break;
             }
+        }
+    }
+
+    /// Looks at a directory again; once, whatever the number of reasons.
+    pub(super) fn queue_recheck(&mut self, id: NodeId, how: Recheck) {
+        let Some(node) = self.nodes.get_mut(id) else { return };
+        let queued = node.queued;
+        node.queued = queued.max(Some(how));
+        if queued.is_none() {
+            self.dirty.push_back(id);
         }
     }
 
@@ -78,11 +91,13 @@ impl Tree {
         self.watch_file(id, &target);
         self.poll_unwatched(id);
         let Some(sub) = self.subs.get(id) else { return };
-        if moved && let Action::Recheck(node) = sub.action {
+        let place = sub.pending;
+        let around = if let Action::Recheck(node) = sub.action { Some(node) } else { None };
+        if let Some(node) = around.filter(|_| moved) {
             // The link may have changed between the look at it and the arming of where it leads.
-            self.dirty.push_back((node, Recheck::Place));
+            self.queue_recheck(node, Recheck::Meanwhile);
         }
-        let Some(pending) = self.pending.get_mut(sub.pending as usize) else { return };
+        let Some(pending) = self.pending.get_mut(place as usize) else { return };
         pending.stamp = Some(stamp);
         let complete =
             target.stat.is_some_and(|stat| stat.st_nlink > 1 || file_type(&stat) != FileType::RegularFile);
@@ -164,7 +179,7 @@ impl Tree {
     }
 
     /// Polls a path if a directory that would report its changes cannot be watched.
-    fn poll_unwatched(&mut self, id: SubId) {
+    pub(super) fn poll_unwatched(&mut self, id: SubId) {
         let Some(sub) = self.subs.get(id) else { return };
         let unwatched = |node: Option<&super::node::Node>| {
             node.is_some_and(|node| matches!(node.state, State::Polled | State::Blind))

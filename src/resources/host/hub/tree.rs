@@ -36,6 +36,9 @@ pub(super) enum Recheck {
     Place,
     /// Which directories are in it, too.
     Entries,
+    /// All of that; and it may have been something else meanwhile, even if it is the same again: whoever looked at that
+    /// moment has seen what no longer is, so all below are told.
+    Meanwhile,
 }
 
 /// An event for a sink.
@@ -50,7 +53,7 @@ pub(super) struct Tree {
     pub(super) watches: HashMap<i32, Watch>,
     pub(super) own: OwnRenames,
     /// Nodes to look at again.
-    pub(super) dirty: VecDeque<(NodeId, Recheck)>,
+    pub(super) dirty: VecDeque<NodeId>,
     /// Subscriptions whose path must be looked at.
     pub(super) looks: Vec<SubId>,
     pub(super) pending: Vec<Pending>,
@@ -89,7 +92,12 @@ impl Tree {
         let named_as_dir = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
         let follow = interest.closed_writes || interest.recursive || named_as_dir;
         let sub = self.insert(path, Action::Tell(sink), wants, interest.recursive, follow);
+        // What a link leads to is found by nobody but us.
+        if follow || !interest.looked_at {
+            self.queue_look(sub);
+        }
         self.settle();
+        self.poll_unwatched(sub);
         // What arming found is not news: the subscriber looks for itself after this.
         self.forget_pending(sub);
         sub
@@ -102,7 +110,7 @@ impl Tree {
         ended
     }
 
-    /// A subscription, still to be settled.
+    /// A subscription, still to be looked at and settled.
     pub(super) fn insert(
         &mut self,
         path: &Path,
@@ -122,9 +130,8 @@ impl Tree {
             if let Some(sub) = self.subs.get_mut(id) {
                 sub.more().tree = Some(tree);
             }
-            self.dirty.push_back((tree, Recheck::Entries));
+            self.queue_recheck(tree, Recheck::Entries);
         }
-        self.queue_look(id);
         id
     }
 
@@ -143,7 +150,7 @@ impl Tree {
                 if let Some(node) = self.nodes.get_mut(tree) {
                     node.tree.remove(id);
                 }
-                self.dirty.push_back((tree, Recheck::Needs));
+                self.queue_recheck(tree, Recheck::Needs);
             }
             for hook in &more.hooks {
                 self.unhook(id, hook, sub.wants);
@@ -156,7 +163,7 @@ impl Tree {
     /// The directory and the name that a path is; directories not known yet are queued to be looked at.
     pub(super) fn walk(&mut self, path: &Path) -> Hook {
         if self.nodes.get(self.root).is_some_and(|root| root.state == State::Absent) {
-            self.dirty.push_back((self.root, Recheck::Place));
+            self.queue_recheck(self.root, Recheck::Place);
         }
         // `..` stays a component: after a link it is not the directory before the link.
         let mut parts = path
@@ -187,7 +194,7 @@ impl Tree {
         if let Some(node) = self.nodes.get_mut(parent) {
             node.entries.entry(name).or_default().child = Some(child);
         }
-        self.dirty.push_back((child, Recheck::Place));
+        self.queue_recheck(child, Recheck::Place);
         child
     }
 

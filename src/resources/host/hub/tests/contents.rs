@@ -38,7 +38,7 @@ fn attributes_are_not_content() {
     chmod(scene.path("f"), 0o600);
     scene.quiet();
     fs::remove_file(scene.path("f")).unwrap();
-    assert_eq!(scene.told(), ["f"]);
+    scene.tells(["f"]);
 }
 
 #[test]
@@ -48,9 +48,9 @@ fn links_are_complete_as_they_are_made() {
     scene.watch("hard", Interest::CONTENT);
     scene.watch("soft", Interest::CONTENT);
     fs::hard_link(scene.path("content"), scene.path("hard")).unwrap();
-    assert_eq!(scene.told(), ["hard"]);
+    scene.tells(["hard"]);
     std::os::unix::fs::symlink("content", scene.path("soft")).unwrap();
-    assert_eq!(scene.told(), ["soft"]);
+    scene.tells(["soft"]);
 }
 
 #[test]
@@ -60,5 +60,5 @@ fn a_directory_that_appears_with_the_file_in_it_is_an_event() {
     fs::create_dir(scene.path("e")).unwrap();
     fs::write(scene.path("e/f"), "x").unwrap();
     fs::rename(scene.path("e"), scene.path("d")).unwrap();
-    assert_eq!(scene.told(), ["d/f"]);
+    scene.tells(["d/f"]);
 }

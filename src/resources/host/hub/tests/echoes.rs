@@ -33,9 +33,9 @@ fn the_rename_of_another_is_an_event_whatever_it_was_named() {
     let mut scene = Scene::new();
     scene.watch("f", Interest::SELF);
     save(&scene, "f~", "f");
-    assert_eq!(scene.told(), ["f"]);
+    scene.tells(["f"]);
     save(&scene, ".mgmt-0123456789abcdef-0", "f");
-    assert_eq!(scene.told(), ["f"]);
+    scene.tells(["f"]);
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn when_events_are_lost_everyone_is_told_and_every_directory_is_looked_at() {
     assert_eq!(scene.stats().overflows, 1);
     fs::write(scene.path("t/u/v/f"), "x").unwrap();
     fs::write(scene.path("d/e/f"), "x").unwrap();
-    assert_eq!(scene.told(), ["d/e/f", "t"]);
+    scene.tells(["d/e/f", "t"]);
 }
 
 #[test]

@@ -7,12 +7,14 @@ mod bulk;
 mod contents;
 mod dirs;
 mod echoes;
+mod interleavings;
 mod limits;
 mod links;
 mod names;
 mod recursive;
 mod stress;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -81,35 +83,49 @@ impl Scene {
         self.guards.retain(|(other, _)| other != label);
     }
 
+    #[track_caller]
     fn next(&self) -> (String, PathEvent) {
         self.events.recv_timeout(TOO_LONG).expect("an event")
     }
 
     /// All events of what was done before this call.
+    #[track_caller]
     fn all(&mut self) -> Vec<(String, PathEvent)> {
-        let path = self.path(SENTINEL);
         if !self.guards.iter().any(|(label, _)| label == SENTINEL) {
             self.watch(SENTINEL, Interest::SELF);
         }
         let mut seen = Vec::new();
         // Twice: what is found out about a directory is told after an event that was read with it.
         for _ in 0..2 {
-            self.even = !self.even;
-            // Exactly one report of the kernel.
-            fs::set_permissions(&path, fs::Permissions::from_mode(if self.even { 0o600 } else { 0o644 }))
-                .unwrap();
-            loop {
-                let event = self.next();
-                if event.0 == SENTINEL {
-                    break;
-                }
-                seen.push(event);
-            }
+            self.round(&mut seen);
         }
         seen
     }
 
+    /// Waits for an event of the sentinel that is no older than this call.
+    #[track_caller]
+    fn round(&mut self, seen: &mut Vec<(String, PathEvent)>) {
+        let path = self.path(SENTINEL);
+        loop {
+            self.even = !self.even;
+            // Exactly one report of the kernel.
+            chmod(&path, if self.even { 0o600 } else { 0o644 });
+            let event = loop {
+                let event = self.next();
+                if event.0 == SENTINEL {
+                    break event.1;
+                }
+                seen.push(event);
+            };
+            // Else it is one more than was asked for, as everyone is told when the kernel loses events.
+            if event.stamp == Some(self.stamp(SENTINEL)) {
+                return;
+            }
+        }
+    }
+
     /// The labels of those who were told of what was done before this call, each once, in order.
+    #[track_caller]
     fn told(&mut self) -> Vec<String> {
         let mut labels: Vec<String> = self.all().into_iter().map(|(label, _)| label).collect();
         labels.sort();
@@ -117,6 +133,19 @@ impl Scene {
         labels
     }
 
+    /// Waits until these were told, in the order of their labels; nobody else was.
+    #[track_caller]
+    fn tells<const N: usize>(&mut self, expected: [&str; N]) {
+        let mut told = BTreeSet::new();
+        while !expected.iter().all(|label| told.contains(*label)) {
+            told.insert(self.next().0);
+        }
+        told.extend(self.told());
+        told.remove(SENTINEL);
+        assert_eq!(told.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    }
+
+    #[track_caller]
     fn quiet(&mut self) {
         assert_eq!(self.told(), [""; 0]);
     }

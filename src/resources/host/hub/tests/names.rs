@@ -23,7 +23,7 @@ fn each_way_to_change_a_file_is_an_event_of_it_alone() {
     let f = scene.path("f");
     let mut check = |act: &dyn Fn()| {
         act();
-        assert_eq!(scene.told(), ["f"]);
+        scene.tells(["f"]);
     };
     check(&|| fs::write(&f, "one").unwrap());
     check(&|| fs::write(&f, "two").unwrap());
@@ -55,9 +55,9 @@ fn a_directory_itself_changes_by_its_attributes_and_not_by_its_entries() {
     fs::write(scene.path("d/f"), "x").unwrap();
     scene.quiet();
     chmod(scene.path("d"), 0o700);
-    assert_eq!(scene.told(), ["d"]);
+    scene.tells(["d"]);
     fs::remove_dir_all(scene.path("d")).unwrap();
-    assert_eq!(scene.told(), ["d"]);
+    scene.tells(["d"]);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_dropped_guard_ends_the_events_and_the_last_one_the_watch() {
     scene.end("d/f");
     fs::write(scene.path("d/f"), "x").unwrap();
     fs::write(scene.path("d/g"), "x").unwrap();
-    assert_eq!(scene.told(), ["d/g"]);
+    scene.tells(["d/g"]);
     scene.end("d/g");
     assert_eq!(scene.stats(), before);
     scene.end(SENTINEL);
@@ -108,7 +108,7 @@ fn a_sink_that_panics_does_not_end_the_hub() {
     scene.watch("g", Interest::SELF);
     fs::write(scene.path("f"), "x").unwrap();
     fs::write(scene.path("g"), "x").unwrap();
-    assert_eq!(scene.told(), ["g"]);
+    scene.tells(["g"]);
 }
 
 #[test]
