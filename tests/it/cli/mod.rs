@@ -48,6 +48,8 @@ impl Scratch {
         command.args(args).current_dir(self.0.path()).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C");
         command.env("HOME", self.0.path()).env("STATE_DIRECTORY", self.path("state"));
+        // Else the socket would be that of an agent which may be at work on this host.
+        command.env("RUNTIME_DIRECTORY", self.path("runtime"));
         command
     }
 
