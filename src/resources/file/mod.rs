@@ -11,6 +11,7 @@ pub(in crate::resources) mod diff;
 mod mode;
 mod params;
 mod spec;
+mod system_dir;
 pub(in crate::resources) mod target;
 mod tree;
 mod undo;
