@@ -116,7 +116,7 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     probe(&options)?;
     let beside = Beside::prepare(&options)?;
     let hub = Hub::start();
-    let registry = resources::registry(&Host::new(hub.clone()));
+    let registry = resources::registry(&Host::of_agent(hub.clone()));
     let (reload, reread) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let mut graphs = match &options.file {
         Some(file) => {
