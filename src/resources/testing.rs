@@ -91,7 +91,8 @@ impl Bench {
         self.subject(members[0].label.clone(), resource)
     }
 
-    fn subject(&self, label: Label, resource: Box<dyn Resource>) -> Subject {
+    /// A resource that was built from a declaration with meta-parameters.
+    pub fn subject(&self, label: Label, resource: Box<dyn Resource>) -> Subject {
         let wakes = self.wakes.clone();
         let surroundings = Arc::new(Surroundings {
             label,
