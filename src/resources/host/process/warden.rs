@@ -113,7 +113,7 @@ impl Guard {
     fn start(helper: &Path, table: &Table) -> io::Result<Self> {
         let (pipe, life) = io::pipe()?;
         let mut command = Command::new(helper);
-        command.arg(FLAG).env_clear().current_dir("/");
+        command.arg0("mgmt").arg(FLAG).env_clear().current_dir("/");
         // A group of its own: ^C is for the agent.
         command.process_group(0).stdin(pipe).stdout(table.memory.try_clone()?).stderr(Stdio::null());
         Ok(Self { process: command.spawn()?, _life: life })
