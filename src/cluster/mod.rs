@@ -1,0 +1,3 @@
+//! The mesh and its store.
+
+pub mod store;
