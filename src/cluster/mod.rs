@@ -1,0 +1,3 @@
+//! The store inside the binary, and the mesh that carries it.
+
+pub mod raft;
