@@ -1,3 +1,4 @@
 //! The store inside the binary, and the mesh that carries it.
 
+pub mod disk;
 pub mod raft;

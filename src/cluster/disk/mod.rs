@@ -1,0 +1,7 @@
+//! What the store keeps on disk, in etcd's own formats: so that etcd's tools read it, and a real etcd can take it over.
+//!
+//! - [`wal`]: the write-ahead log;
+//! - [`durable`]: directories that are synced and locked.
+
+pub mod durable;
+pub mod wal;
