@@ -1,0 +1,3 @@
+//! The store inside the binary.
+
+mod sim;
