@@ -59,10 +59,19 @@ pub struct Save {
     pub hard_state: Option<wire::HardState>,
     /// They replace what was written from the first one's index on.
     pub entries: Vec<wire::Entry>,
-    /// It replaces all that was written; written before the entries.
+    /// It replaces all that was written; written before the entries, and see [`Save::behind_snapshot`].
     pub snapshot: Option<wire::Snapshot>,
     /// If false, it need not be synced: to have been handed to the kernel is enough.
     pub must_sync: bool,
+}
+
+impl Save {
+    /// A hard state to be written between snapshot and entries. A snapshot is in force once it is known to be
+    /// committed; entries behind one that is not, as a torn write may leave them, would be a gap.
+    pub fn behind_snapshot(&self) -> Option<wire::HardState> {
+        let commit = self.snapshot.as_ref()?.metadata.index;
+        self.hard_state.map(|state| wire::HardState { commit, ..state })
+    }
 }
 
 /// An entry that will never change.

@@ -91,6 +91,7 @@ impl Disk {
                 Job::Save(save) => {
                     idle &= !save.must_sync;
                     save.snapshot.iter().for_each(|snapshot| self.encoder.snapshot(&mark(&snapshot.metadata)));
+                    save.behind_snapshot().iter().for_each(|state| self.encoder.state(state));
                     save.entries.iter().for_each(|entry| self.encoder.entry(entry));
                     save.hard_state.iter().for_each(|state| self.encoder.state(state));
                     number = Some(save.number);
