@@ -122,17 +122,31 @@ impl Replica {
         self.raw.advance_apply_to(last);
     }
 
-    /// As they are sent: the crate joins what it has for a peer to one message, however long that gets.
+    /// As they are sent.
     fn to_wire(&self, messages: &[raft::eraftpb::Message]) -> Vec<wire::Message> {
         let mut sent = Vec::with_capacity(messages.len());
         for message in messages {
-            split(convert::message_from_raft(message), self.settings.message_bytes, &mut sent);
+            if let Some(message) = self.mend(convert::message_from_raft(message)) {
+                split(message, self.settings.message_bytes, &mut sent);
+            }
         }
         sent
     }
+
+    /// The crate (0.7.0) adds entries to an empty message that it has for the same peer, wherever that one stands in
+    /// the log. Taken as it is, a follower would confirm entries that it does not have.
+    fn mend(&self, mut message: wire::Message) -> Option<wire::Message> {
+        if let Some(first) = message.entries.first().filter(|first| first.index != message.index + 1)
+            && message.r#type() == wire::MessageType::App
+        {
+            message.index = first.index - 1;
+            message.log_term = self.raw.raft.raft_log.term(message.index).ok()?;
+        }
+        Some(message)
+    }
 }
 
-/// Cuts a message that is longer than it may be; only those with entries are.
+/// Cuts a message that is longer than it may be: the crate joins what it has for a peer to one, however long that gets.
 fn split(mut message: wire::Message, most: u64, sent: &mut Vec<wire::Message>) {
     loop {
         let mut size = 0;
