@@ -1,3 +1,4 @@
-//! What the store leaves on disk, seen by etcd's own tools.
+//! The store inside the binary: its cluster, simulated; what it leaves on disk, seen by etcd's own tools.
 
+mod sim;
 mod snapshot_file;
