@@ -1,3 +1,4 @@
 //! The mesh and its store.
 
+pub mod etcd;
 pub mod store;
