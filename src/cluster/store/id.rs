@@ -37,3 +37,18 @@ id!(
     /// A watch, within its stream.
     WatchId(i64), "{}"
 );
+
+/// The place of one version in the log: the revision that wrote it, and which of its writes it was, from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark {
+    /// The revision.
+    pub main: Revision,
+    /// The place within.
+    pub sub: u32,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.main, self.sub)
+    }
+}
