@@ -11,11 +11,13 @@ pub mod hash;
 pub mod id;
 pub mod key;
 pub mod lease;
+pub mod lessor;
 pub mod reply;
 pub mod request;
 pub mod restore;
 pub mod snapshot;
 pub mod validate;
+pub mod watch;
 
 mod access;
 mod alarms;
@@ -25,7 +27,7 @@ mod log;
 mod read;
 mod record;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod txn;
 mod write;
 
