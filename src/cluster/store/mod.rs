@@ -4,5 +4,7 @@ pub mod auth;
 pub mod error;
 pub mod id;
 pub mod key;
+pub mod member;
+pub mod refusal;
 pub mod reply;
 pub mod request;
