@@ -9,6 +9,8 @@ mod apply;
 mod change;
 mod check;
 mod error;
+pub mod jwt;
+pub mod option;
 pub mod password;
 mod permission;
 mod ranges;
@@ -17,6 +19,7 @@ pub mod record;
 mod rights;
 #[cfg(test)]
 mod tests;
+pub mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 
