@@ -1,6 +1,8 @@
 //! A store from what was saved of one.
 
 use super::Store;
+use super::auth::Auth;
+use super::auth::record::AuthRecord;
 use super::facts::Facts;
 use super::id::{LeaseId, Mark, Revision};
 use super::index::Index;
@@ -48,6 +50,11 @@ impl Restore {
     /// Adds an alarm.
     pub fn alarm(&mut self, alarm: Alarm) {
         self.store.alarms.insert(alarm);
+    }
+
+    /// Adds who may do what.
+    pub fn auth(&mut self, auth: AuthRecord) {
+        self.store.auth = Auth::from_record(auth);
     }
 
     /// Adds what the members have told.
