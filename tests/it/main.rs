@@ -4,6 +4,7 @@
 
 mod agent;
 mod cli;
+mod cluster;
 mod control;
 mod engine;
 mod host;

@@ -6,6 +6,7 @@ use super::convert::RequestError;
 use super::node::{DowngradeError, MemberError, NodeError};
 use crate::cluster::store::auth::AuthError;
 use crate::cluster::store::error::StoreError;
+use crate::cluster::store::validate::FormError;
 
 /// What etcd sets before the text of every error.
 pub const PREFIX: &str = "etcdserver: ";
@@ -22,9 +23,21 @@ impl From<RequestError> for Status {
     }
 }
 
+impl From<FormError> for Status {
+    fn from(error: FormError) -> Self {
+        RequestError::from(error).into()
+    }
+}
+
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
         Self::new(store_code(error), format!("{PREFIX}{error}"))
+    }
+}
+
+impl From<MemberError> for Status {
+    fn from(error: MemberError) -> Self {
+        NodeError::from(error).into()
     }
 }
 
@@ -116,13 +129,12 @@ fn downgrade_code(error: DowngradeError) -> Code {
 
 fn request_code(error: RequestError) -> Code {
     match error {
-        RequestError::LeaseTtlTooLarge => Code::OutOfRange,
+        RequestError::Form(FormError::LeaseTtlTooLarge) => Code::OutOfRange,
         RequestError::EmptyKey
         | RequestError::UnsetOp
         | RequestError::ValueProvided
         | RequestError::LeaseProvided
-        | RequestError::TooManyOps
-        | RequestError::DuplicateKey
+        | RequestError::Form(FormError::TooManyOps | FormError::DuplicateKey)
         | RequestError::InvalidSort
         | RequestError::InvalidAlarm
         | RequestError::NoPermissionGiven => Code::InvalidArgument,

@@ -1,0 +1,5 @@
+//! The store, as its clients see it.
+
+mod served;
+
+mod etcdctl;
