@@ -40,6 +40,8 @@ pub enum Letter {
     /// There is no room for the log: nothing is taken until there is.
     LogFull(bool),
     /// A snapshot is in its file.
+    SnapshotWritten { metadata: SnapshotMetadata, bytes: u64 },
+    /// The log says so, too.
     SnapshotMade { metadata: SnapshotMetadata, bytes: u64 },
     /// A snapshot could not be made.
     SnapshotFailed,

@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 
-use super::member_json;
+use crate::cluster::etcd::backend::member_json;
 use crate::cluster::etcd::log_entry;
 use crate::cluster::raft::wire::{ConfChange, ConfState, Entry, EntryType};
 use crate::cluster::store::Store;

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `config` | how a member is set up |
 //! | `machine` | what entries of the log do: the store and the members. Pure |
-//! | `member_json` | changes of members as entries, in etcd's words |
+
 //! | `open` | what the disk knows when a member starts |
 //! | `snapshots` | the state machine as a file, and back |
 //! | `inbox` | what waits for the core thread |
@@ -32,7 +32,6 @@ mod core;
 mod handle;
 mod inbox;
 mod machine;
-mod member_json;
 mod open;
 mod proposal_id;
 mod shared;

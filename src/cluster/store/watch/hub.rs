@@ -185,6 +185,11 @@ impl WatchHub {
         self.seen = store.revision();
     }
 
+    /// Whether watches are to be brought forward by `sync_step`.
+    pub fn has_stragglers(&self) -> bool {
+        !self.positions.is_empty() || !self.stalled.is_empty()
+    }
+
     /// The store was replaced by one that is further, or made anew: watches that were up to date go on from its log.
     pub fn restored(&mut self, store: &Store) {
         let up_to_date: Vec<(StreamId, WatchId)> = self
