@@ -13,7 +13,7 @@ use super::snapshots;
 use super::waiting::{Waiter, Waiting};
 use super::writer::{Writer, Writing};
 use crate::cluster::etcd::node::NodeError;
-use crate::cluster::raft::wire::{Message, Snapshot};
+use crate::cluster::raft::wire::{Message, MessageType, Snapshot};
 use crate::cluster::raft::{Committed, Input, Output, ProposalId, Refusal, Replica, Role};
 use crate::cluster::store::id::MemberId;
 use crate::cluster::store::reply::{Applied, Reply};
@@ -111,7 +111,7 @@ impl Core {
                     self.step(Input::Read(id));
                 }
             }
-            Letter::Transfer { to } => self.step(Input::Transfer { to: raft_id(to.0) }),
+            Letter::Transfer { to } => self.step(Input::Transfer { to: to.into() }),
             Letter::Message { message, file } => self.hear_peer(message, file),
             Letter::Unreachable(peer) => self.step(Input::Unreachable(peer)),
             Letter::SnapshotSent { to, arrived } => self.step(Input::SnapshotSent { to, arrived }),
@@ -147,7 +147,7 @@ impl Core {
 
     fn hear_peer(&mut self, message: Message, file: Option<PathBuf>) {
         if let Some(file) = file {
-            let Some(metadata) = message.snapshot.as_ref().map(|snapshot| &snapshot.metadata) else { return };
+            let metadata = &message.snapshot.metadata;
             match snapshots::adopt(&self.shared.snaps, metadata, &file) {
                 Ok(path) => drop(self.received.insert(metadata.index, path)),
                 Err(error) => return tracing::warn!(%error, "a snapshot of the leader's cannot be kept"),
@@ -201,7 +201,8 @@ impl Core {
     }
 
     fn send(&self, message: Message) {
-        match message.snapshot.as_ref().and_then(|snapshot| snapshots::name_of(&snapshot.data)) {
+        let snapshot = message.r#type() == MessageType::Snap;
+        match snapshots::name_of(&message.snapshot.data).filter(|_| snapshot) {
             Some(name) => {
                 let path = self.shared.snaps.path(name);
                 self.shared.transport.send_snapshot(message, &path);
@@ -366,10 +367,6 @@ impl Answerer {
             (Self::Command(_) | Self::Change(_), _) => {}
         }
     }
-}
-
-fn raft_id(id: u64) -> crate::cluster::raft::MemberId {
-    crate::cluster::raft::MemberId(id)
 }
 
 fn refused(why: Refusal) -> NodeError {

@@ -26,7 +26,7 @@ pub enum Letter {
     /// Clients want to read what was agreed upon before now.
     Read,
     /// Leadership is to go to this member.
-    Transfer { to: MemberId },
+    Transfer { to: crate::cluster::store::id::MemberId },
     /// A peer says something; with a snapshot: that is in this file.
     Message { message: Message, file: Option<PathBuf> },
     /// What was sent last to this member is probably lost.

@@ -3,8 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use prost::Message as _;
-
 use super::config::{Config, Founding};
 use super::machine::Machine;
 use super::snapshots::{self, SnapshotError};
@@ -39,7 +37,7 @@ impl OpenError {
     /// What to do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Wal(error) => Some(error.hint()),
+            Self::Wal(error) => error.hint(),
             Self::NoSnapshot(_) => Some("bring the snapshot back, or remove this member and add it anew"),
             Self::NotInitial { .. } => Some("name it in --initial-cluster, as --name says"),
             Self::Make { .. } | Self::Snap(_) | Self::Snapshot(_) => None,

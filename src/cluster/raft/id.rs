@@ -20,3 +20,9 @@ impl fmt::Display for MemberId {
         write!(f, "{:x}", self.0)
     }
 }
+
+impl From<crate::cluster::store::id::MemberId> for MemberId {
+    fn from(id: crate::cluster::store::id::MemberId) -> Self {
+        Self(id.0)
+    }
+}
