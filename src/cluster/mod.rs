@@ -2,5 +2,6 @@
 
 pub mod disk;
 pub mod etcd;
+pub mod peer;
 pub mod raft;
 pub mod store;
