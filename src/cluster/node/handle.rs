@@ -57,6 +57,36 @@ impl Handle {
         }
     }
 
+    /// Returns once the member has ended, by itself or not.
+    pub async fn ended(&self) {
+        // It fails when the sender is gone: ended, too.
+        let _ = self.shared.standing.subscribe().wait_for(|status| status.stopped).await;
+    }
+
+    /// Renews a lease for another member, if this one leads: its whole time in seconds, `None`: there is no such lease.
+    pub async fn renew_as_leader(&self, id: LeaseId) -> Result<Option<i64>, NodeError> {
+        if self.standing().leader != Some(self.shared.identity.member) {
+            return Err(NodeError::NotLeader);
+        }
+        // Whoever was cut off and does not know it must not promise more life.
+        self.barrier().await?;
+        let now = self.shared.now();
+        Ok(self.shared.lessor().renew(id, now))
+    }
+
+    /// How long a lease still lives and how long it was granted, in seconds; the outer `None`: this member does not
+    /// lead, the inner one: there is no such lease.
+    pub fn left_as_leader(&self, id: LeaseId) -> Option<Option<(i64, i64)>> {
+        let machine = self.shared.read();
+        let now = self.shared.now();
+        let lessor = self.shared.lessor();
+        if !lessor.leads() {
+            return None;
+        }
+        let left = lessor.remaining(id, now).zip(machine.store.leases().ttl_s(id));
+        Some(left.map(|(left, granted_s)| (i64::try_from(left.as_secs()).unwrap_or(i64::MAX), granted_s)))
+    }
+
     async fn is_published(&self) -> bool {
         let config = &self.shared.config;
         let id = self.shared.identity.member;
@@ -218,10 +248,7 @@ impl Node for Handle {
     async fn keep_alive(&self, id: LeaseId) -> Result<i64, NodeError> {
         let leader = self.leader()?;
         let renewed = if leader == self.shared.identity.member {
-            // Whoever was cut off and does not know it must not promise more life.
-            self.barrier().await?;
-            let now = self.shared.now();
-            self.shared.lessor().renew(id, now)
+            self.renew_as_leader(id).await?
         } else {
             let asked = self.shared.transport.renew_lease(leader, id).await;
             asked.map_err(|_| NodeError::TimeoutConnectionLost)?

@@ -45,5 +45,6 @@ mod writer;
 
 pub use config::{Config, Founding};
 pub use handle::Handle;
+pub use inbox::{Inbox, Letter};
 pub use open::OpenError;
-pub use start::{Running, start};
+pub use start::{NodeStartError, Running, start};

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 pub use credentials::Credentials;
-pub use crate::cluster::store::member::MemberError;
+pub use crate::cluster::store::member::{Member, MemberError};
 pub use error::{DowngradeError, NodeError};
-pub use member::{Member, MemberChange};
+pub use member::MemberChange;
 pub use standing::{Identity, Sizes, Standing};
 pub use watching::Watching;
 

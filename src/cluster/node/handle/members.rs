@@ -18,9 +18,14 @@ use crate::cluster::store::member::{self, PeerUrls};
 const TRANSFER_AGAIN: Duration = Duration::from_millis(500);
 
 impl Handle {
+    /// Whether a member was removed: it is refused.
+    pub fn is_removed(&self, member: MemberId) -> bool {
+        self.shared.read().members.is_removed(member)
+    }
+
     /// The members, by id.
     pub(super) fn list_members(&self) -> Vec<Member> {
-        self.shared.read().members.iter().cloned().map(seen).collect()
+        self.shared.read().members.iter().cloned().collect()
     }
 
     /// Changes who is a member, once it was looked at whether the cluster would live on.
@@ -105,16 +110,5 @@ impl Handle {
             Ok(false) => Err(NodeError::Stopped),
             Err(_) => Err(NodeError::Timeout),
         }
-    }
-}
-
-/// A member as clients see it.
-fn seen(member: member::Member) -> Member {
-    Member {
-        id: member.id,
-        name: member.name,
-        peer_urls: member.peer_urls,
-        client_urls: member.client_urls,
-        learner: member.learner,
     }
 }

@@ -1,0 +1,4 @@
+//! Messages and service stubs, made from `proto/mgmt/peer.proto` by the build.
+#![allow(missing_docs, clippy::all, reason = "written by a program")]
+
+include!(concat!(env!("OUT_DIR"), "/mgmt.peer.rs"));
