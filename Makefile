@@ -35,7 +35,7 @@ test: cargo-present test-needs ## every test
 # As root on Debian they are installed; elsewhere one line says what is missing and how to get it.
 .PHONY: test-needs
 test-needs:
-	@tests/needs.sh tmux strace python3 cc
+	@tests/needs.sh tmux strace python3 cc etcdctl
 
 .PHONY: verify
 verify: cargo-present verify-format verify-lints verify-rustdoc verify-docs verify-scripts verify-licences ## the whole gate before a merge; changes nothing

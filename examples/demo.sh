@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job of mgmt, done on this machine in a scratch folder and narrated: `make demo`.
 # Every step checks what came of it, and the first that does not hold ends the script with an error.
+# With MGMT=/path/to/mgmt in the environment that program is used, and nothing is built.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
@@ -27,7 +28,7 @@ die() {
 
 # Shows a command line and runs it; its output is indented, its exit code is left in $code.
 show() {
-  printf '   %s$ %s%s\n' "$dim" "${*//$PWD\/target\/release\//}" "$plain"
+  printf '   %s$ %s%s\n' "$dim" "${*//"${mgmt%/*}/"/}" "$plain"
   code=0
   "$@" </dev/null >"$scratch/output" 2>&1 || code=$?
   indented <"$scratch/output"
@@ -67,7 +68,13 @@ leave() {
   rm -rf "$scratch"
 }
 
-mgmt=$PWD/target/release/mgmt
+given=${MGMT:-}
+mgmt=${given:-$PWD/target/release/mgmt}
+case $mgmt in
+  /*) ;;
+  *) mgmt=${OLDPWD%/}/$mgmt ;; # as the caller meant it
+esac
+unset MGMT
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/mgmt-demo.XXXXXX")
 trap leave EXIT
 trap 'exit 130' INT TERM
@@ -76,9 +83,13 @@ export MGMT_PREFIX=$prefix # for the commands that are shown without it
 mkdir "$place"
 
 printf '%smgmt keeps a machine as a file declares it.%s This is that, in %s, which is removed at the end.\n' "$bold" "$plain" "$scratch"
-printf 'Building the program first; that takes a while the first time.\n'
-command -v cargo >/dev/null || die 'cargo is missing; Rust 1.95 or newer comes with rustup (https://rustup.rs)'
-if [ -t 2 ]; then cargo build --release --locked; else cargo build --release --locked --quiet; fi
+if [ -n "$given" ]; then
+  printf 'The program is %s.\n' "$mgmt"
+else
+  printf 'Building the program first; that takes a while the first time.\n'
+  command -v cargo >/dev/null || die 'cargo is missing; Rust 1.95 or newer comes with rustup (https://rustup.rs)'
+  if [ -t 2 ]; then cargo build --release --locked; else cargo build --release --locked --quiet; fi
+fi
 [ -x "$mgmt" ] || die "there is no $mgmt"
 
 # write_site MOTD [MORE]: the graph, saved as an editor does: a new file, renamed onto the old one.

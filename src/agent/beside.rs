@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::bar::Bar;
+use super::contended::Contended;
 use super::control::server::Server;
 use super::error::AgentError;
 use super::live::{Live, Pulse};
@@ -23,6 +24,7 @@ use crate::resources::host::Hub;
 #[derive(Debug)]
 pub(super) struct Beside {
     pulse: Arc<Pulse>,
+    contended: Arc<Contended>,
     metrics: Option<Arc<Metrics>>,
     bound: Vec<web::Bound>,
 }
@@ -32,13 +34,13 @@ impl Beside {
     pub fn prepare(options: &Options) -> Result<Self, AgentError> {
         let bound = options.web.iter().map(|listen| web::Bound::bind(*listen)).collect::<Result<_, _>>()?;
         let metrics = options.web.iter().any(|listen| listen.metrics).then(Arc::default);
-        Ok(Self { pulse: Arc::default(), metrics, bound })
+        Ok(Self { pulse: Arc::default(), contended: Arc::default(), metrics, bound })
     }
 
     /// Who is told what the engine does.
     pub fn observers(&self) -> Vec<Arc<dyn Observer>> {
         let metrics = self.metrics.iter().map(|metrics| metrics.clone() as Arc<dyn Observer>);
-        metrics.chain([self.pulse.clone() as Arc<dyn Observer>]).collect()
+        metrics.chain([self.pulse.clone() as Arc<dyn Observer>, self.contended.clone()]).collect()
     }
 
     /// Begins to answer. A control socket that cannot be made is no reason not to look after the host.
@@ -51,7 +53,8 @@ impl Beside {
         reload: &Arc<Notify>,
     ) -> Running {
         let facts = facts(options, &places.prefix);
-        let live = Arc::new(Live { facts, engine: engine.clone(), pulse: self.pulse });
+        let (pulse, contended) = (self.pulse, self.contended);
+        let live = Arc::new(Live { facts, engine: engine.clone(), pulse, contended });
         let control = match Server::start(&places.socket, live.clone(), reload.clone()) {
             Ok(server) => Some(server),
             Err(error) => {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
+use super::contended::Contended;
 use super::control::protocol::{AgentFacts, Status};
 use crate::engine::runtime::look::Look;
 use crate::engine::runtime::observe::{Happening, Observer};
@@ -20,6 +21,8 @@ pub struct Live {
     pub engine: Engine,
     /// When something happens in it.
     pub pulse: Arc<Pulse>,
+    /// What in it changes over and over.
+    pub contended: Arc<Contended>,
 }
 
 impl Live {
@@ -29,7 +32,7 @@ impl Live {
     /// When it has ended.
     pub async fn status(&self, look: Look) -> Result<Status, Ended> {
         let snapshot = self.engine.look(look).await?;
-        Ok(Status { agent: self.facts.clone(), snapshot })
+        Ok(Status { agent: self.facts.clone(), contended: self.contended.labels(), snapshot })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod environment;
 mod exit;
 mod explain;
 mod graph;
@@ -78,7 +79,8 @@ pub fn main() -> ExitCode {
     let parsed = definition().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            environment::explain(&mut error, definition());
             // A closed pipe is no reason to complain.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };

@@ -10,7 +10,7 @@ use crate::agent::web::{Address, Listen};
 use crate::agent::{self, Options};
 use crate::engine::runtime::prepare;
 
-use super::{exit, output};
+use super::{definition, environment, exit, output};
 
 /// Run a graph on this host until stopped
 ///
@@ -199,7 +199,8 @@ struct IdleArgs {
 /// Runs the command.
 pub fn main(args: Args) -> ExitCode {
     if let Err(error) = log::start(args.output.log_format, &args.output.log) {
-        return output::usage(&format!("--log {:?}: {error}", args.output.log), "run");
+        let option = environment::name_of(&definition(), "run", "log");
+        return output::usage(&format!("{option} {:?}: {error}", args.output.log), "run");
     }
     let options = match args.options() {
         Ok(options) => options,
@@ -246,7 +247,8 @@ impl Args {
         let sema = self.agent.sema.filter(|count| *count >= 0);
         let sema = sema.map(|count| u32::try_from(count).ok().filter(|count| *count > 0));
         if sema == Some(None) {
-            return Err("--sema needs a positive number".to_owned());
+            let option = environment::name_of(&definition(), "run", "sema");
+            return Err(format!("{option} needs a positive number"));
         }
         Ok(Options {
             file: self.graph()?,

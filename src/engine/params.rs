@@ -65,6 +65,8 @@ pub struct OutputDecl {
     pub ty: Type,
     /// Its documentation, Markdown.
     pub doc: &'static str,
+    /// It is a secret always: whatever receives it is masked.
+    pub secret: bool,
 }
 
 /// What is wrong with one parameter of a declaration.

@@ -180,19 +180,28 @@ pub struct ResourceError {
 }
 
 impl ResourceError {
+    /// An error of a kind's folder, which knows its class and what to do about it.
+    pub fn of(
+        class: Class,
+        hint: Option<impl Into<String>>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self { class, hint: hint.map(Into::into), source: source.into() }
+    }
+
     /// The world refused; a later try may succeed.
     pub fn transient(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { class: Class::Transient, hint: None, source: source.into() }
+        Self::of(Class::Transient, None::<String>, source)
     }
 
     /// The user asked for something that cannot be.
     pub fn user(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { class: Class::User, hint: None, source: source.into() }
+        Self::of(Class::User, None::<String>, source)
     }
 
     /// A bug in mgmt, such as a panic.
     pub fn bug(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { class: Class::Bug, hint: None, source: source.into() }
+        Self::of(Class::Bug, None::<String>, source)
     }
 
     /// With what to do about it.

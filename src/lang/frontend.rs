@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::diag::{Diagnostic, codes};
 use super::yaml::YamlFrontend;
+use crate::engine::graph::secrets;
 use crate::engine::path_watch::PathWatch;
 use crate::engine::{Graph, Registry};
 
@@ -19,6 +20,14 @@ pub struct Parsed {
     pub graph: Graph,
     /// At most about a hundred.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Parsed {
+    /// A graph as a text says it, in which whoever receives a secret keeps it.
+    pub fn new(mut graph: Graph, warnings: Vec<Diagnostic>) -> Self {
+        secrets::follow(&mut graph);
+        Self { graph, warnings }
+    }
 }
 
 /// A graph, or all that is wrong with the text: then the graph before it goes on.

@@ -198,15 +198,6 @@ fn hint_of(answer: Errno) -> Option<&'static str> {
 
 impl From<HostError> for ResourceError {
     fn from(error: HostError) -> Self {
-        let hint = error.hint();
-        let error = match error.class() {
-            Class::User => Self::user(error),
-            Class::Transient => Self::transient(error),
-            Class::Bug => Self::bug(error),
-        };
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+        Self::of(error.class(), error.hint(), error)
     }
 }

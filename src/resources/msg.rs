@@ -74,9 +74,13 @@ impl Kind for MsgKind {
         let mut errors: Vec<ParamError> = params.fields.keys().filter_map(|name| check_field(name)).collect();
         let priority = priority(&params.priority).map_err(|error| errors.push(error)).ok();
         let (Some(priority), true) = (priority, errors.is_empty()) else { return Err(errors) };
-        let fields = params.fields.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let masked = |param: &str, text: &str| {
+            let is_secret = declaration.meta.sensitive.iter().any(|secret| **secret == *param);
+            if is_secret { "(sensitive)".to_owned() } else { text.to_owned() }
+        };
+        let fields = params.fields.iter().map(|(name, value)| (name.to_string(), masked("fields", value)));
         let body = params.body.unwrap_or_else(|| declaration.label.name.clone());
-        let entry = LogEntry { priority, body: body.to_string(), fields: fields.collect() };
+        let entry = LogEntry { priority, body: masked("body", &body), fields: fields.collect() };
         let mut targets = vec![Target::new("log")];
         targets.extend(params.journal.then(|| Target::new("journal")));
         targets.extend(params.syslog.then(|| Target::new("syslog")));
@@ -189,7 +193,7 @@ struct Cancelled(&'static str);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Value;
+    use crate::engine::{Label, Value};
     use crate::resources::host::log_sink::FakeLogSink;
     use crate::resources::testing::{Bench, refused};
 
@@ -222,6 +226,19 @@ mod tests {
         let plain = bench.build(&kind, "hello", &[("priority", Value::str("Debug"))]);
         plain.repair().await;
         assert_eq!(places(&logs), ["agent"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_sensitive_of_a_message_reaches_no_log() {
+        let (bench, (logs, kind)) = (Bench::new(), kind());
+        let field = Value::Map([(Value::str("TOKEN"), Value::str("hunter3"))].into());
+        let params = [("priority", Value::str("Info")), ("body", Value::str("hunter2")), ("fields", field)];
+        let mut declaration = Declaration::new(Label::new("msg", "m"), params.into_iter().collect());
+        Arc::make_mut(&mut declaration.meta).sensitive = vec!["body".into(), "fields".into()];
+        bench.subject(declaration.label.clone(), kind.build(&declaration).unwrap()).repair().await;
+        let fields = vec![("TOKEN".to_owned(), "(sensitive)".to_owned())];
+        let entry = LogEntry { priority: Priority::Info, body: "(sensitive)".into(), fields };
+        assert_eq!(logs.take(), [("agent", entry)]);
     }
 
     #[tokio::test]

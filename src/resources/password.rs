@@ -88,7 +88,7 @@ impl PasswordKind {
     /// The kind, over a host.
     pub fn new(host: Arc<Host>) -> Self {
         let doc = "The password; none where it was made by an earlier run and not saved.";
-        let password = OutputDecl { name: "password", ty: Type::Str, doc };
+        let password = OutputDecl { name: "password", ty: Type::Str, doc, secret: true };
         let doc = doc_of::<PasswordParams>("password", vec![password]);
         Self { host, memory: Memory::default(), doc }
     }

@@ -31,7 +31,8 @@ crate::entry! {
     ///     msg: hello, world
     /// ```
     pub struct PrintParams {
-        /// What is printed; a line end is added. The resource's name if not given.
+        /// What is printed; a line end is added. The resource's name if not given. Where it is sensitive, as all that
+        /// comes from a `password`, `(sensitive)` is printed in its place.
         msg: Option<Arc<str>>,
         /// Print at a refresh only.
         refresh_only: bool = false,
@@ -78,7 +79,9 @@ impl Kind for PrintKind {
     fn group(&self, members: &[Declaration]) -> Result<Box<dyn Resource>, Vec<ParamError>> {
         let members = members.iter().map(|declaration| {
             let params = PrintParams::decode(&declaration.params)?;
+            let is_secret = declaration.meta.sensitive.iter().any(|param| **param == *"msg");
             Ok(Member {
+                is_secret,
                 msg: params.msg.unwrap_or_else(|| declaration.label.name.clone()),
                 refresh_only: params.refresh_only,
                 printed: self.memory.of(&declaration.label),
@@ -98,6 +101,8 @@ struct PrintResource {
 #[derive(Debug)]
 struct Member {
     msg: Arc<str>,
+    /// It is printed masked: standard output ends in a journal or a terminal's scroll-back, like any log.
+    is_secret: bool,
     refresh_only: bool,
     printed: Arc<Printed>,
 }
@@ -126,9 +131,8 @@ impl Resource for PrintResource {
     async fn apply(&self, _: &Cx, drift: Drift) -> Result<Outputs, ResourceError> {
         for (at, member) in (0..).zip(&self.members) {
             if drift.has_member(at) {
-                self.printer
-                    .print(&member.msg)
-                    .map_err(|error| ResourceError::transient(PrintError(error)))?;
+                let shown = if member.is_secret { "(sensitive)" } else { &member.msg };
+                self.printer.print(shown).map_err(|error| ResourceError::transient(PrintError(error)))?;
                 *member.printed.lock().unwrap_or_else(PoisonError::into_inner) = Some(member.msg.clone());
             }
         }
@@ -139,6 +143,7 @@ impl Resource for PrintResource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Label;
     use crate::resources::host::printer::FakePrinter;
     use crate::resources::testing::{Bench, capabilities};
 
@@ -161,6 +166,21 @@ mod tests {
         assert_eq!(printer.take(), ["hello"]);
         subject.refresh().await;
         assert_eq!(printer.take(), ["hello"]);
+    }
+
+    #[tokio::test]
+    async fn a_sensitive_message_is_printed_masked_and_a_new_one_again() {
+        let (bench, (printer, kind)) = (Bench::new(), kind());
+        let mut keep = Vec::new();
+        for text in ["hunter2", "hunter3"] {
+            let mut declaration =
+                Declaration::new(Label::new("print", "p"), [msg(text)].into_iter().collect());
+            Arc::make_mut(&mut declaration.meta).sensitive = vec!["msg".into()];
+            let subject = bench.subject(declaration.label.clone(), kind.build(&declaration).unwrap());
+            subject.repair().await;
+            assert_eq!(printer.take(), ["(sensitive)"]);
+            keep.push(subject);
+        }
     }
 
     #[tokio::test]

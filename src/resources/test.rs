@@ -173,8 +173,9 @@ impl TestKind {
                 name: "hello",
                 ty: Type::Str,
                 doc: "What `sendvalue` says; none where that is empty.",
+                secret: false,
             },
-            OutputDecl { name: "answer", ty: Type::Int(Width::I64), doc: "42." },
+            OutputDecl { name: "answer", ty: Type::Int(Width::I64), doc: "42.", secret: false },
         ];
         Self(doc_of::<TestParams>("test", outputs))
     }

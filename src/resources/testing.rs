@@ -1,8 +1,9 @@
 //! A kind on a bench: built from parameters, checked and applied as the runtime would, in a scratch folder.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
 
 use crate::engine::cx::{Cancel, Control, Surroundings, Waker};
 use crate::engine::id::Label;
@@ -18,7 +19,7 @@ pub type Given<'a> = &'a [(&'static str, Value)];
 pub struct Bench {
     dir: tempfile::TempDir,
     exits: Arc<Exits>,
-    wakes: Arc<AtomicUsize>,
+    wakes: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ impl Control for Exits {
 impl Bench {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, exits: Arc::default(), wakes: Arc::default() }
+        Self { dir, exits: Arc::default(), wakes: watch::Sender::new(0) }
     }
 
     /// A path in the scratch folder.
@@ -68,7 +69,12 @@ impl Bench {
 
     /// How often a vertex was woken.
     pub fn wakes(&self) -> usize {
-        self.wakes.load(Ordering::SeqCst)
+        *self.wakes.borrow()
+    }
+
+    /// Waits until a vertex was woken once more than so often.
+    pub async fn woken_after(&self, wakes: usize) {
+        self.wakes.subscribe().wait_for(|now| *now > wakes).await.unwrap();
     }
 
     /// Builds a resource that is right.
@@ -85,13 +91,14 @@ impl Bench {
         self.subject(members[0].label.clone(), resource)
     }
 
-    fn subject(&self, label: Label, resource: Box<dyn Resource>) -> Subject {
+    /// A resource that was built from a declaration with meta-parameters.
+    pub fn subject(&self, label: Label, resource: Box<dyn Resource>) -> Subject {
         let wakes = self.wakes.clone();
         let surroundings = Arc::new(Surroundings {
             label,
             prefix: Arc::from(self.prefix()),
             waker: Waker::new(move |_| {
-                wakes.fetch_add(1, Ordering::SeqCst);
+                wakes.send_modify(|wakes| *wakes += 1);
             }),
             control: self.exits.clone(),
         });

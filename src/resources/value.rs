@@ -52,7 +52,7 @@ pub struct ValueKind {
 impl ValueKind {
     /// The kind, over a host.
     pub fn new(host: Arc<Host>) -> Self {
-        let any = OutputDecl { name: "any", ty: Type::Any, doc: "The value." };
+        let any = OutputDecl { name: "any", ty: Type::Any, doc: "The value.", secret: false };
         Self { host, doc: doc_of::<ValueParams>("value", vec![any]) }
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ControlError;
+use crate::engine::id::Label;
 use crate::engine::runtime::look::Look;
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
 
@@ -128,6 +129,9 @@ pub struct AgentFacts {
 pub struct Status {
     /// The agent.
     pub agent: AgentFacts,
+    /// Those that are put right, or fail, over and over, and so are tried once a second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contended: Vec<Label>,
     /// Its vertices.
     #[serde(flatten)]
     pub snapshot: Snapshot,

@@ -31,6 +31,7 @@ struct Page {
 pub(super) fn render(status: &Status, all: bool, color: bool) -> String {
     let mut page = Page { out: String::new(), color };
     page.head(status);
+    page.contended(&status.contended);
     page.under_way(&status.snapshot);
     page.failures(&status.snapshot);
     page.differing(&status.snapshot);
@@ -47,6 +48,9 @@ pub(super) fn line(status: &Status) -> String {
     let mut line = format!("{}: {}, {}", graph(snapshot), verdict(status).0, counts(snapshot));
     if !bad.is_empty() {
         let _ = write!(line, "; failed: {}", named(bad.iter().map(|row| &row.label), bad.len()));
+    }
+    if !status.contended.is_empty() {
+        let _ = write!(line, "; contended: {}", named(status.contended.iter(), status.contended.len()));
     }
     line + "\n"
 }
@@ -117,6 +121,19 @@ impl Page {
         let done = [(snapshot.checks, "check"), (snapshot.changes, "repair"), (snapshot.failures, "failure")];
         let done = done.map(|(times, what)| count(times, what)).join(", ");
         self.line(&format!("{shown}; {done} since the start"));
+    }
+
+    fn contended(&mut self, labels: &[Label]) {
+        if labels.is_empty() {
+            return;
+        }
+        let heading = self.paint(YELLOW, "contended");
+        let who = named(labels.iter(), labels.len());
+        self.line(&format!("\n{heading}: {who}"));
+        self.note(
+            "hint",
+            "does something else write it, or does it touch what it watches? It is tried once a second",
+        );
     }
 
     fn under_way(&mut self, snapshot: &Snapshot) {
@@ -237,6 +254,7 @@ mod tests {
         };
         let blocked = Row { blocked_by: Some(failed.label.clone()), ..row("b", "blocked") };
         Status {
+            contended: Vec::new(),
             agent: AgentFacts {
                 pid: 7,
                 version: "1.2.3".into(),
@@ -272,6 +290,19 @@ mod tests {
           = hint: remount it
           = blocks: file["b"]
         "#);
+    }
+
+    #[test]
+    fn what_changes_over_and_over_is_named() {
+        let contended: Vec<Label> = (0..9).map(|number| Label::new("file", format!("/f{number}"))).collect();
+        let status = Status { contended, ..status() };
+        let shown = render(&status, false, false);
+        let names = "file[\"/f0\"], file[\"/f1\"]";
+        assert!(
+            shown.contains(&format!("\n\ncontended: {names}")) && shown.contains(", 1 more\n"),
+            "{shown}"
+        );
+        assert!(line(&status).contains(&format!("; contended: {names}")));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod dag;
 pub mod dot;
 pub mod json;
 pub mod layout;
+pub mod secrets;
 pub mod svg;
 pub mod text;
 

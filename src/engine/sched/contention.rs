@@ -13,7 +13,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Between tries, while contended.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Without repair or failure for so long, it is over.
-const QUIET: Duration = Duration::from_secs(60);
+pub const QUIET: Duration = Duration::from_secs(60);
 
 /// How often a vertex was put right or failed of late.
 #[derive(Clone, Copy, Debug, Default)]

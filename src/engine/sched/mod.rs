@@ -30,6 +30,7 @@ mod vertex;
 mod view;
 
 pub use command::{Command, Notice};
+pub use contention::QUIET as CONTENTION_QUIET;
 pub use event::{Added, Delta, Event, Outcome, Sent, StopLevel};
 pub use policy::Policy;
 pub use step::{Limits, Scheduler};

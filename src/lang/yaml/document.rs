@@ -64,7 +64,7 @@ pub fn parse(source: &Arc<Source>, registry: &Registry) -> Outcome {
     };
     document.top(&tree);
     let warnings = document.reader.findings.finish()?;
-    Ok(Parsed { graph: document.graph, warnings })
+    Ok(Parsed::new(document.graph, warnings))
 }
 
 impl<'t> Document<'t> {

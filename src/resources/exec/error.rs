@@ -176,15 +176,6 @@ fn join<const N: usize>(hints: [Option<String>; N]) -> Option<String> {
 
 impl From<ExecError> for ResourceError {
     fn from(error: ExecError) -> Self {
-        let hint = error.hint();
-        let error = match error.class() {
-            Class::User => Self::user(error),
-            Class::Transient => Self::transient(error),
-            Class::Bug => Self::bug(error),
-        };
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+        Self::of(error.class(), error.hint(), error)
     }
 }

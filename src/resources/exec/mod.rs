@@ -43,7 +43,7 @@ pub struct ExecKind {
 impl ExecKind {
     /// The kind, over a host.
     pub fn new(host: Arc<Host>) -> Self {
-        let output = |name, doc| OutputDecl { name, ty: Type::Str, doc };
+        let output = |name, doc| OutputDecl { name, ty: Type::Str, doc, secret: false };
         let doc = KindDoc {
             name: "exec",
             doc: ExecParams::doc(),

@@ -104,8 +104,15 @@ impl Check<'_> {
         if !self.spec.may_create && !self.noop {
             return Err(HostError::Missing { path: self.spec.path().into() });
         }
+        self.accounts()?;
         self.drift.add("state", Shown::Absent, Shown::text(wanted));
         Ok(())
+    }
+
+    /// What is not there has no owner to compare. That the declared one can be given is looked at all the same, since a
+    /// plan would else promise what a run cannot do.
+    fn accounts(&self) -> Result<(), HostError> {
+        dress(self.spec, None).map(|_| ())
     }
 
     fn file(&mut self, at: At<'_>, from: &From, stat: Option<&Stat>) -> Result<(), Halt> {
@@ -133,6 +140,7 @@ impl Check<'_> {
             _ if self.spec.force => {}
             _ => return Err(self.wrong_type(stat, "a file", "add `force: true` to replace it").into()),
         }
+        self.accounts()?;
         let wanted = self.content(body.len(), None);
         self.drift.add(from.param(), Shown::text(type_name(stat)), wanted);
         Ok(())
@@ -198,6 +206,7 @@ impl Check<'_> {
             _ if self.spec.force => {}
             _ => return Err(self.wrong_type(stat, "a symbolic link", "add `force: true` to replace it")),
         }
+        self.accounts()?;
         self.drift.add("source", Shown::text(type_name(stat)), Shown::text(target));
         Ok(())
     }
@@ -215,6 +224,7 @@ impl Check<'_> {
                 let hint = "add `force: true` to replace it; of a symbolic link, declare where it points to";
                 return Err(self.wrong_type(stat, "a directory", hint).into());
             }
+            self.accounts()?;
             self.drift.add("state", Shown::text(type_name(stat)), Shown::text("a directory"));
             return Ok(());
         }

@@ -11,6 +11,7 @@ pub(in crate::resources) mod diff;
 mod mode;
 mod params;
 mod spec;
+mod system_dir;
 pub(in crate::resources) mod target;
 mod tree;
 mod undo;
@@ -21,7 +22,6 @@ mod tests;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
-use std::task::Poll;
 
 use async_trait::async_trait;
 
@@ -35,6 +35,7 @@ use crate::engine::{
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
 use crate::resources::host::fs::{Halt, Pace};
+use crate::resources::long_work;
 use check::Seen;
 use params::FileParams;
 use spec::{From, Spec, Want};
@@ -125,30 +126,10 @@ impl FileResource {
         &self,
         op: &'static str,
         cancel: &Cancel,
-        work: impl Fn(&Spec, Pace<'_>) -> Result<T, Halt> + Clone + Send + 'static,
+        work: impl Fn(&Spec, Pace<'_>) -> Result<T, Halt> + Send + 'static,
     ) -> Result<T, ResourceError> {
-        match work(&self.spec, Pace::Short) {
-            Ok(done) => Ok(done),
-            Err(Halt::Failed(error)) => Err(error.into()),
-            Err(Halt::Long) => self.run_long(op, cancel, work).await,
-        }
-    }
-
-    async fn run_long<T: Send + 'static>(
-        &self,
-        op: &'static str,
-        cancel: &Cancel,
-        work: impl FnOnce(&Spec, Pace<'_>) -> Result<T, Halt> + Send + 'static,
-    ) -> Result<T, ResourceError> {
-        let (spec, cancel) = (self.spec.clone(), cancel.clone());
-        let failed = || HostError::Worker { op, path: self.spec.path().into() };
-        reach_runtime().await;
-        let done = tokio::task::spawn_blocking(move || work(&spec, Pace::Long(&cancel)));
-        match done.await.map_err(|_| failed())? {
-            Ok(done) => Ok(done),
-            Err(Halt::Failed(error)) => Err(error.into()),
-            Err(Halt::Long) => Err(failed().into()),
-        }
+        let spec = self.spec.clone();
+        long_work::run(op, self.spec.path(), cancel, move |pace| work(&spec, pace)).await
     }
 
     fn keep(&self, seen: Option<Seen>) {
@@ -158,18 +139,6 @@ impl FileResource {
     fn take(&self) -> Option<Box<Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
-}
-
-/// Stays pending until it is polled within the runtime: the first poll may be on a worker of the engine's own.
-async fn reach_runtime() {
-    std::future::poll_fn(|task| {
-        if tokio::runtime::Handle::try_current().is_ok() {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 fn tree_if(tree: bool, otherwise: Interest) -> Interest {
@@ -238,8 +207,9 @@ impl Resource for FileResource {
             Ok(stamp) => stamp,
             Err(Halt::Failed(error)) => return Err(error.into()),
             Err(Halt::Long) => {
-                let work = move |spec: &Spec, pace: Pace<'_>| apply::apply(spec, &drift, &seen, pace);
-                self.run_long("apply", &cx.cancel, work).await?
+                let spec = self.spec.clone();
+                let work = move |pace: Pace<'_>| apply::apply(&spec, &drift, &seen, pace);
+                long_work::run_long("apply", self.spec.path(), &cx.cancel, work).await?
             }
         };
         if let Some(stamp) = stamp {

@@ -42,9 +42,11 @@ crate::entry! {
         mode: Arc<str>,
         /// Go into directories below: for `source`, for `purge`, for `owner` and `group`, and to remove a directory.
         recurse: bool = false,
-        /// Permit to replace a directory by something else, or what is neither file nor link by anything.
+        /// Permit to replace a directory by something else, or what is neither file nor link by anything. Refused for
+        /// directories of the system, such as `/etc`.
         force: bool = false,
         /// Remove what is in the directory but neither in `source` nor managed by another resource; needs `recurse`.
+        /// Refused for directories of the system, such as `/etc`; not for those in them.
         purge: bool = false,
         /// Make a symbolic link to `source`, which may be relative and need not exist.
         symlink: bool = false,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::mode::Mode;
 use super::params::FileParams;
+use super::system_dir;
 use super::target::{Target, normalize};
 use crate::engine::entry::Entry;
 use crate::engine::{Declaration, ParamError};
@@ -115,6 +116,9 @@ impl Spec {
         };
         given.contradictions(&params, is_dir, &mut errors);
         check_sources(&params, &mut errors);
+        if let Some(target) = &target {
+            system_dir::check(&params, target, &mut errors);
+        }
         if let Some(target) = target.as_ref().filter(|_| !params.symlink) {
             check_overlap(&params, target, &mut errors);
         }

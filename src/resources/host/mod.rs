@@ -53,6 +53,12 @@ impl Host {
         Arc::new(Self::over(watch))
     }
 
+    /// This machine as an agent has it: its commands do not outlive this program, which must begin with
+    /// [`process::helper_main`].
+    pub fn of_agent(watch: Arc<dyn PathWatch>) -> Arc<Self> {
+        Arc::new(Self { processes: Arc::new(SystemProcesses::guarded()), ..Self::over(watch) })
+    }
+
     /// This machine, not shared yet: for those who replace an adapter.
     pub fn over(watch: Arc<dyn PathWatch>) -> Self {
         Self {

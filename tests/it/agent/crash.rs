@@ -1,6 +1,13 @@
 //! kill -9 in the middle of the work.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::scratch::{Agent, Scratch, mode};
 
@@ -48,4 +55,42 @@ fn no_file_is_ever_half_written_and_the_next_run_completes() {
             assert_eq!(fs::read_dir(scratch.path("out")).unwrap().count(), COUNT, "nothing is left behind");
         }
     }
+}
+
+#[test]
+fn commands_end_with_an_agent_that_is_killed_and_what_they_left_on_purpose_goes_on() {
+    let scratch = Scratch::new();
+    let fifo = scratch.path("line");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        let mut line = BufReader::new(fs::File::open(fifo).unwrap());
+        let mut began = String::new();
+        line.read_line(&mut began).unwrap();
+        tell.send(began).unwrap();
+        // All who hold it open have ended.
+        let mut rest = String::new();
+        line.read_to_string(&mut rest).unwrap();
+        tell.send(rest).unwrap();
+    });
+    scratch.write(
+        "graph.yaml",
+        "graph: g
+resources:
+  exec:
+  - {name: daemon, cmd: 'sleep 1000 & echo $! > daemon', shell: /bin/sh, cwd: DIR}
+  - {name: stuck, cmd: 'exec 9> line; echo begun >&9; sleep 1000 & sleep 1000', shell: /bin/sh, cwd: DIR}
+edges:
+- {name: e, from: {kind: exec, name: daemon}, to: {kind: exec, name: stuck}}
+",
+    );
+    let agent = Agent::start(scratch.mgmt(&["run", "graph.yaml"]));
+    let next = || told.recv_timeout(Duration::from_secs(60));
+    assert_eq!(next().as_deref(), Ok("begun\n"), "{}", agent.log());
+    let daemon = scratch.read("daemon");
+    drop(agent);
+    assert_eq!(next().as_deref(), Ok(""), "the command and its own child end");
+    assert!(Path::new("/proc").join(daemon.trim()).exists());
+    let daemon = rustix::process::Pid::from_raw(daemon.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(daemon, rustix::process::Signal::KILL).unwrap();
 }

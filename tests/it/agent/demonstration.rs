@@ -59,6 +59,18 @@ fn by_its_own_command_line() {
 }
 
 #[test]
+fn the_demo_takes_a_program_that_is_there_and_builds_none_for_it() {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo.sh");
+    let mut command = std::process::Command::new(demo);
+    // Without cargo in the path.
+    let ran = command.env("PATH", "/usr/bin:/bin").env("MGMT", "no/such/mgmt").current_dir("/").output();
+    let ran = ran.unwrap();
+    let (said, complained) = (stdout(&ran), super::scratch::stderr(&ran));
+    assert!(said.ends_with("The program is /no/such/mgmt.\n"), "{said}");
+    assert_eq!((ran.status.code(), complained.as_str()), (Some(1), "\ndemo: there is no /no/such/mgmt\n"));
+}
+
+#[test]
 fn whatever_drifts_is_repaired() {
     let scratch = Scratch::new();
     let agent = scratch.agent(GRAPH, &[]);

@@ -90,6 +90,21 @@ fn a_check_that_fails_is_shown_at_its_place_and_never_waited_for() {
 }
 
 #[test]
+fn a_new_file_of_nobody_known_is_planned_as_the_failure_that_it_will_be() {
+    let scratch = scratch();
+    scratch.write(
+        "site.yaml",
+        "graph: g\nresources:\n  file:\n  - {name: DIR/w/new, content: x, owner: no such user}\n",
+    );
+    let planned = scratch.mgmt(&["plan", "site.yaml"]);
+    assert_eq!(planned.out, "plan: 0 to change, 0 as wanted, 1 failed\n");
+    let cause = "= cause: there is no user \"no such user\"\n";
+    assert!(planned.err.contains(cause), "{}", planned.err);
+    let ran = scratch.mgmt(&["run", "--converged-timeout", "0", "site.yaml"]);
+    assert!(ran.code == 3 && ran.err.contains(cause), "{ran:?}");
+}
+
+#[test]
 fn programs_are_told_as_json_and_no_secret_is() {
     let ran = scratch().mgmt(&["plan", "--json", "site.yaml"]);
     let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();

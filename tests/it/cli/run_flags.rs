@@ -82,6 +82,32 @@ fn every_flag_can_be_set_in_the_environment() {
 }
 
 #[test]
+fn an_error_about_a_value_from_the_environment_names_the_variable() {
+    let scratch = Scratch::new();
+    let tip = |name| format!("tip: the value comes from the environment variable {name}\n");
+    for (name, value) in [
+        ("MGMT_JOBS", "abc"),
+        ("MGMT_MAX_RUNTIME", "-1"),
+        ("MGMT_METRICS", "nowhere"),
+        ("MGMT_LOG_FORMAT", "xml"),
+        ("MGMT_NOOP", "maybe"),
+    ] {
+        let ran = scratch.mgmt_with(&["run", "x.yaml"], &[(name, value)]);
+        assert!(ran.code == 64 && ran.err.contains(&tip(name)), "{}", ran.err);
+    }
+    for (name, value) in [("MGMT_SEMA", "0"), ("MGMT_LOG", "lod")] {
+        let ran = scratch.mgmt_with(&["run", "x.yaml"], &[(name, value)]);
+        assert!(ran.code == 64 && ran.err.starts_with(&format!("error: {name} ")), "{}", ran.err);
+    }
+    for args in [["run", "--jobs=abc", "x.yaml"].as_slice(), &["run", "--jobs", "abc", "x.yaml"]] {
+        let ran = scratch.mgmt_with(args, &[("MGMT_JOBS", "4")]);
+        assert!(ran.code == 64 && !ran.err.contains("MGMT_JOBS"), "typed: {}", ran.err);
+    }
+    let ran = scratch.mgmt_with(&["plan", "x.yaml"], &[("MGMT_JOBS", "abc")]);
+    assert!(ran.code == 64 && ran.err.contains(&tip("MGMT_JOBS")), "{}", ran.err);
+}
+
+#[test]
 fn switches_in_the_environment_are_on_or_off_in_many_words() {
     let scratch = Scratch::new();
     scratch.write("g.yaml", "graph: g\nresources:\n  file:\n  - {name: f, path: DIR/f, state: exists}\n");

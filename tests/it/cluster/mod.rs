@@ -1,3 +1,4 @@
-//! The store inside the binary.
+//! The store: whole clusters simulated, and what it leaves on disk, seen by etcd's own tools.
 
 mod sim;
+mod snapshot_file;

@@ -51,6 +51,21 @@ fn a_failure_is_named_with_its_reason_and_what_it_blocks() {
 }
 
 #[test]
+fn what_fails_over_and_over_is_named() {
+    let host = Host::new(
+        "graph: restless\nresources:\n  exec:\n  - name: restless\n    cmd: \"false\"\n    \
+         meta: {retry: -1, delay: 0}\n",
+    );
+    let mut agent = host.run(&[]);
+    agent.says("changes again and again");
+    let asked = host.ask("status", &[]);
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(said.contains("\ncontended: exec[\"restless\"]\n"), "{said}");
+    let told: Value = serde_json::from_slice(&host.ask("status", &["--json"]).stdout).unwrap();
+    assert_eq!(told["contended"], serde_json::json!([{"kind": "exec", "name": "restless"}]));
+}
+
+#[test]
 fn json_says_whether_it_has_settled() {
     let host = Host::new(RETRIED);
     let mut agent = host.run(&[]);

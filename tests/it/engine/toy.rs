@@ -96,6 +96,7 @@ impl ToyKind {
             name: "value",
             ty: mgmt::engine::Type::Str,
             doc: "What it is like.",
+            secret: false,
         }];
         let doc = KindDoc { name: "toy", doc: ToyParams::doc(), params: ToyParams::params(), outputs };
         Arc::new(Self { world: world.clone(), doc })

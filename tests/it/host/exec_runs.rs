@@ -14,6 +14,8 @@ use mgmt::engine::sched::{Limits, StopLevel};
 use mgmt::engine::{Declaration, Graph, Label, Meta, Params, Registry, Value};
 use mgmt::resources::host::{Host, Hub};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::unix::pipe::{OpenOptions, Receiver};
 use tokio::sync::mpsc;
 
 #[derive(Debug)]
@@ -104,56 +106,70 @@ impl Scene {
     }
 }
 
-/// Waits for what another process brings about.
-async fn until<T>(mut condition: impl FnMut() -> Option<T>) -> T {
-    let waiting = async {
-        loop {
-            match condition() {
-                Some(met) => return met,
-                None => tokio::time::sleep(Duration::from_millis(1)).await,
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it comes about")
+/// A pipe with a name that a command and all that it starts hold open: it tells there, and its end is that of them all.
+struct Line(BufReader<Receiver>);
+
+impl Line {
+    fn new(fifo: &Path) -> Self {
+        make_fifo(fifo);
+        // Opened before anybody writes, so that no writer waits.
+        Self(BufReader::new(OpenOptions::new().open_receiver(fifo).unwrap()))
+    }
+
+    async fn next(&mut self) -> String {
+        let mut line = String::new();
+        let reading = async {
+            // Before the first writer there seems to be an end.
+            self.0.get_ref().readable().await.unwrap();
+            self.0.read_line(&mut line).await.unwrap()
+        };
+        tokio::time::timeout(Duration::from_secs(60), reading).await.expect("it tells");
+        line.trim().to_owned()
+    }
+
+    async fn closed(mut self) {
+        let mut rest = Vec::new();
+        let reading = self.0.read_to_end(&mut rest);
+        tokio::time::timeout(Duration::from_secs(60), reading).await.expect("all end").unwrap();
+    }
 }
 
-async fn pid_in(file: &Path) -> i32 {
-    until(|| fs::read_to_string(file).ok()?.trim().parse().ok()).await
-}
-
-async fn gone(pid: i32) {
-    until(|| (!Path::new(&format!("/proc/{pid}")).exists()).then_some(())).await;
+fn make_fifo(path: &Path) {
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
 }
 
 #[tokio::test]
 async fn a_command_over_its_timeout_is_ended_and_reaped() {
     let mut scene = Scene::start();
-    let mut slow = scene.exec("slow", "sleep 1000 & sleep 1000", &[]);
+    let mut line = Line::new(&scene.path("line"));
+    let mut slow = scene.exec("slow", "exec 9> line; echo $$ >&9; sleep 1000 & sleep 1000", &[]);
     let timeout: Params = [("timeout", Value::Int(300))].into_iter().collect();
     slow.meta = Arc::new(Meta::from_params(&timeout).unwrap());
     scene.swap(vec![slow], &[]).await;
+    let pid = line.next().await;
     assert!(scene.until("failed slow").await.contains("not done after 300 ms"));
-    let dir = scene.dir.path();
-    let is_there = |process: &Path| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == dir);
-    let running = || fs::read_dir("/proc").unwrap().flatten().any(|process| is_there(&process.path()));
-    until(|| (!running()).then_some(())).await;
+    line.closed().await;
+    scene.engine.stop(StopLevel::Finish);
+    scene.until("stopped").await;
+    assert!(!Path::new("/proc").join(pid).exists());
 }
 
 #[tokio::test]
 async fn the_first_stop_waits_the_second_signals_and_the_third_kills() {
     let mut scene = Scene::start();
-    let script =
-        "trap 'echo > heard' TERM; echo $$ > pid.new; mv pid.new pid; while :; do sleep 1000 & wait; done";
+    let mut line = Line::new(&scene.path("line"));
+    let script = "trap 'echo heard >&9' TERM; exec 9> line; echo $$ >&9; while :; do sleep 1000 & wait; done";
     scene.swap(vec![scene.exec("stubborn", script, &[])], &[]).await;
-    let pid = pid_in(&scene.path("pid")).await;
-    let heard = scene.path("heard");
+    let process = Path::new("/proc").join(line.next().await);
     scene.engine.stop(StopLevel::Finish);
     scene.engine.stop(StopLevel::Cancel);
-    until(|| heard.exists().then_some(())).await;
-    assert!(Path::new(&format!("/proc/{pid}")).exists());
+    assert_eq!(line.next().await, "heard");
+    assert!(process.exists());
     scene.engine.stop(StopLevel::Kill);
     scene.until("stopped").await;
-    gone(pid).await;
+    line.closed().await;
+    assert!(!process.exists());
 }
 
 #[tokio::test]
@@ -173,8 +189,7 @@ async fn a_watched_file_runs_it_again_and_an_unguarded_exec_runs_once_until_then
 async fn lines_of_a_watchcmd_run_it_again() {
     let mut scene = Scene::start();
     let fifo = scene.path("fifo");
-    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    make_fifo(&fifo);
     // Opened for both, so that it has no end.
     let watch = Value::str(format!("exec cat <> {}", fifo.display()));
     let shell = Value::str("/bin/sh");

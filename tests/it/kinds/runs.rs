@@ -13,7 +13,7 @@ use mgmt::engine::runtime::{Config, Engine};
 use mgmt::engine::sched::{Limits, StopLevel};
 use mgmt::engine::{Declaration, Graph, Label, Registry, Value};
 use mgmt::lang::diag::{Style, render_all};
-use mgmt::lang::{source, yaml};
+use mgmt::lang::{Parsed, source, yaml};
 use mgmt::resources::host::printer::FakePrinter;
 use mgmt::resources::host::{Host, Hub};
 use mgmt::resources::registry;
@@ -196,6 +196,12 @@ async fn a_password_reaches_who_receives_it_and_a_later_run_says_that_it_knows_n
     agent.until("converged true").await;
     let printed = agent.printer.take();
     assert_eq!((printed.len(), printed[0].len()), (1, 64));
+
+    let other = tempfile::tempdir().unwrap();
+    let mut masked = Agent::start(other.path());
+    masked.swap(Parsed::new(graph(&masked), Vec::new()).graph).await;
+    masked.until("converged true").await;
+    assert_eq!(masked.printer.take(), ["(sensitive)"], "in a graph that a text declares");
 
     let mut later = Agent::start(dir.path());
     later.swap(graph(&later)).await;

@@ -38,11 +38,13 @@ pub struct Tear {
 /// Judges what is behind the last sound record, at `offset`, of the last segment; `fault` is none when its header is zero.
 pub fn judge(bytes: &[u8], offset: usize, crc: u32, fault: Option<Fault>) -> Ending {
     let tail = &bytes[offset..];
-    let length = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let length = written(tail);
     if length == 0 {
         return Ending::Clean;
     }
-    let torn = !has_wrong_length(tail, crc)
+    // A header that fills the end of a sector may be lost alone.
+    let alone = fault.is_none() && (offset + HEADER).is_multiple_of(SECTOR);
+    let torn = (alone || !has_wrong_length(tail, crc))
         && match fault {
             None => tail[..length.min(SECTOR - offset % SECTOR)].iter().all(|byte| *byte == 0),
             Some(Fault::Header) => false,
@@ -53,6 +55,18 @@ pub fn judge(bytes: &[u8], offset: usize, crc: u32, fault: Option<Fault>) -> End
         return Ending::Damaged;
     }
     Ending::Torn(Tear { length, intact_after: intact_from(bytes, offset + HEADER) })
+}
+
+/// How long the bytes are up to the last that is not zero.
+fn written(bytes: &[u8]) -> usize {
+    let mut bytes = bytes;
+    // Most of a segment is zeros: whole blocks go at the speed of memory, which a search byte by byte does not.
+    while let Some((rest, block)) = bytes.split_last_chunk::<4096>()
+        && block.iter().fold(0, |all, byte| all | byte) == 0
+    {
+        bytes = rest;
+    }
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 
 /// Whether a sector of the frame at `offset`, but the one where it begins, is zeros from end to end.

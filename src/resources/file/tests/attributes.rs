@@ -87,6 +87,33 @@ fn owner_and_group_are_set_and_kept() {
 }
 
 #[test]
+fn an_owner_or_group_that_there_is_not_is_found_before_anything_is_made_or_replaced() {
+    let bed = Bed::new();
+    bed.mkdir("dir");
+    bed.write("file", "");
+    let of = |name: &str, params: Given<'_>| {
+        let error = check(&*bed.build(name, params)).unwrap_err().to_string();
+        assert_eq!(bed.fails(name, params).to_string(), error, "a run says the same");
+        error
+    };
+    let user = ("owner", s("no such user"));
+    for name in ["new", "new/"] {
+        let exists = ("state", s("exists"));
+        assert_eq!(of(name, &[exists.clone(), user.clone()]), "there is no user \"no such user\"");
+        let group = ("group", s("no such group"));
+        assert_eq!(of(name, &[exists, group]), "there is no group \"no such group\"");
+    }
+    let link = [("symlink", yes()), ("source", s("x")), user.clone()];
+    let force = ("force", yes());
+    for name in ["new", "file"] {
+        assert!(of(name, &link).contains("no user"), "{name}");
+    }
+    assert!(of("dir", &[("content", s("x")), force.clone(), user.clone()]).contains("no user"));
+    assert!(of("file/", &[force, user]).contains("no user"));
+    assert_eq!(bed.names(""), ["dir", "file"]);
+}
+
+#[test]
 fn a_new_file_is_private_until_it_has_its_owner() {
     if !is_root() {
         return;

@@ -40,6 +40,24 @@ fn contradictions_are_refused_each_at_its_parameter_with_a_hint() {
 }
 
 #[test]
+fn a_directory_of_the_system_is_never_purged_removed_or_replaced() {
+    let bed = Bed::new();
+    for path in ["/etc/", "/usr/./", "//tmp/", "/lib64/", "/var/"] {
+        let purge = bed.errors("d", &[("path", s(path)), ("recurse", yes()), ("purge", yes())]);
+        let absent = [("path", s(path)), ("state", s("absent")), ("recurse", yes()), ("force", yes())];
+        for (errors, param) in [(purge, "purge"), (bed.errors("d", &absent), "force")] {
+            assert_eq!(errors.len(), 1, "{path}: {errors:?}");
+            assert_eq!(errors[0].param, Some(param));
+            assert!(errors[0].message.contains("is a directory of the system"), "{errors:?}");
+            assert!(errors[0].hint.is_some());
+        }
+    }
+    let inside = bed.declare("d", &[("path", s("/etc/x.d/")), ("recurse", yes()), ("purge", yes())]);
+    assert!(FileKind::new(bed.host.clone()).build(&inside).is_ok());
+    assert!(FileKind::new(bed.host.clone()).build(&bed.declare("d", &[("path", s("/etc/"))])).is_ok());
+}
+
+#[test]
 fn content_beside_state_absent_is_ignored() {
     let bed = Bed::new();
     bed.write("f", "x");

@@ -167,6 +167,38 @@ impl Tree {
         }
     }
 
+    /// Something was mounted or unmounted at a path, which so leads elsewhere, and all below it.
+    pub(super) fn remounted(&mut self, point: &[u8]) {
+        let mut names = point.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).peekable();
+        let (mut at, mut last) = (self.root, &b""[..]);
+        while let Some(name) = names.next() {
+            last = name;
+            if names.peek().is_none() {
+                break;
+            }
+            let entry = self.nodes.get(at).and_then(|node| node.entries.get(name));
+            let Some(child) = entry.and_then(|entry| entry.child) else { return };
+            at = child;
+        }
+        let Some(node) = self.nodes.get(at) else { return };
+        let entry = node.entries.get(last);
+        let (child, deep) = (entry.and_then(|entry| entry.child), node.deep.any());
+        let subs = entry.map(|entry| entry.subs.clone()).unwrap_or_default();
+        match child {
+            _ if last.is_empty() => self.queue_recheck(self.root, Recheck::Meanwhile),
+            Some(child) => self.queue_recheck(child, Recheck::Meanwhile),
+            None if deep => drop(self.child(at, last)),
+            None => {}
+        }
+        for sub in subs.as_slice() {
+            self.tell(*sub, Told::CERTAIN);
+            self.queue_look(*sub);
+        }
+        if deep {
+            self.tell_trees(at, Told::CERTAIN);
+        }
+    }
+
     /// Reports were lost: everything is looked at again, and everyone is told.
     fn overflow(&mut self) {
         self.overflows += 1;

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use super::event::RawEvent;
 use super::kernel::{Inotify, Kernel};
+use super::mounts::Mounts;
 use super::tree::{Delivery, Tree};
 use super::{Shared, deliver};
 
@@ -50,9 +51,14 @@ impl Live {
     pub(super) fn start((kernel, queue): Opened, shared: &Arc<Shared>) -> io::Result<Self> {
         let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let wake = Arc::new(Wake { fd, stop: AtomicBool::new(false) });
+        let mounts = Mounts::open();
+        let mounts = mounts
+            .inspect_err(|error| tracing::warn!(%error, "mounts over watched directories are not noticed"))
+            .ok();
         let thread = {
             let (wake, shared) = (wake.clone(), Arc::downgrade(shared));
-            thread::Builder::new().name("mgmt-watch".into()).spawn(move || run(&queue, &wake, &shared))?
+            let run = move || run(&queue, mounts, &wake, &shared);
+            thread::Builder::new().name("mgmt-watch".into()).spawn(run)?
         };
         Ok(Self { tree: Tree::new(kernel, shared.poller.clone()), wake, thread: Some(thread) })
     }
@@ -88,7 +94,7 @@ impl Wake {
     }
 }
 
-fn run(queue: &OwnedFd, wake: &Wake, shared: &Weak<Shared>) {
+fn run(queue: &OwnedFd, mut mounts: Option<Mounts>, wake: &Wake, shared: &Weak<Shared>) {
     // Never touched before it is needed: an idle hub does not hold this memory.
     let mut buffer = Vec::with_capacity(BUFFER_BYTES);
     let mut out = Vec::new();
@@ -98,7 +104,13 @@ fn run(queue: &OwnedFd, wake: &Wake, shared: &Weak<Shared>) {
             // Only the bell of the hub itself shortens this.
             let _ = poll(&mut [PollFd::new(&wake.fd, PollFlags::IN)], Some(&ECHO_PAUSE));
         }
-        let mut fds = [PollFd::new(queue, PollFlags::IN), PollFd::new(&wake.fd, PollFlags::IN)];
+        // Reading would never wait, so that is not asked for; only what is exceptional is.
+        let of_mounts = mounts.as_ref().map(|mounts| PollFd::new(mounts, PollFlags::PRI));
+        let mut fds = [
+            PollFd::new(queue, PollFlags::IN),
+            PollFd::new(&wake.fd, PollFlags::IN),
+            of_mounts.unwrap_or_else(|| PollFd::new(&wake.fd, PollFlags::empty())),
+        ];
         match poll(&mut fds, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => {
@@ -107,6 +119,7 @@ fn run(queue: &OwnedFd, wake: &Wake, shared: &Weak<Shared>) {
             }
         }
         let woken = !fds[1].revents().is_empty();
+        let remounted = !fds[2].revents().is_empty();
         if wake.stop.load(Ordering::SeqCst) {
             return;
         }
@@ -114,6 +127,9 @@ fn run(queue: &OwnedFd, wake: &Wake, shared: &Weak<Shared>) {
         if woken {
             wake.clear();
             flush(&shared, &mut out);
+        }
+        if remounted && let Some(mounts) = &mut mounts {
+            remount(mounts, &shared, &mut out);
         }
         let told = drain(queue, buffer.spare_capacity_mut(), &shared, &mut out);
         echoes.count(told || woken);
@@ -177,6 +193,20 @@ fn drain(queue: &OwnedFd, buffer: &mut [MaybeUninit<u8>], shared: &Shared, out: 
         told |= !out.is_empty();
         deliver(out);
     }
+}
+
+/// Looks again at where something was mounted or unmounted.
+fn remount(mounts: &mut Mounts, shared: &Shared, out: &mut Vec<Delivery>) {
+    let points = match mounts.changes() {
+        Ok(points) => points,
+        Err(error) => return tracing::error!(%error, "read of the table of mounts failed"),
+    };
+    if let Some(live) = shared.lock().live.as_mut() {
+        points.iter().for_each(|point| live.tree.remounted(point));
+        live.tree.settle();
+        live.tree.take_deliveries(out);
+    }
+    deliver(out);
 }
 
 /// Tells what was found elsewhere than in the queue.

@@ -4,8 +4,7 @@
 //! happens to the directories and links on the way to it. What the kernel reports no events of is polled. It never
 //! calls a sink with its lock held, and never ticks while nothing happens.
 //!
-//! Not seen: a file system mounted over a watched directory (the directory below stays watched), and writes through a
-//! memory map.
+//! Not seen: writes through a memory map.
 
 mod arm;
 mod descend;
@@ -14,6 +13,7 @@ mod event;
 mod file_system;
 mod kernel;
 mod live;
+mod mounts;
 mod node;
 mod poll;
 mod polled;

@@ -3,7 +3,8 @@
 //! A command leads a process group of its own, has exactly the environment that it is given, and reads nothing. It is
 //! over when its own process is, though a descendant may hold the pipe. Asked to end, its whole group gets its signal,
 //! and then is killed; forgotten (its future dropped), its group is killed and it is reaped. Whoever leaves the group,
-//! as a daemon does, is out of reach.
+//! as a daemon does, is out of reach. An agent that is killed takes the groups of its commands with it, by way of a
+//! process beside it.
 //!
 //! Commands as another user are started through this very program ([`helper_main`]), which takes on the identity and
 //! becomes the command: so nothing runs between fork and exec that must not.
@@ -20,6 +21,7 @@ mod signal;
 mod start;
 mod switch;
 mod system;
+mod warden;
 
 #[cfg(test)]
 mod tests;

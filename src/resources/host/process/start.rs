@@ -5,6 +5,7 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -15,6 +16,7 @@ use super::group::Group;
 use super::lookup;
 use super::pipes::{From, Pipes};
 use super::switch::{self, Report};
+use super::warden::Warden;
 use super::{Invocation, ProcessError};
 
 /// How often a file that someone still has open for writing is tried. Often it is we: another thread has just written
@@ -31,12 +33,16 @@ pub(super) struct Running {
 }
 
 /// Starts a command; `helper` is this program.
-pub(super) async fn start(invocation: &Invocation, helper: &Path) -> Result<Running, ProcessError> {
+pub(super) async fn start(
+    invocation: &Invocation,
+    helper: &Path,
+    warden: Option<&Arc<Warden>>,
+) -> Result<Running, ProcessError> {
     let mut tries = 0;
     loop {
         let (mut command, pipes, report) = prepare(invocation, helper)?;
         match command.spawn() {
-            Ok(child) => return Ok(Running { group: Group::new(child), pipes, report }),
+            Ok(child) => return Ok(Running { group: Group::new(child, warden), pipes, report }),
             Err(error) if Errno::from_io_error(&error) == Some(Errno::TXTBSY) && tries < BUSY_TRIES => {
                 tokio::time::sleep(Duration::from_millis(1 << tries)).await;
                 tries += 1;

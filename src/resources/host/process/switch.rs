@@ -21,7 +21,7 @@ use tokio::process::Command;
 
 use super::identity::Identity;
 use super::start::{BUSY_TRIES, not_found, refused_file};
-use super::{Invocation, ProcessError, lookup};
+use super::{Invocation, ProcessError, lookup, warden};
 
 /// The first argument by which the helper is known.
 const FLAG: &str = "__mgmt-exec-as";
@@ -41,12 +41,14 @@ enum Stage {
     Interpreter,
 }
 
-/// What must be the first call of `main`: becomes the command, if this process was started for that. It then returns
-/// only on failure, with the exit code to end with. `None`: go on.
+/// What must be the first call of `main`: becomes the command, or watches over an agent's, if this process was started
+/// for that. It then returns the exit code to end with. `None`: go on.
 pub fn helper_main() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
-    if args.next()?.to_str()? != FLAG {
-        return None;
+    match args.next()?.to_str()? {
+        FLAG => {}
+        warden::FLAG => return Some(warden::main()),
+        _ => return None,
     }
     let args: Vec<OsString> = args.collect();
     let Some(task) = Task::parse(&args) else { return Some(ExitCode::from(64)) };

@@ -1,6 +1,7 @@
 //! Processes of this machine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use rustix::process::Signal;
 use super::output::Output;
 use super::pipes::{From, Pipes};
 use super::start::{Running, start};
+use super::warden::Warden;
 use super::{Followed, Following, Invocation, Outcome, ProcessError, Processes};
 use crate::engine::Cancel;
 
@@ -24,6 +26,8 @@ const LINGER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct SystemProcesses {
     helper: PathBuf,
+    /// Kills what an agent that was killed leaves behind.
+    warden: Option<Arc<Warden>>,
 }
 
 impl Default for SystemProcesses {
@@ -36,7 +40,14 @@ impl Default for SystemProcesses {
 impl SystemProcesses {
     /// With the program whose `main` calls [`helper_main`](super::helper_main) first.
     pub fn with_helper(helper: impl Into<PathBuf>) -> Self {
-        Self { helper: helper.into() }
+        Self { helper: helper.into(), warden: None }
+    }
+
+    /// With this very program as helper, which must call [`helper_main`](super::helper_main) first; commands end with
+    /// it even if it is killed.
+    pub fn guarded() -> Self {
+        let own = Self::default();
+        Self { warden: Some(Warden::new(own.helper.clone())), ..own }
     }
 }
 
@@ -54,7 +65,8 @@ impl Processes for SystemProcesses {
         if cancel.is_cancelled() {
             return Err(ProcessError::Cancelled);
         }
-        let Running { mut group, mut pipes, report } = start(invocation, &self.helper).await?;
+        let Running { mut group, mut pipes, report } =
+            start(invocation, &self.helper, self.warden.as_ref()).await?;
         let mut output = Output::new(invocation.log.as_ref());
         let mut asked = Asked::Not;
         let (cancelled, killed) = (cancel.cancelled(), cancel.killed());
@@ -91,7 +103,7 @@ impl Processes for SystemProcesses {
     }
 
     async fn follow(&self, invocation: &Invocation) -> Result<Following, ProcessError> {
-        let running = start(invocation, &self.helper).await?;
+        let running = start(invocation, &self.helper, self.warden.as_ref()).await?;
         let output = Some(Output::followed(invocation.log.as_ref()));
         let invocation = invocation.clone();
         let follower = Follower { invocation, running, output, lines: 0 };

@@ -1,10 +1,15 @@
-use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use rustix::fs::{FileType, Mode};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::unix::pipe::{OpenOptions, Receiver};
 
 use super::*;
+
+/// What does not come about in this time does not come about.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn sh(script: &str) -> Invocation {
     Invocation {
@@ -26,25 +31,63 @@ async fn run(invocation: &Invocation) -> Result<Outcome, ProcessError> {
     SystemProcesses::default().run(invocation, &Cancel::default()).await
 }
 
-/// Waits for a condition that another process brings about.
-async fn until<T>(mut condition: impl FnMut() -> Option<T>) -> T {
-    let patience = tokio::time::Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(met) = condition() {
-            return met;
-        }
-        assert!(tokio::time::Instant::now() < patience, "waited in vain");
-        tokio::time::sleep(Duration::from_millis(1)).await;
+/// A pipe with a name that a whole process group holds open: its script tells there, and its end is that of them all.
+struct Line {
+    dir: tempfile::TempDir,
+    told: BufReader<Receiver>,
+}
+
+impl Line {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("line");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        // Opened before anybody writes, so that no writer waits.
+        let told = BufReader::new(OpenOptions::new().open_receiver(fifo).unwrap());
+        Self { dir, told }
     }
-}
 
-/// The process id that a script wrote into a file with `echo $$ > file.new; mv file.new file`.
-async fn pid_in(file: &Path) -> Pid {
-    until(|| Pid::from_raw(std::fs::read_to_string(file).ok()?.trim().parse().ok()?)).await
-}
+    /// How a script opens it for itself and all that it starts.
+    fn open(&self) -> String {
+        format!("exec 9> {}", self.dir.path().join("line").display())
+    }
 
-fn announce(file: &Path) -> String {
-    format!("echo $$ > {0}.new; mv {0}.new {0}", file.display())
+    /// How a script opens it, and tells its process id.
+    fn announce(&self) -> String {
+        format!("{}; echo $$ >&9", self.open())
+    }
+
+    /// The next line that was told.
+    async fn next(&mut self) -> String {
+        let mut line = String::new();
+        let reading = async {
+            // Before the first writer there seems to be an end.
+            self.told.get_ref().readable().await.unwrap();
+            self.told.read_line(&mut line).await.unwrap()
+        };
+        tokio::time::timeout(PATIENCE, reading).await.expect("it tells");
+        line.trim().to_owned()
+    }
+
+    /// The process id that was announced.
+    async fn pid(&mut self) -> Pid {
+        Pid::from_raw(self.next().await.parse().unwrap()).unwrap()
+    }
+
+    /// Waits until nobody of a group runs (descendants' zombies are init's), and its leader, our child, was reaped.
+    async fn gone(mut self, group: Pid) {
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(PATIENCE, self.told.read_to_end(&mut rest)).await;
+        ended.expect("the group ends").unwrap();
+        // It is reaped by this runtime, which so gets its turns. Looked at only: reaping is not the test's business.
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let reaped = async {
+            while waitid(WaitId::Pid(group), look).is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reaped).await.expect("it is reaped");
+    }
 }
 
 #[tokio::test]
@@ -119,58 +162,36 @@ async fn a_command_is_over_though_a_descendant_holds_its_pipe() {
 
 #[tokio::test]
 async fn a_cancel_sends_the_signal_to_the_whole_group() {
-    let dir = tempfile::tempdir().unwrap();
-    let (file, heard) = (dir.path().join("pid"), dir.path().join("heard"));
+    let mut line = Line::new();
     // `wait` hears a signal whenever it comes; a shell that is just about to start a command may not.
-    let script = format!(
-        "trap 'echo heard > {}; exit 7' USR1; sleep 1000 & {}; wait",
-        heard.display(),
-        announce(&file)
-    );
+    let script =
+        format!("trap 'echo heard >&9; exit 7' USR1; {}; sleep 1000 & echo $$ >&9; wait", line.open());
     let cancel = Cancel::default();
     let asked = cancel.clone();
     let invocation = Invocation { signal: Signal::USR1, ..sh(&script) };
     let running = tokio::spawn(async move { SystemProcesses::default().run(&invocation, &asked).await });
-    let pid = pid_in(&file).await;
+    let pid = line.pid().await;
     cancel.cancel();
     let outcome = running.await.unwrap().unwrap();
     assert!(outcome.cancelled);
     assert_eq!(outcome.ending, Ending::Exit(7));
-    assert!(heard.exists());
-    gone(pid).await;
-}
-
-/// Waits until nobody of a group runs (descendants' zombies are init's), and its leader, our child, was reaped.
-async fn gone(group: Pid) {
-    until(|| {
-        let alive = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-            let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
-            let fields: Vec<&str> = after.split(' ').take(3).collect();
-            matches!(fields[..], [state, _, pgrp] if state != "Z" && pgrp.parse() == Ok(group.as_raw_pid()))
-        });
-        (!alive).then_some(())
-    })
-    .await;
-    // Looked at only: reaping is not the test's business.
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    until(|| waitid(WaitId::Pid(group), look).is_err().then_some(())).await;
+    assert_eq!(line.next().await, "heard");
+    line.gone(pid).await;
 }
 
 #[tokio::test]
 async fn who_does_not_listen_is_killed_with_its_group() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("pid");
+    let mut line = Line::new();
     let cancel = Cancel::default();
     let asked = cancel.clone();
-    let invocation = sh(&format!("trap '' TERM; {}; while :; do sleep 1000; done", announce(&file)));
+    let invocation = sh(&format!("trap '' TERM; {}; while :; do sleep 1000; done", line.announce()));
     let running = tokio::spawn(async move { SystemProcesses::default().run(&invocation, &asked).await });
-    let pid = pid_in(&file).await;
+    let pid = line.pid().await;
     cancel.cancel();
     cancel.kill();
     let outcome = running.await.unwrap().unwrap();
     assert_eq!((outcome.cancelled, outcome.ending), (true, Ending::Signal(9)));
-    gone(pid).await;
+    line.gone(pid).await;
 }
 
 #[tokio::test]
@@ -187,16 +208,15 @@ async fn a_cancelled_run_starts_nothing() {
 
 #[tokio::test]
 async fn a_forgotten_run_kills_its_group_and_leaves_no_zombie() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("pid");
-    let invocation = sh(&format!("trap '' TERM; {}; while :; do sleep 1000; done", announce(&file)));
+    let mut line = Line::new();
+    let invocation = sh(&format!("trap '' TERM; {}; while :; do sleep 1000; done", line.announce()));
     let processes = SystemProcesses::default();
     let cancel = Cancel::default();
     let pid = tokio::select! {
         _ = processes.run(&invocation, &cancel) => panic!("it does not end"),
-        pid = pid_in(&file) => pid,
+        pid = line.pid() => pid,
     };
-    gone(pid).await;
+    line.gone(pid).await;
 }
 
 #[tokio::test]
@@ -214,12 +234,11 @@ async fn lines_are_followed_to_the_end_and_its_reason() {
 
 #[tokio::test]
 async fn a_forgotten_follower_kills_its_group() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("pid");
-    let invocation = sh(&format!("{}; echo; while :; do sleep 1000; done", announce(&file)));
+    let mut line = Line::new();
+    let invocation = sh(&format!("{}; echo; while :; do sleep 1000; done", line.announce()));
     let mut following = SystemProcesses::default().follow(&invocation).await.unwrap();
     assert_eq!(following.next().await.unwrap().unwrap(), Followed::Line);
-    let pid = pid_in(&file).await;
+    let pid = line.pid().await;
     drop(following);
-    gone(pid).await;
+    line.gone(pid).await;
 }

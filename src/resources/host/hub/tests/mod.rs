@@ -10,6 +10,7 @@ mod echoes;
 mod interleavings;
 mod limits;
 mod links;
+mod mounts;
 mod names;
 mod recursive;
 mod stress;
