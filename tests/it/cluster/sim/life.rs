@@ -78,7 +78,7 @@ impl Life {
         let changes: Vec<ConfChange> = (1..=voters)
             .map(|id| ConfChange { id: 1 << 40 | id, node_id: id, ..Default::default() })
             .collect();
-        let heals = rng.u64(4 * SECOND..14 * SECOND);
+        let heals = rng.u64(5 * SECOND..22 * SECOND);
         let mut life = Self {
             mistake,
             now: 0,
