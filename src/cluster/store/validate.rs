@@ -1,0 +1,100 @@
+//! What is wrong with a request by its form alone: looked at before anything is proposed.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use super::key::KeyRange;
+use super::request::{Op, Txn};
+
+/// The longest life of a lease that etcd grants, in seconds.
+pub const MAX_LEASE_TTL_S: i64 = 9_000_000_000;
+
+/// What is wrong with a request by its form. The texts are etcd's, without its prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FormError {
+    /// More requests or comparisons than a transaction may have.
+    #[error("too many operations in txn request")]
+    TooManyOps,
+    /// A transaction that writes a key twice.
+    #[error("duplicate key given in txn request")]
+    DuplicateKey,
+    /// A lease that would live too long.
+    #[error("too large lease TTL")]
+    LeaseTtlTooLarge,
+}
+
+/// How long a lease lives for which `asked_s` was asked, when none lives shorter than `least_s`.
+pub fn lease_ttl(asked_s: i64, least_s: i64) -> Result<i64, FormError> {
+    if asked_s > MAX_LEASE_TTL_S { Err(FormError::LeaseTtlTooLarge) } else { Ok(asked_s.max(least_s)) }
+}
+
+/// Refuses a transaction that has more than `max_ops` comparisons or requests in a list (a transaction within it may
+/// have so many fewer), or that writes a key twice whichever way it goes.
+pub fn check_txn(txn: &Txn, max_ops: usize) -> Result<(), FormError> {
+    check_ops(txn, max_ops)?;
+    writes(&txn.then)?;
+    writes(&txn.otherwise)?;
+    Ok(())
+}
+
+fn check_ops(txn: &Txn, max_ops: usize) -> Result<(), FormError> {
+    let widest = txn.compares.len().max(txn.then.len()).max(txn.otherwise.len());
+    let left = max_ops.checked_sub(widest).ok_or(FormError::TooManyOps)?;
+    for op in txn.then.iter().chain(&txn.otherwise) {
+        if let Op::Txn(nested) = op {
+            check_ops(nested, left)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a list of requests may write.
+#[derive(Default)]
+struct Writes<'a> {
+    puts: BTreeSet<&'a [u8]>,
+    deletes: Vec<&'a KeyRange>,
+}
+
+fn writes(ops: &[Op]) -> Result<Writes<'_>, FormError> {
+    let mut all = Writes::default();
+    for op in ops {
+        let mut one = Writes::default();
+        match op {
+            Op::Range(_) => continue,
+            Op::Put(put) => {
+                one.puts.insert(&*put.key);
+            }
+            Op::Delete(delete) => one.deletes.push(&delete.range),
+            Op::Txn(txn) => {
+                // Only one of the two is done: they may write the same.
+                let (then, otherwise) = (writes(&txn.then)?, writes(&txn.otherwise)?);
+                one = then;
+                one.add(otherwise);
+            }
+        }
+        if all.clashes(&one) || one.clashes(&all) {
+            return Err(FormError::DuplicateKey);
+        }
+        all.add(one);
+    }
+    Ok(all)
+}
+
+impl<'a> Writes<'a> {
+    fn add(&mut self, mut other: Writes<'a>) {
+        self.puts.append(&mut other.puts);
+        self.deletes.append(&mut other.deletes);
+    }
+
+    /// Whether it puts what the other puts or deletes.
+    fn clashes(&self, other: &Writes<'_>) -> bool {
+        if self.puts.is_empty() {
+            return false;
+        }
+        other.puts.iter().any(|key| self.puts.contains(key))
+            || other.deletes.iter().any(|range| {
+                let (start, end): (Bound<&[u8]>, Bound<&[u8]>) = range.bounds();
+                !range.is_empty() && self.puts.range::<[u8], _>((start, end)).next().is_some()
+            })
+    }
+}
