@@ -154,7 +154,8 @@ mod tests {
     fn a_message_from_a_peers_earlier_life_is_not_taken_again() {
         let mut receiver = Receiver::default();
         let mut take = |boot| {
-            let message = Sender::new(MemberId(1), boot).messages(MemberId(2), 5, vec![entry(1)], 100).remove(0);
+            let message =
+                Sender::new(MemberId(1), boot).messages(MemberId(2), 5, vec![entry(1)], 100).remove(0);
             receiver.take(&message, 5)
         };
         assert!(take(7));

@@ -595,7 +595,9 @@ impl Life {
                 let members = other.process.as_ref().map(|process| process.replica.members());
                 members.is_some_and(|known| !known.voters.contains(&id) && !known.learners.contains(&id))
             });
-            let Some(member) = self.members.get_mut(&id).filter(|member| known && member.removed) else { continue };
+            let Some(member) = self.members.get_mut(&id).filter(|member| known && member.removed) else {
+                continue;
+            };
             let gone = member.process.take();
             for asker in gone.iter().flat_map(|process| process.waiting()) {
                 self.answer(asker, Outcome::Unknown);
