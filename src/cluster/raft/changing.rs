@@ -69,14 +69,14 @@ impl Replica {
         let id = ProposalId(change.id);
         match standing {
             Standing::Leader if self.raw.raft.has_pending_conf() => return Err(Refusal::ChangeUnderWay),
-            Standing::Leader => self.append(vec![entry(&change)])?,
+            Standing::Leader => self.append(&[entry(&change)])?,
             Standing::Follower(leader) => self.forward(leader, vec![entry(&change)], out),
         }
         self.wait_for(id);
         Ok(())
     }
 
-    /// Whether a peer's change may be proposed, and in which words: ours, as the `raft` crate will parse them.
+    /// A peer's change in our own words, if it may be proposed.
     pub(super) fn take_change(&mut self, proposed: &wire::Entry) -> Option<wire::Entry> {
         let change = wire::ConfChange::decode(proposed.data.clone()).ok()?;
         if unseats(&change, self.settings.id) {

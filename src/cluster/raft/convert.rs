@@ -54,11 +54,7 @@ pub(super) fn entry_from_raft(entry: &raw::Entry) -> wire::Entry {
 }
 
 pub(super) fn hard_state_to_raft(state: &wire::HardState) -> raw::HardState {
-    let mut made = raw::HardState::default();
-    made.term = state.term;
-    made.vote = state.vote;
-    made.commit = state.commit;
-    made
+    raw::HardState { term: state.term, vote: state.vote, commit: state.commit, ..Default::default() }
 }
 
 pub(super) fn hard_state_from_raft(state: &raw::HardState) -> wire::HardState {
@@ -82,22 +78,22 @@ pub(super) fn conf_state_from_raft(state: &raw::ConfState) -> wire::ConfState {
 }
 
 pub(super) fn metadata_to_raft(metadata: &wire::SnapshotMetadata) -> raw::SnapshotMetadata {
-    let mut made = raw::SnapshotMetadata::default();
-    made.index = metadata.index;
-    made.term = metadata.term;
     let state = &metadata.conf_state;
-    let members = made.mut_conf_state();
-    members.voters = state.voters.clone();
-    members.learners = state.learners.clone();
-    members.voters_outgoing = state.voters_outgoing.clone();
-    members.learners_next = state.learners_next.clone();
-    members.auto_leave = state.auto_leave;
+    let members = raw::ConfState {
+        voters: state.voters.clone(),
+        learners: state.learners.clone(),
+        voters_outgoing: state.voters_outgoing.clone(),
+        learners_next: state.learners_next.clone(),
+        auto_leave: state.auto_leave,
+        ..Default::default()
+    };
+    let mut made = raw::SnapshotMetadata { index: metadata.index, term: metadata.term, ..Default::default() };
+    made.set_conf_state(members);
     made
 }
 
 pub(super) fn snapshot_to_raft(snapshot: &wire::Snapshot) -> raw::Snapshot {
-    let mut made = raw::Snapshot::default();
-    made.data = snapshot.data.clone();
+    let mut made = raw::Snapshot { data: snapshot.data.clone(), ..Default::default() };
     made.set_metadata(metadata_to_raft(&snapshot.metadata));
     made
 }

@@ -4,7 +4,7 @@
 //! which one (`index`), in fields that such a message leaves free. The leader takes it only in that term, and once:
 //! a message that was late or came twice would else be a proposal that nobody waits for, or one applied twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{MemberId, wire};
 
@@ -62,7 +62,10 @@ impl Sender {
     }
 }
 
-/// Which of a peer's messages were taken: the newest, and the 128 before it bit by bit.
+/// Lives of a peer, in one term, of which it is known what was taken.
+const LIVES: usize = 16;
+
+/// Which of a peer's messages were taken in one of its lives: the newest, and the 127 before it, bit by bit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Window {
     boot: u64,
@@ -71,10 +74,7 @@ struct Window {
 }
 
 impl Window {
-    fn take(&mut self, boot: u64, number: u64) -> bool {
-        if boot != self.boot {
-            *self = Self { boot, ..Self::default() };
-        }
+    fn take(&mut self, number: u64) -> bool {
         if number > self.newest {
             let shift = u32::try_from(number - self.newest).unwrap_or(u32::MAX);
             self.seen = self.seen.checked_shl(shift).unwrap_or(0) | 1;
@@ -95,7 +95,8 @@ impl Window {
 #[derive(Debug, Default)]
 pub(super) struct Receiver {
     term: u64,
-    windows: BTreeMap<u64, Window>,
+    /// Of each peer its lives, the newest last. An earlier one is not forgotten: it may still be heard of.
+    windows: BTreeMap<u64, VecDeque<Window>>,
 }
 
 impl Receiver {
@@ -107,7 +108,16 @@ impl Receiver {
         if self.term != term {
             *self = Self { term, windows: BTreeMap::new() };
         }
-        self.windows.entry(message.from).or_default().take(message.commit, message.index)
+        let boot = message.commit;
+        let lives = self.windows.entry(message.from).or_default();
+        if !lives.iter().any(|life| life.boot == boot) {
+            if lives.len() == LIVES {
+                lives.pop_front();
+            }
+            lives.push_back(Window { boot, ..Window::default() });
+        }
+        let life = lives.iter_mut().find(|life| life.boot == boot);
+        life.is_some_and(|life| life.take(message.index))
     }
 }
 
@@ -133,12 +143,25 @@ mod tests {
     #[test]
     fn messages_may_overtake_one_another() {
         let mut window = Window::default();
-        assert!(window.take(1, 5));
-        assert!(window.take(1, 3));
-        assert!(!window.take(1, 3));
-        assert!(window.take(1, 500));
-        assert!(!window.take(1, 5), "what is too old to be remembered is not taken");
-        assert!(window.take(2, 5), "a sender that started anew counts from the start");
+        assert!(window.take(5));
+        assert!(window.take(3));
+        assert!(!window.take(3));
+        assert!(window.take(500));
+        assert!(!window.take(5), "what is too old to be remembered is not taken");
+    }
+
+    #[test]
+    fn a_message_from_a_peers_earlier_life_is_not_taken_again() {
+        let mut receiver = Receiver::default();
+        let mut take = |boot| {
+            let message =
+                Sender::new(MemberId(1), boot).messages(MemberId(2), 5, vec![entry(1)], 100).remove(0);
+            receiver.take(&message, 5)
+        };
+        assert!(take(7));
+        assert!(take(8));
+        assert!(!take(7));
+        assert!(!take(8));
     }
 
     #[test]

@@ -48,3 +48,6 @@ pub use output::{Broken, Committed, Output, Refusal, Save};
 pub use replica::{Replica, StartError};
 pub use settings::{Settings, SnapshotRule};
 pub use status::{Progress, Role, Status};
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,11 @@ impl Outbox {
         self.held.is_empty()
     }
 
+    /// A snapshot is on its way to the disk.
+    pub(super) fn has_snapshot(&self) -> bool {
+        self.held.iter().any(|held| held.snapshot.is_some())
+    }
+
     /// The newest term that is sure to be on disk.
     pub(super) fn durable_term(&self) -> u64 {
         self.durable_term

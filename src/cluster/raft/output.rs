@@ -15,7 +15,8 @@ pub enum Output {
     Apply(Vec<Committed>),
     /// Replace the state machine by this snapshot, which is on disk.
     Install(wire::Snapshot),
-    /// Make a snapshot of the state machine as it is now; answered by `SnapshotMade` or `SnapshotFailed`.
+    /// Make a snapshot of the state machine as it is now; answered by `SnapshotMade` or `SnapshotFailed`. A newer one
+    /// may be installed meanwhile; a start is from the newest of the log's marks, not from the last.
     SnapshotDue(wire::SnapshotMetadata),
     /// The state machine is new enough for this read.
     ReadReady {

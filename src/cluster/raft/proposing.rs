@@ -1,7 +1,7 @@
 //! Proposals: appended by a leader, sent on by a follower, refused at once by who knows no leader.
 
 use raft::StateRole;
-use raft::eraftpb::{Message, MessageType};
+use raft::eraftpb::EntryType;
 
 use super::{MemberId, Output, ProposalId, Refusal, Replica, convert, wire};
 
@@ -53,7 +53,7 @@ impl Replica {
         }
         let proposed = match self.standing() {
             Err(why) => Err(why),
-            Ok(Standing::Leader) => self.append(entries),
+            Ok(Standing::Leader) => self.append(&entries),
             Ok(Standing::Follower(leader)) => {
                 self.forward(leader, entries, out);
                 Ok(())
@@ -71,14 +71,19 @@ impl Replica {
         self.proposals.wait(id, self.raw.raft.term, self.now + self.settings.patience_ticks);
     }
 
-    /// A leader's own.
-    pub(super) fn append(&mut self, entries: Vec<wire::Entry>) -> Result<(), Refusal> {
-        let mut message = Message::default();
-        message.set_msg_type(MessageType::MsgPropose);
-        message.from = self.settings.id.0;
-        message.set_entries(entries.iter().map(convert::entry_to_raft).collect::<Vec<_>>().into());
-        // Dropped if it leads no more or hands over, which was looked at; or if too much is not committed yet.
-        self.raw.step(message).map_err(|_| Refusal::TooMany)
+    /// Into a leader's log. By hand, as the crate does it for a `MsgPropose`: that way it would parse a change of
+    /// members by its protobuf, and know neither etcd's numbers of their kinds nor how to stop at nested groups.
+    pub(super) fn append(&mut self, entries: &[wire::Entry]) -> Result<(), Refusal> {
+        let mut made: Vec<_> = entries.iter().map(convert::entry_to_raft).collect();
+        let raft = &mut self.raw.raft;
+        if !raft.append_entry(&mut made) {
+            return Err(Refusal::TooMany);
+        }
+        if let Some(change) = made.iter().rfind(|entry| entry.get_entry_type() != EntryType::EntryNormal) {
+            raft.pending_conf_index = change.index;
+        }
+        raft.bcast_append();
+        Ok(())
     }
 
     pub(super) fn forward(&mut self, leader: MemberId, entries: Vec<wire::Entry>, out: &mut Vec<Output>) {
@@ -93,18 +98,23 @@ impl Replica {
         if !matches!(self.standing(), Ok(Standing::Leader)) || !self.receiver.take(&message, term) {
             return;
         }
-        let mut entries = Vec::with_capacity(message.entries.len());
+        let mut entries: Vec<wire::Entry> = Vec::with_capacity(message.entries.len());
         for entry in message.entries {
             match wire::EntryType::try_from(entry.r#type) {
                 Ok(wire::EntryType::Normal) => {
                     entries.push(wire::Entry { data: entry.data, ..Default::default() })
                 }
-                Ok(wire::EntryType::ConfChange) => entries.extend(self.take_change(&entry)),
+                // A change is sent alone.
+                Ok(wire::EntryType::ConfChange) if entries.is_empty() => {
+                    entries.extend(self.take_change(&entry));
+                    break;
+                }
+                Ok(wire::EntryType::ConfChange) => {}
                 Ok(wire::EntryType::ConfChangeV2) | Err(_) => {}
             }
         }
         if !entries.is_empty()
-            && let Err(why) = self.append(entries)
+            && let Err(why) = self.append(&entries)
         {
             tracing::debug!(from = message.from, %why, "a follower's proposals are lost");
         }

@@ -140,7 +140,9 @@ impl Replica {
             && message.r#type() == wire::MessageType::App
         {
             message.index = first.index - 1;
+            // Zero for what is compacted by now: then it is as if the message got lost.
             message.log_term = self.raw.raft.raft_log.term(message.index).ok()?;
+            return (message.log_term > 0 || message.index == 0).then_some(message);
         }
         Some(message)
     }

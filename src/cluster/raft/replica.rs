@@ -197,13 +197,13 @@ impl Replica {
         }
     }
 
-    /// A lone voter leads as soon as it stands, and the `raft` crate takes it for granted that all its entries are on
-    /// disk then.
+    /// The `raft` crate takes it for granted that a lone voter, which leads as soon as it stands, has all its entries on
+    /// disk; and that a snapshot is applied, as the entries before it are gone. Either is soon the case.
     fn may_stand(&self) -> bool {
         let raft = &self.raw.raft;
-        raft.state == StateRole::Leader
-            || !raft.prs().is_singleton()
-            || (self.outbox.is_empty() && raft.raft_log.persisted == raft.raft_log.last_index())
+        let saved = self.outbox.is_empty() && raft.raft_log.persisted == raft.raft_log.last_index();
+        let enough = !raft.prs().is_singleton() || saved;
+        raft.state == StateRole::Leader || (enough && !self.outbox.has_snapshot())
     }
 
     /// A leader whose disk stalls hinders all; it tries to hand over until its disk goes on.

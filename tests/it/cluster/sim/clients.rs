@@ -17,8 +17,14 @@ pub enum Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// With this answer, given at this moment.
-    Wrote { swapped: bool, at: u64 },
-    Read { value: Option<u64>, at: u64 },
+    Wrote {
+        swapped: bool,
+        at: u64,
+    },
+    Read {
+        value: Option<u64>,
+        at: u64,
+    },
     /// Nothing came of it, for certain.
     Void,
     /// Nobody knows.

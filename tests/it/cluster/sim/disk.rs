@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fastrand::Rng;
 use mgmt::cluster::disk::wal::encoder::Encoder;
 use mgmt::cluster::disk::wal::replay::{Place, Replay, Wanted};
-use mgmt::cluster::raft::wire::{Snapshot, SnapshotMetadata, WalMetadata, WalSnapshot};
+use mgmt::cluster::raft::wire::{Entry, Snapshot, SnapshotMetadata, WalMetadata, WalSnapshot};
 use mgmt::cluster::raft::{Input, Save, Saved};
 
 /// What a disk writes as a whole.
@@ -27,6 +27,7 @@ struct Sync {
     length: usize,
     /// Nobody wants it synced.
     idle: bool,
+    entries: Vec<Entry>,
     answers: Vec<Input>,
 }
 
@@ -85,16 +86,20 @@ impl Disk {
         }
         let mut idle = true;
         let mut answers = Vec::new();
+        let mut entries = Vec::new();
         let mut number = None;
         for job in std::mem::take(&mut self.queue) {
             match job {
                 Job::Save(save) => {
                     idle &= !save.must_sync;
-                    save.snapshot.iter().for_each(|snapshot| self.encoder.snapshot(&mark(&snapshot.metadata)));
+                    save.snapshot
+                        .iter()
+                        .for_each(|snapshot| self.encoder.snapshot(&mark(&snapshot.metadata)));
                     save.behind_snapshot().iter().for_each(|state| self.encoder.state(state));
                     save.entries.iter().for_each(|entry| self.encoder.entry(entry));
                     save.hard_state.iter().for_each(|state| self.encoder.state(state));
                     number = Some(save.number);
+                    entries.extend(save.entries);
                 }
                 Job::Mark(metadata, size) => {
                     idle = false;
@@ -107,7 +112,7 @@ impl Disk {
         self.bytes.extend_from_slice(self.encoder.bytes());
         self.encoder.clear();
         self.syncs += 1;
-        self.sync = Some(Sync { number: self.syncs, length: self.bytes.len(), idle, answers });
+        self.sync = Some(Sync { number: self.syncs, length: self.bytes.len(), idle, entries, answers });
         Some((self.syncs, !idle))
     }
 
@@ -116,13 +121,13 @@ impl Disk {
         self.sync.as_ref().is_some_and(|sync| sync.number == number)
     }
 
-    /// A sync is done; what the replica is told.
-    pub fn done(&mut self, number: u64) -> Vec<Input> {
-        let Some(sync) = self.sync.take_if(|sync| sync.number == number) else { return Vec::new() };
+    /// A sync is done; the entries that are on disk now, and what the replica is told.
+    pub fn done(&mut self, number: u64) -> (Vec<Entry>, Vec<Input>) {
+        let Some(sync) = self.sync.take_if(|sync| sync.number == number) else { return Default::default() };
         if !sync.idle {
             self.synced = sync.length;
         }
-        sync.answers
+        (sync.entries, sync.answers)
     }
 
     /// The power goes: what was not synced is kept, lost, cut at a byte, or lost sector by sector.
@@ -157,7 +162,9 @@ impl Disk {
             Ok::<_, String>((replay, end.offset))
         };
         let (marks, end) = read(Wanted::Marks)?;
-        let newest = marks.marks.iter().rfind(|mark| mark.index <= marks.state.commit);
+        // Not the last: making one takes a while, and a leader may have sent a newer one meanwhile.
+        let committed = marks.marks.iter().filter(|mark| mark.index <= marks.state.commit);
+        let newest = committed.max_by_key(|mark| mark.index);
         let newest = newest.cloned().unwrap_or_default();
         let (replay, _) = read(Wanted::EntriesAbove(newest.index))?;
         self.bytes.truncate(end);

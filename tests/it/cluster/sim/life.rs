@@ -78,7 +78,7 @@ impl Life {
         let changes: Vec<ConfChange> = (1..=voters)
             .map(|id| ConfChange { id: 1 << 40 | id, node_id: id, ..Default::default() })
             .collect();
-        let heals = rng.u64(4 * SECOND..14 * SECOND);
+        let heals = rng.u64(5 * SECOND..22 * SECOND);
         let mut life = Self {
             mistake,
             now: 0,
@@ -155,7 +155,8 @@ impl Life {
             }
             Next::Synced(id, life, number) => {
                 if let Some(member) = self.member(id, life) {
-                    let answers = member.disk.done(number);
+                    let (entries, answers) = member.disk.done(number);
+                    self.seen(&Seen::OnDisk(&entries))?;
                     answers.into_iter().for_each(|answer| self.hand(id, answer));
                     self.write(id);
                 }
@@ -188,7 +189,10 @@ impl Life {
                 }
             }
             Next::Heal => return self.heal(),
-            Next::Look => self.after(200 * MS, Next::Look),
+            Next::Look => {
+                self.dismiss();
+                self.after(200 * MS, Next::Look);
+            }
         }
         Ok(())
     }
@@ -241,7 +245,6 @@ impl Life {
     fn carry_out(&mut self, id: u64, life: u64, output: Output) -> Verdict {
         match output {
             Output::Persist(save) => {
-                self.seen(&Seen::Saved(&save))?;
                 if self.mistake == Mistake::AnswersBeforeSync {
                     self.hand(id, Input::Persisted { number: save.number });
                 }
@@ -379,7 +382,8 @@ impl Life {
         }
         let key = self.rng.u8(0..self.keys);
         let (kind, padding) = (self.rng.u32(0..10), self.rng.usize(0..20));
-        let request = if kind < 4 { Request::Read(key) } else { Request::Write(self.write_to(key, kind < 7)) };
+        let request =
+            if kind < 4 { Request::Read(key) } else { Request::Write(self.write_to(key, kind < 7)) };
         let asker = self.clients.ask(client, request, self.moment);
         self.tell(|| format!("client {client} asks {id}: {request:?}"));
         let padding = if padding == 0 { 3_000 } else { padding * padding };
@@ -449,7 +453,9 @@ impl Life {
     /// A member's disk goes on with what waits for it.
     fn write(&mut self, id: u64) {
         let now = self.now;
-        let Some(member) = self.members.get_mut(&id).filter(|member| member.process.is_some()) else { return };
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.process.is_some()) else {
+            return;
+        };
         let Some((number, needed)) = member.disk.begin() else { return };
         let (life, stall) = (member.life, member.stall.filter(|(_, until)| now < *until));
         let share = self.rng.f64();
@@ -508,15 +514,16 @@ impl Life {
     fn start(&mut self, id: u64) -> Verdict {
         let seed = self.rng.u64(..);
         let Some(member) = self.members.get_mut(&id) else { return Ok(()) };
-        if member.process.is_some() || (member.removed && self.healed) {
+        if member.process.is_some() {
             return Ok(());
         }
-        member.start(seed).map_err(|error| format!("{id} does not start: {error}"))?;
+        let entries = member.start(seed).map_err(|error| format!("{id} does not start: {error}"))?;
         let life = member.life;
         let process = member.process.as_ref().expect("it was started");
         let index = process.applied;
         self.tell(|| format!("{id} starts behind {index}"));
         self.after(0, Next::Tick(id, life));
+        self.seen(&Seen::OnDisk(&entries))?;
         self.seen(&Seen::Started { member: id, index })
     }
 
@@ -533,7 +540,9 @@ impl Life {
     }
 
     pub fn freeze(&mut self, id: u64, time: Time) {
-        let Some(member) = self.members.get_mut(&id).filter(|member| member.process.is_some()) else { return };
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.process.is_some()) else {
+            return;
+        };
         member.frozen = true;
         let life = member.life;
         self.tell(|| format!("{id} freezes"));
@@ -554,7 +563,9 @@ impl Life {
     pub fn change(&mut self, at: u64, kind: ConfChangeType, node: u64) {
         let id = self.new_id();
         let change = ConfChange { id: id.0, r#type: kind.into(), node_id: node, ..Default::default() };
-        let Some(process) = self.members.get_mut(&at).and_then(|member| member.process.as_mut()) else { return };
+        let Some(process) = self.members.get_mut(&at).and_then(|member| member.process.as_mut()) else {
+            return;
+        };
         process.proposals.insert(id, None);
         self.tell(|| format!("asked of {at}: {change:?}"));
         self.hand(at, Input::Change(change));
@@ -568,19 +579,30 @@ impl Life {
         let ids: Vec<u64> = self.members.keys().copied().collect();
         for id in ids {
             self.thaw(id);
-            let member = self.members.get_mut(&id).expect("it is there");
-            member.stall = None;
-            if member.removed {
-                let gone = member.process.take();
-                for asker in gone.iter().flat_map(|process| process.waiting()) {
-                    self.answer(asker, Outcome::Unknown);
-                }
-            } else {
-                self.start(id)?;
-            }
+            self.members.get_mut(&id).expect("it is there").stall = None;
+            self.start(id)?;
         }
         self.after(SECOND, Next::Look);
         Ok(())
+    }
+
+    /// Stops those that were removed, as soon as all others know it: before, their votes may be needed.
+    fn dismiss(&mut self) {
+        let ids: Vec<u64> = self.members.keys().copied().collect();
+        for id in ids {
+            let mut others = self.members.values().filter(|other| !other.removed);
+            let known = others.all(|other| {
+                let members = other.process.as_ref().map(|process| process.replica.members());
+                members.is_some_and(|known| !known.voters.contains(&id) && !known.learners.contains(&id))
+            });
+            let Some(member) = self.members.get_mut(&id).filter(|member| known && member.removed) else {
+                continue;
+            };
+            let gone = member.process.take();
+            for asker in gone.iter().flat_map(|process| process.waiting()) {
+                self.answer(asker, Outcome::Unknown);
+            }
+        }
     }
 
     /// What is not as it should be, once all is well.

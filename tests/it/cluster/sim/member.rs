@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mgmt::cluster::raft::{CatchUp, Input, MemberId, ProposalId, ReadId, Replica, Saved, Settings, SnapshotRule};
+use mgmt::cluster::raft::wire::Entry;
+use mgmt::cluster::raft::{
+    CatchUp, Input, MemberId, ProposalId, ReadId, Replica, Saved, Settings, SnapshotRule,
+};
 
 use super::Time;
 use super::clients::Asker;
@@ -64,8 +67,8 @@ impl Member {
         }
     }
 
-    /// Starts the process from what is on disk.
-    pub fn start(&mut self, seed: u64) -> Result<(), String> {
+    /// Starts the process from what is on disk; the entries that are there.
+    pub fn start(&mut self, seed: u64) -> Result<Vec<Entry>, String> {
         let saved = self.disk.recover()?;
         self.life += 1;
         self.frozen = false;
@@ -92,7 +95,7 @@ impl Member {
             watchers: BTreeMap::new(),
             applied,
         });
-        Ok(())
+        Ok(saved.entries)
     }
 
     /// The process, if it is there and does something.

@@ -42,11 +42,7 @@ pub fn output(id: u64, output: &Output) -> String {
         Output::Send(sent) => format!("{id} -> {}", message(sent)),
         Output::Persist(save) => {
             let (state, snapshot) = (save.hard_state, save.snapshot.as_ref().map(|s| &s.metadata));
-            format!(
-                "{id} -> save {} {state:?} {snapshot:?} [{}]",
-                save.number,
-                entries(save.entries.iter())
-            )
+            format!("{id} -> save {} {state:?} {snapshot:?} [{}]", save.number, entries(save.entries.iter()))
         }
         Output::Apply(all) => {
             format!("{id} -> apply [{}]", entries(all.iter().map(|committed| &committed.entry)))

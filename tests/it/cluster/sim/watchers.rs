@@ -32,7 +32,10 @@ impl Watchers {
     pub fn told(&mut self, watcher: usize, events: &[Event]) -> Result<(), String> {
         for event in events {
             if event.revision != self.next[watcher] {
-                return Err(format!("watch: {watcher} is told {event:?}, and waits for {}", self.next[watcher]));
+                return Err(format!(
+                    "watch: {watcher} is told {event:?}, and waits for {}",
+                    self.next[watcher]
+                ));
             }
             if self.truth.get(event.revision as usize - 1) != Some(event) {
                 return Err(format!("watch: {watcher} is told {event:?}, which did not happen"));

@@ -15,7 +15,9 @@ pub struct CommittedStays {
 
 impl CommittedStays {
     fn at_most_known(&self, index: u64) -> Verdict {
-        hold(index <= self.log.len() as u64, || format!("a snapshot at {index} holds more than was committed"))
+        hold(index <= self.log.len() as u64, || {
+            format!("a snapshot at {index} holds more than was committed")
+        })
     }
 }
 
@@ -29,7 +31,9 @@ impl Invariant for CommittedStays {
             Seen::Applied { member, committed } => {
                 let entry = &committed.entry;
                 let applied = self.applied.entry(*member).or_default();
-                hold(entry.index == *applied + 1, || format!("{member} applies {} after {applied}", entry.index))?;
+                hold(entry.index == *applied + 1, || {
+                    format!("{member} applies {} after {applied}", entry.index)
+                })?;
                 *applied = entry.index;
                 match self.log.get(entry.index as usize - 1) {
                     None => self.log.push(entry.clone()),

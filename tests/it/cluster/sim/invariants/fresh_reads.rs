@@ -22,12 +22,16 @@ impl Invariant for FreshReads {
     fn seen(&mut self, seen: &Seen<'_>) -> Verdict {
         match seen {
             Seen::Acked { index, .. } => self.answered = self.answered.max(*index),
-            Seen::Asked { member, life, read } => _ = self.asked.insert((*member, *life, *read), self.answered),
+            Seen::Asked { member, life, read } => {
+                _ = self.asked.insert((*member, *life, *read), self.answered)
+            }
             Seen::Read { member, life, read, applied } => {
                 let Some(least) = self.asked.remove(&(*member, *life, *read)) else { return Ok(()) };
                 // What one reader saw the next must not miss.
                 self.answered = self.answered.max(*applied);
-                return hold(*applied >= least, || format!("{member} reads at {applied} what is to see {least}"));
+                return hold(*applied >= least, || {
+                    format!("{member} reads at {applied} what is to see {least}")
+                });
             }
             _ => {}
         }

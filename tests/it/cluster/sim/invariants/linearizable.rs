@@ -44,9 +44,12 @@ impl Specification for Register {
     }
 }
 
-/// Calls and answers of each key, by moment.
-fn histories(clients: &Clients) -> BTreeMap<u8, Vec<(u64, (usize, Action<Act>))>> {
-    let mut keys: BTreeMap<u8, Vec<(u64, (usize, Action<Act>))>> = BTreeMap::new();
+/// Calls and answers, by moment.
+type Story = Vec<(u64, (usize, Action<Act>))>;
+
+/// The story of each key.
+fn histories(clients: &Clients) -> BTreeMap<u8, Story> {
+    let mut keys: BTreeMap<u8, Story> = BTreeMap::new();
     for (number, deed) in clients.deeds.iter().enumerate() {
         let (key, act, end) = match (deed.request, deed.outcome) {
             (Request::Read(key), Outcome::Read { value, at }) => (key, Act::Read(value), at),

@@ -1,4 +1,7 @@
 //! Entries of one index and term are the same wherever they are, and follow the same entry.
+//!
+//! Wherever: on a disk for good, or heard of by others. A single voter may lead a term twice, when a crash takes the
+//! first time from its disk; nobody must have heard of that one.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +41,7 @@ impl Invariant for LogMatching {
             Seen::Sent(message) if message.r#type() == MessageType::App => {
                 self.take(&message.entries, Some(message.log_term))
             }
-            Seen::Saved(save) => self.take(&save.entries, None),
+            Seen::OnDisk(entries) => self.take(entries, None),
             _ => Ok(()),
         }
     }

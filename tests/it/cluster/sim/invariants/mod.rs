@@ -9,26 +9,53 @@ mod linearizable;
 mod log_matching;
 mod one_leader;
 
-use mgmt::cluster::raft::{Committed, ProposalId, ReadId, Save, wire};
+use mgmt::cluster::raft::{Committed, ProposalId, ReadId, wire};
 
 use super::clients::Clients;
 
 /// Something that an invariant may care about.
 #[derive(Debug)]
 pub enum Seen<'a> {
-    Leads { member: u64, term: u64 },
+    Leads {
+        member: u64,
+        term: u64,
+    },
     Sent(&'a wire::Message),
-    Saved(&'a Save),
+    /// These are on a disk, and were synced.
+    OnDisk(&'a [wire::Entry]),
     /// With the answer that a client is given, if one waits.
-    Applied { member: u64, committed: &'a Committed },
-    Installed { member: u64, index: u64 },
-    Started { member: u64, index: u64 },
+    Applied {
+        member: u64,
+        committed: &'a Committed,
+    },
+    Installed {
+        member: u64,
+        index: u64,
+    },
+    Started {
+        member: u64,
+        index: u64,
+    },
     /// Nothing will come of a proposal.
-    Void { id: ProposalId },
+    Void {
+        id: ProposalId,
+    },
     /// A client got its answer.
-    Acked { id: ProposalId, index: u64 },
-    Asked { member: u64, life: u64, read: ReadId },
-    Read { member: u64, life: u64, read: ReadId, applied: u64 },
+    Acked {
+        id: ProposalId,
+        index: u64,
+    },
+    Asked {
+        member: u64,
+        life: u64,
+        read: ReadId,
+    },
+    Read {
+        member: u64,
+        life: u64,
+        read: ReadId,
+        applied: u64,
+    },
 }
 
 /// What there is at the end.
