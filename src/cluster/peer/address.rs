@@ -71,7 +71,9 @@ mod tests {
 
     #[test]
     fn what_is_no_peer_url_is_refused() {
-        for bad in ["", "127.0.0.1:2380", "http://h", "ftp://h:1", "http://h:1/p", "http://h:1/?q", "unix:///x"] {
+        for bad in
+            ["", "127.0.0.1:2380", "http://h", "ftp://h:1", "http://h:1/p", "http://h:1/?q", "unix:///x"]
+        {
             assert!(bad.parse::<PeerUrl>().is_err(), "{bad}");
         }
     }

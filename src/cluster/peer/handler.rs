@@ -10,8 +10,9 @@ use crate::cluster::raft::wire::Message;
 use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::{ClusterId, LeaseId, MemberId, Revision};
 
-/// The node, as its peers and the connections to them see it. What is not `async` is called from the connections'
-/// tasks and must return at once.
+/// The node, as its peers and the connections to them see it. What is not `async` must return at once: it is called
+/// from the connections' tasks, and [`unreachable`](Self::unreachable) and [`snapshot_sent`](Self::snapshot_sent) also
+/// from within the methods of [`Peers`](super::Peers).
 #[async_trait]
 pub trait PeerHandler: Send + Sync + 'static {
     /// A message of Raft arrived for this member. It may be dropped when too much waits.
@@ -28,7 +29,7 @@ pub trait PeerHandler: Send + Sync + 'static {
     fn snapshot_sent(&self, to: MemberId, arrived: bool);
 
     /// A member does not take this one's messages: it is of another cluster, or this member was removed. Told once
-    /// until it takes them again.
+    /// for many refusals in a row.
     fn refused(&self, by: MemberId, why: Refusal) {
         let _ = (by, why);
     }

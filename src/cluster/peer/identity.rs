@@ -50,6 +50,12 @@ impl PeerIdentity {
     }
 }
 
+/// The cluster and the member that a caller says it is of, as it writes them.
+pub(super) fn claimed(metadata: &MetadataMap) -> (&str, &str) {
+    let said = |key| metadata.get(key).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
+    (said(CLUSTER), said(FROM))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,20 +7,33 @@
 //! It knows nothing of what the messages mean, but for which of them are urgent.
 
 mod address;
+mod backoff;
+mod calls;
+mod channel;
 mod error;
 mod handler;
 mod identity;
+mod lane;
+mod link;
 mod pb;
 mod peers;
+mod queue;
 mod refusal;
+mod refusals;
 mod server;
+mod service;
+mod snapshot;
 mod tls;
 
+#[cfg(test)]
+mod tests;
+
 pub use address::{PeerUrl, PeerUrlError};
+pub use calls::members_at;
 pub use error::{CallError, ConnectError, ListenError};
 pub use handler::{LeaseLeft, Membership, PeerHandler};
 pub use identity::PeerIdentity;
-pub use peers::{Peers, members_at};
+pub use peers::Peers;
 pub use refusal::Refusal;
 pub use server::{PeerServer, PeerServerSettings};
 pub use tls::{PeerTls, PeerTlsError, PeerTlsFiles};
