@@ -69,6 +69,16 @@ impl Snapshot {
         })
     }
 
+    /// About how many versions there are: those that a compaction has not got to are counted.
+    pub fn len(&self) -> usize {
+        self.log.versions()
+    }
+
+    /// Whether nothing was ever written, or everything is forgotten.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// About how many bytes the versions take.
     pub fn bytes(&self) -> usize {
         self.log.bytes()
