@@ -1,7 +1,14 @@
 //! The store inside the binary: its cluster, simulated; as its clients see it; what it leaves on disk, seen by etcd's own tools.
 
+mod raw;
 mod served;
 
 mod etcdctl;
+mod headers;
+mod pages;
+mod queues;
+mod refusals;
 mod sim;
 mod snapshot_file;
+mod tls;
+mod watches;

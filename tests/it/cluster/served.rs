@@ -10,14 +10,12 @@ use mgmt::cluster::etcd::serve::{Listener, Options, serve};
 use mgmt::cluster::etcd::surface::{Limits, Surface};
 use mgmt::cluster::store::watch;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 /// A store that is served until this is dropped.
 pub struct Served {
     pub node: Lone,
     pub at: SocketAddr,
-    pub stop: Option<oneshot::Sender<()>>,
-    pub task: JoinHandle<()>,
+    _stop: oneshot::Sender<()>,
 }
 
 impl Served {
@@ -31,10 +29,10 @@ impl Served {
         let listener = Listener::bind(&"http://127.0.0.1:0".parse().unwrap(), None).await.unwrap();
         let at = listener.local().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve(front, vec![listener], Options::default(), async {
+        tokio::spawn(serve(front, vec![listener], Options::default(), async {
             drop(stopped.await);
         }));
-        Self { node, at, stop: Some(stop), task }
+        Self { node, at, _stop: stop }
     }
 
     pub async fn client(&self) -> Client {

@@ -80,31 +80,40 @@ async fn streamed(mut messages: Messages, kind: MessageDescriptor) -> Response<B
         Err(status) => return json(http_status(status.code()), told(&status)),
         Ok(first) => first,
     };
-    let lines = stream::unfold(Some((messages, first)), move |state| {
-        let kind = kind.clone();
-        async move {
-            let (mut messages, message) = state?;
-            let line = line(kind, message?);
-            let next = match messages.next().await {
-                Ok(next) => Ok(next),
-                Err(status) => Err(status),
-            };
-            Some(match (line, next) {
-                (Ok(line), Ok(next)) => (line, Some((messages, next))),
-                (Ok(line), Err(status)) => ([line, error_line(&status)].concat(), None),
-                (Err(status), _) => (error_line(&status), None),
-            })
-        }
-    });
+    let ended = first.is_none();
+    let state = Telling { messages, first: first.map(Ok), kind, ended };
+    let lines = stream::unfold(state, |mut telling| async move { Some((telling.line().await?, telling)) });
     let frames = futures_util::StreamExt::map(lines, |line| Ok::<_, Status>(Frame::data(Bytes::from(line))));
     sent(Body::new(StreamBody::new(frames)))
 }
 
-fn line(kind: MessageDescriptor, message: Bytes) -> Result<Vec<u8>, Status> {
-    let mut line = br#"{"result":"#.to_vec();
-    codec::encode(kind, message, &mut line)?;
-    line.extend_from_slice(b"}\n");
-    Ok(line)
+/// A stream of messages, to be told as lines.
+struct Telling {
+    messages: Messages,
+    /// What was read to know the status.
+    first: Option<Result<Bytes, Status>>,
+    kind: MessageDescriptor,
+    ended: bool,
+}
+
+impl Telling {
+    async fn line(&mut self) -> Option<Vec<u8>> {
+        if self.ended {
+            return None;
+        }
+        let message = match self.first.take() {
+            Some(first) => first,
+            None => self.messages.next().await.transpose()?,
+        };
+        let line = message.and_then(|message| {
+            let mut line = br#"{"result":"#.to_vec();
+            codec::encode(self.kind.clone(), message, &mut line)?;
+            line.extend_from_slice(b"}\n");
+            Ok(line)
+        });
+        self.ended = line.is_err();
+        Some(line.unwrap_or_else(|status| error_line(&status)))
+    }
 }
 
 fn error_line(status: &Status) -> Vec<u8> {

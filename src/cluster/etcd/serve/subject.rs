@@ -60,3 +60,28 @@ impl<'a> Der<'a> {
         self.next().filter(|(tag, _)| *tag == kind).map(|(_, content)| Self(content))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+
+    use super::*;
+
+    fn certificate() -> Vec<u8> {
+        CertificateDer::from_pem_slice(include_bytes!("../../../../tests/cases/tls/eve.pem")).unwrap().to_vec()
+    }
+
+    #[test]
+    fn the_common_name_is_that_of_the_subject() {
+        assert_eq!(common_name(&certificate()), Some("eve".to_owned()));
+    }
+
+    #[test]
+    fn what_is_cut_off_has_no_name() {
+        let whole = certificate();
+        for length in 0..whole.len() {
+            assert_eq!(common_name(&whole[..length]), None);
+        }
+    }
+}
