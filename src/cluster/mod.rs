@@ -1,5 +1,6 @@
 //! The store inside the binary, and the mesh that carries it.
 
 pub mod disk;
+pub mod etcd;
 pub mod raft;
 pub mod store;

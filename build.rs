@@ -1,0 +1,35 @@
+//! Makes messages and service stubs of `proto/etcd`.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+const PROTOS: &[&str] = &["rpc", "raft_internal", "v3lock", "v3election", "health"];
+
+fn main() -> ExitCode {
+    println!("cargo::rerun-if-changed=proto/etcd");
+    println!("cargo::rerun-if-env-changed=PROTOC");
+    let protoc = std::env::var_os("PROTOC").unwrap_or_else(|| "protoc".into());
+    if Command::new(&protoc).arg("--version").output().is_err() {
+        eprintln!("protoc is missing; on Debian: sudo apt-get install protobuf-compiler");
+        return ExitCode::FAILURE;
+    }
+    match generate() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot compile proto/etcd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate() -> Result<(), Box<dyn std::error::Error>> {
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo gave no OUT_DIR")?);
+    let files: Vec<String> = PROTOS.iter().map(|name| format!("proto/etcd/{name}.proto")).collect();
+    tonic_prost_build::configure()
+        .build_client(false)
+        .build_transport(false)
+        .bytes(".")
+        .file_descriptor_set_path(out.join("etcd.bin"))
+        .compile_protos(&files, &["proto/etcd".to_owned()])?;
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Requests of the key-value service, from the wire.
+
+use bytes::Bytes;
+
+use super::RequestError;
+use crate::cluster::etcd::pb::etcdserverpb as pb;
+use crate::cluster::store::id::{LeaseId, Revision};
+use crate::cluster::store::key::KeyRange;
+use crate::cluster::store::request::{
+    AlarmKind, Compare, Delete, Filter, Op, Operand, Put, Range, Sort, SortBy, Test, Txn, Wanted,
+};
+
+/// How deep transactions may be nested. prost reads messages 100 deep, and an operation takes two of them; the log's
+/// entry around the request must still be readable.
+const DEEPEST: usize = 40;
+
+/// A copy of its own: what prost hands out keeps the whole buffer of the connection alive.
+fn own(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
+/// A put.
+pub fn put(wire: &pb::PutRequest) -> Result<Put, RequestError> {
+    if wire.key.is_empty() {
+        return Err(RequestError::EmptyKey);
+    }
+    if wire.ignore_value && !wire.value.is_empty() {
+        return Err(RequestError::ValueProvided);
+    }
+    if wire.ignore_lease && wire.lease != 0 {
+        return Err(RequestError::LeaseProvided);
+    }
+    Ok(Put {
+        key: own(&wire.key),
+        value: (!wire.ignore_value).then(|| own(&wire.value)),
+        lease: (!wire.ignore_lease).then_some(LeaseId(wire.lease)),
+        previous: wire.prev_kv,
+    })
+}
+
+/// A deletion.
+pub fn delete(wire: &pb::DeleteRangeRequest) -> Result<Delete, RequestError> {
+    if wire.key.is_empty() {
+        return Err(RequestError::EmptyKey);
+    }
+    Ok(Delete { range: KeyRange::of(own(&wire.key), own(&wire.range_end)), previous: wire.prev_kv })
+}
+
+/// A range.
+pub fn range(wire: &pb::RangeRequest) -> Result<Range, RequestError> {
+    if wire.key.is_empty() {
+        return Err(RequestError::EmptyKey);
+    }
+    Ok(Range {
+        range: KeyRange::of(own(&wire.key), own(&wire.range_end)),
+        revision: (wire.revision > 0).then_some(Revision(wire.revision)),
+        limit: usize::try_from(wire.limit).ok().filter(|limit| *limit > 0),
+        sort: sort(wire)?,
+        wanted: match (wire.count_only, wire.keys_only) {
+            (true, _) => Wanted::CountOnly,
+            (false, true) => Wanted::KeysOnly,
+            (false, false) => Wanted::All,
+        },
+        filter: Filter {
+            min_modified: wire.min_mod_revision,
+            max_modified: wire.max_mod_revision,
+            min_created: wire.min_create_revision,
+            max_created: wire.max_create_revision,
+        },
+    })
+}
+
+/// The order. Keys come in order anyway; another target without an order is ascending.
+fn sort(wire: &pb::RangeRequest) -> Result<Option<Sort>, RequestError> {
+    use pb::range_request::{SortOrder, SortTarget};
+    let order = SortOrder::try_from(wire.sort_order).map_err(|_| RequestError::InvalidSort)?;
+    let by = match SortTarget::try_from(wire.sort_target).map_err(|_| RequestError::InvalidSort)? {
+        SortTarget::Key => SortBy::Key,
+        SortTarget::Version => SortBy::Version,
+        SortTarget::Create => SortBy::Created,
+        SortTarget::Mod => SortBy::Modified,
+        SortTarget::Value => SortBy::Value,
+    };
+    let descending = order == SortOrder::Descend;
+    Ok((by != SortBy::Key || descending).then_some(Sort { by, descending }))
+}
+
+/// A transaction, whose number of operations and whose keys `check_txn` has looked at.
+pub fn txn(wire: &pb::TxnRequest) -> Result<Txn, RequestError> {
+    nested_txn(wire, 0)
+}
+
+fn nested_txn(wire: &pb::TxnRequest, depth: usize) -> Result<Txn, RequestError> {
+    if depth > DEEPEST {
+        return Err(RequestError::TooManyOps);
+    }
+    let ops = |list: &[pb::RequestOp]| list.iter().map(|wire| op(wire, depth)).collect::<Result<_, _>>();
+    Ok(Txn {
+        compares: wire.compare.iter().map(compare).collect::<Result<_, _>>()?,
+        then: ops(&wire.success)?,
+        otherwise: ops(&wire.failure)?,
+    })
+}
+
+fn op(wire: &pb::RequestOp, depth: usize) -> Result<Op, RequestError> {
+    use pb::request_op::Request;
+    match wire.request.as_ref().ok_or(RequestError::UnsetOp)? {
+        Request::RequestRange(wire) => range(wire).map(Op::Range),
+        Request::RequestPut(wire) => put(wire).map(Op::Put),
+        Request::RequestDeleteRange(wire) => delete(wire).map(Op::Delete),
+        Request::RequestTxn(wire) => nested_txn(wire, depth + 1).map(Op::Txn),
+    }
+}
+
+fn compare(wire: &pb::Compare) -> Result<Compare, RequestError> {
+    use pb::compare::{CompareResult, CompareTarget, TargetUnion};
+    if wire.key.is_empty() {
+        return Err(RequestError::EmptyKey);
+    }
+    // An operand of another kind than the target counts as not given, which is zero.
+    let number = |of: fn(&TargetUnion) -> Option<i64>| wire.target_union.as_ref().and_then(of).unwrap_or(0);
+    let with = match CompareTarget::try_from(wire.target) {
+        Ok(CompareTarget::Version) => {
+            Operand::Version(number(|u| if let TargetUnion::Version(n) = u { Some(*n) } else { None }))
+        }
+        Ok(CompareTarget::Create) => {
+            Operand::Created(number(|u| if let TargetUnion::CreateRevision(n) = u { Some(*n) } else { None }))
+        }
+        Ok(CompareTarget::Mod) => {
+            Operand::Modified(number(|u| if let TargetUnion::ModRevision(n) = u { Some(*n) } else { None }))
+        }
+        Ok(CompareTarget::Lease) => {
+            Operand::Lease(LeaseId(number(|u| if let TargetUnion::Lease(n) = u { Some(*n) } else { None })))
+        }
+        Ok(CompareTarget::Value) => match &wire.target_union {
+            Some(TargetUnion::Value(value)) => Operand::Value(own(value)),
+            _ => Operand::Value(Bytes::new()),
+        },
+        Err(_) => Operand::Unknown,
+    };
+    let range = KeyRange::of(own(&wire.key), own(&wire.range_end));
+    Ok(match CompareResult::try_from(wire.result) {
+        Ok(result) => Compare { range, test: test(result), with },
+        // A relation that nobody knows always holds, as in etcd.
+        Err(_) => Compare { range, test: Test::Equal, with: Operand::Unknown },
+    })
+}
+
+fn test(wire: pb::compare::CompareResult) -> Test {
+    use pb::compare::CompareResult;
+    match wire {
+        CompareResult::Equal => Test::Equal,
+        CompareResult::Greater => Test::Greater,
+        CompareResult::Less => Test::Less,
+        CompareResult::NotEqual => Test::NotEqual,
+    }
+}
+
+/// The kind of an alarm; `None`: each.
+pub fn alarm_kind(wire: i32) -> Result<Option<AlarmKind>, RequestError> {
+    match pb::AlarmType::try_from(wire) {
+        Ok(pb::AlarmType::None) => Ok(None),
+        Ok(pb::AlarmType::Nospace) => Ok(Some(AlarmKind::NoSpace)),
+        Ok(pb::AlarmType::Corrupt) => Ok(Some(AlarmKind::Corrupt)),
+        Err(_) => Err(RequestError::InvalidAlarm),
+    }
+}

@@ -1,0 +1,146 @@
+//! Errors as gRPC codes and texts: etcd's own, since clients compare them.
+
+use tonic::{Code, Status};
+
+use super::convert::RequestError;
+use super::node::{DowngradeError, MemberError, NodeError};
+use crate::cluster::store::auth::AuthError;
+use crate::cluster::store::error::StoreError;
+
+/// What etcd sets before the text of every error.
+pub const PREFIX: &str = "etcdserver: ";
+
+impl From<NodeError> for Status {
+    fn from(error: NodeError) -> Self {
+        Self::new(node_code(&error), format!("{PREFIX}{error}"))
+    }
+}
+
+impl From<RequestError> for Status {
+    fn from(error: RequestError) -> Self {
+        Self::new(request_code(error), format!("{PREFIX}{error}"))
+    }
+}
+
+impl From<StoreError> for Status {
+    fn from(error: StoreError) -> Self {
+        Self::new(store_code(error), format!("{PREFIX}{error}"))
+    }
+}
+
+impl From<AuthError> for Status {
+    fn from(error: AuthError) -> Self {
+        Self::new(auth_code(error), format!("{PREFIX}{error}"))
+    }
+}
+
+/// A client has gone away from its watch stream.
+pub fn watch_canceled() -> Status {
+    Status::cancelled("etcdserver: watch canceled")
+}
+
+fn node_code(error: &NodeError) -> Code {
+    match error {
+        NodeError::Store(error) => store_code(*error),
+        NodeError::Member(error) => member_code(*error),
+        NodeError::Downgrade(error) => downgrade_code(*error),
+        NodeError::RequestTooLarge => Code::InvalidArgument,
+        NodeError::NotLeader | NodeError::BadTransferee | NodeError::NotForLearner => Code::FailedPrecondition,
+        NodeError::NoLeader
+        | NodeError::LeaderChanged
+        | NodeError::Timeout
+        | NodeError::TimeoutLeaderFailed
+        | NodeError::TimeoutConnectionLost
+        | NodeError::Stopped => Code::Unavailable,
+        // etcd has a code for it, and forgets to use it: this is what clients see.
+        NodeError::TooManyRequests => Code::Unknown,
+        NodeError::Files { .. } => Code::Unknown,
+    }
+}
+
+fn store_code(error: StoreError) -> Code {
+    match error {
+        StoreError::KeyNotFound => Code::InvalidArgument,
+        StoreError::Compacted | StoreError::FutureRevision => Code::OutOfRange,
+        StoreError::NoSpace => Code::ResourceExhausted,
+        StoreError::Corrupt => Code::DataLoss,
+        StoreError::LeaseNotFound => Code::NotFound,
+        StoreError::LeaseExists => Code::FailedPrecondition,
+        StoreError::Auth(error) => auth_code(error),
+    }
+}
+
+fn auth_code(error: AuthError) -> Code {
+    match error {
+        AuthError::RootUserNotExist
+        | AuthError::RootRoleNotGranted
+        | AuthError::UserExists
+        | AuthError::UserNotFound
+        | AuthError::RoleExists
+        | AuthError::RoleNotFound
+        | AuthError::RoleNotGranted
+        | AuthError::PermissionNotGranted
+        | AuthError::NotEnabled => Code::FailedPrecondition,
+        AuthError::UserEmpty
+        | AuthError::RoleEmpty
+        | AuthError::Failed
+        | AuthError::InvalidManagement
+        | AuthError::OldRevision => Code::InvalidArgument,
+        AuthError::PermissionDenied => Code::PermissionDenied,
+        AuthError::InvalidToken => Code::Unauthenticated,
+    }
+}
+
+fn member_code(error: MemberError) -> Code {
+    match error {
+        MemberError::BadUrls => Code::InvalidArgument,
+        MemberError::NotFound => Code::NotFound,
+        MemberError::IdExists
+        | MemberError::PeerUrlExists
+        | MemberError::NotLearner
+        | MemberError::LearnerNotReady
+        | MemberError::TooManyLearners => Code::FailedPrecondition,
+        // As with too many requests.
+        MemberError::NotEnoughStarted => Code::Unknown,
+        MemberError::Unhealthy => Code::Unavailable,
+    }
+}
+
+fn downgrade_code(error: DowngradeError) -> Code {
+    match error {
+        DowngradeError::NoClusterVersion => Code::Unavailable,
+        DowngradeError::WrongFormat | DowngradeError::InvalidTarget => Code::InvalidArgument,
+        DowngradeError::InProgress | DowngradeError::NoneInFlight => Code::FailedPrecondition,
+    }
+}
+
+fn request_code(error: RequestError) -> Code {
+    match error {
+        RequestError::LeaseTtlTooLarge => Code::OutOfRange,
+        RequestError::EmptyKey
+        | RequestError::UnsetOp
+        | RequestError::ValueProvided
+        | RequestError::LeaseProvided
+        | RequestError::TooManyOps
+        | RequestError::DuplicateKey
+        | RequestError::InvalidSort
+        | RequestError::InvalidAlarm
+        | RequestError::NoPermissionGiven => Code::InvalidArgument,
+    }
+}
+
+/// A message that was too long to be decoded, in the words of etcd's gRPC library: tonic has others.
+pub fn in_gos_words(status: Status) -> Status {
+    let found = status.message().strip_prefix("Error, decoded message length too large: found ");
+    let Some((found, limit)) = found.and_then(|rest| rest.split_once(" bytes, the limit is: ")) else {
+        return status;
+    };
+    let limit = limit.trim_end_matches(" bytes");
+    Status::resource_exhausted(format!("grpc: received message larger than max ({found} vs. {limit})"))
+}
+
+/// How etcd tells an error within a watch's answer: as its client library prints it.
+pub fn spelled(status: &Status) -> String {
+    let code = format!("{:?}", status.code());
+    format!("rpc error: code = {code} desc = {}", status.message())
+}
