@@ -35,7 +35,8 @@ test: cargo-present test-needs ## every test
 # As root on Debian they are installed; elsewhere one line says what is missing and how to get it.
 .PHONY: test-needs
 test-needs:
-	@tests/needs.sh tmux strace python3 cc etcdctl
+	@tests/needs.sh tmux strace python3 cc etcdctl etcd
+	@tests/setup/etcd35.sh >/dev/null
 
 .PHONY: verify
 verify: cargo-present verify-format verify-lints verify-rustdoc verify-docs verify-scripts verify-licences ## the whole gate before a merge; changes nothing
@@ -63,7 +64,7 @@ verify-docs:
 
 .PHONY: verify-scripts
 verify-scripts:
-	@for script in examples/*.sh tests/*.sh .ci/run; do bash -n "$$script"; done
+	@for script in examples/*.sh tests/*.sh tests/setup/*.sh .ci/run; do bash -n "$$script"; done
 	@if command -v python3 >/dev/null; then \
 		find bench -name '*.py' -print0 | xargs -0 python3 -B -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]'; \
 	fi
