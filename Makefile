@@ -9,7 +9,7 @@ CARGO := cargo
 LOCKED := --locked
 # Seeds of `make sim`: one number, or a range FROM..TO.
 SEEDS ?= 0..5000
-# Options of `make bench`, such as BENCH="--quick --only hello".
+# Options of `make bench` and `make bench-store`, such as BENCH="--quick --only hello".
 BENCH ?=
 
 .PHONY: help
@@ -92,6 +92,16 @@ bench: cargo-present ## every speed target measured, peers beside it (a quarter 
 	@tests/needs.sh python3 cc
 	$(CARGO) build --release $(LOCKED)
 	python3 bench/run.py $(BENCH)
+
+.PHONY: bench-store
+bench-store: cargo-present etcd35 ## our etcd server and the real one under the same load: BENCH="--quick --only gets"
+	@tests/needs.sh python3 cc
+	$(CARGO) build --release $(LOCKED)
+	python3 bench/store.py $(BENCH)
+
+.PHONY: etcd35
+etcd35: ## etcd 3.5 and its tools, unpacked under target/ (from this machine's Debian mirror)
+	@tests/setup/etcd35.sh
 
 .PHONY: bench-peers
 bench-peers: ## install the programs that `make bench` compares with (Debian's packages, as root)
