@@ -9,7 +9,7 @@ CARGO := cargo
 LOCKED := --locked
 # Seeds of `make sim`: one number, or a range FROM..TO.
 SEEDS ?= 0..5000
-# Options of `make bench`, such as BENCH="--quick --only hello".
+# Options of `make bench` and `make bench-store`, such as BENCH="--quick --only hello".
 BENCH ?=
 
 .PHONY: help
@@ -35,7 +35,8 @@ test: cargo-present test-needs ## every test
 # As root on Debian they are installed; elsewhere one line says what is missing and how to get it.
 .PHONY: test-needs
 test-needs:
-	@tests/needs.sh tmux strace python3 cc etcdctl
+	@tests/needs.sh tmux strace python3 cc etcdctl etcd
+	@tests/setup/etcd35.sh >/dev/null
 
 .PHONY: verify
 verify: cargo-present verify-format verify-lints verify-rustdoc verify-docs verify-scripts verify-licences ## the whole gate before a merge; changes nothing
@@ -63,7 +64,7 @@ verify-docs:
 
 .PHONY: verify-scripts
 verify-scripts:
-	@for script in examples/*.sh tests/*.sh .ci/run; do bash -n "$$script"; done
+	@for script in examples/*.sh tests/*.sh tests/setup/*.sh .ci/run; do bash -n "$$script"; done
 	@if command -v python3 >/dev/null; then \
 		find bench -name '*.py' -print0 | xargs -0 python3 -B -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]'; \
 	fi
@@ -91,6 +92,16 @@ bench: cargo-present ## every speed target measured, peers beside it (a quarter 
 	@tests/needs.sh python3 cc
 	$(CARGO) build --release $(LOCKED)
 	python3 bench/run.py $(BENCH)
+
+.PHONY: bench-store
+bench-store: cargo-present etcd35 ## our etcd server and the real one under the same load: BENCH="--quick --only gets"
+	@tests/needs.sh python3 cc
+	$(CARGO) build --release $(LOCKED)
+	python3 bench/store.py $(BENCH)
+
+.PHONY: etcd35
+etcd35: ## etcd 3.5 and its tools, unpacked under target/ (from this machine's Debian mirror)
+	@tests/setup/etcd35.sh
 
 .PHONY: bench-peers
 bench-peers: ## install the programs that `make bench` compares with (Debian's packages, as root)

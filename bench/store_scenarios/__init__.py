@@ -1,0 +1,14 @@
+"""The store's scenarios by name, in the order in which they run. Each takes a `StoreBench` and returns its rows."""
+
+from . import fan_out, memory, restart, scale, unary
+
+SCENARIOS = {
+    "puts-100": unary.puts_100,
+    "puts-1000": unary.puts_1000,
+    "gets": unary.gets,
+    "fan-out": fan_out.run,
+    "memory": memory.run,
+    "restart": restart.run,
+    "three-members": unary.three_members,
+    "scale": scale.run,
+}

@@ -1,0 +1,77 @@
+//! Load for an etcd server, ours or the real one, over loopback: `bench/store.py` starts servers and calls this.
+//!
+//! One thread, HTTP/2 by hand (no gRPC library, so that little of the processor goes to the generator), many connections.
+//! Each subcommand prints one line of JSON. `cargo test --all-targets` starts it too: without a subcommand it does nothing.
+
+#![allow(clippy::unwrap_used, reason = "a generator of load may fail where it stands")]
+
+use clap::{Parser, Subcommand};
+
+mod connection;
+mod fan_out;
+mod fill;
+mod first_get;
+mod histogram;
+mod keys;
+mod measured;
+mod process;
+mod requests;
+mod unary;
+
+/// An error of the network or of the server ends the run.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Where the servers listen, HOST:PORT, separated by commas; connections are dealt out among them
+    #[arg(long, global = true, default_value = "127.0.0.1:2379", value_delimiter = ',')]
+    endpoints: Vec<String>,
+    /// Processes whose time is counted as the server's
+    #[arg(long, global = true, value_delimiter = ',')]
+    pids: Vec<u32>,
+    /// How many connections share the load
+    #[arg(long, global = true, default_value_t = 100)]
+    connections: usize,
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Subcommand)]
+enum Work {
+    /// Puts of random keys
+    Puts(unary::Puts),
+    /// Linearizable gets of keys that `fill` made
+    Gets(unary::Gets),
+    /// One key, many watchers: from the put to the last one told
+    FanOut(fan_out::FanOut),
+    /// Watch streams that stay open until standard input ends
+    HoldWatches(fan_out::HoldWatches),
+    /// Keys 0..COUNT, in transactions of many puts
+    Fill(fill::Fill),
+    /// How long until a linearizable get is answered; connects over and over
+    FirstGet(first_get::FirstGet),
+}
+
+fn main() -> Result<(), Failure> {
+    if std::env::args().nth(1).is_none_or(|first| first == "--bench") {
+        return Ok(());
+    }
+    let Arguments { endpoints, pids, connections, work } = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(async {
+        if let Work::FirstGet(work) = &work {
+            return work.run(&endpoints).await;
+        }
+        let connections = connection::open(&endpoints, connections).await?;
+        match work {
+            Work::Puts(work) => work.run(&connections, &pids).await,
+            Work::Gets(work) => work.run(&connections, &pids).await,
+            Work::FanOut(work) => work.run(&connections, &pids).await,
+            Work::HoldWatches(work) => work.run(&connections).await,
+            Work::Fill(work) => work.run(&connections, &pids).await,
+            Work::FirstGet(work) => work.run(&endpoints).await,
+        }
+    })?;
+    println!("{report}");
+    Ok(())
+}
