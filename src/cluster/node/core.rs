@@ -59,6 +59,7 @@ impl Core {
     /// Runs until it is told to stop, or the disk fails.
     pub fn run(mut self) {
         let mut letters = Vec::new();
+        self.stand_if_alone();
         self.round();
         while !self.stopping {
             let patience = self.next_tick.saturating_duration_since(Instant::now());
@@ -70,6 +71,21 @@ impl Core {
             self.round();
         }
         self.end();
+    }
+
+    /// A lone voter need not wait for a leader's heartbeat before it stands for election.
+    fn stand_if_alone(&mut self) {
+        self.round();
+        let own = self.shared.identity.member.0;
+        if self.replica.members().voters != [own] {
+            return;
+        }
+        for _ in 0..self.shared.config.election_ticks * 2 {
+            if self.replica.status().role != Role::Follower {
+                return;
+            }
+            self.step(Input::Tick);
+        }
     }
 
     fn step(&mut self, input: Input) {

@@ -18,6 +18,7 @@ const BOUND: usize = 32_768;
 
 /// Something for the core thread.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are what the letters say")]
 pub enum Letter {
     /// A client wants a change.
     Propose { id: ProposalId, data: Bytes, command: Box<Command>, answer: oneshot::Sender<Answer> },

@@ -58,8 +58,6 @@ pub struct Opened {
     pub saved: Saved,
     /// As of the newest snapshot.
     pub machine: Machine,
-    /// It starts for the first time.
-    pub fresh: bool,
 }
 
 /// Opens what is there, or makes it.
@@ -94,7 +92,7 @@ fn reopen(dir: &Path, snaps: SnapFolder) -> Result<Opened, OpenError> {
     let saved = Saved { hard_state: recovered.state, snapshot, entries: recovered.entries };
     let identity =
         Identity { cluster: ClusterId(metadata.cluster_id), member: MemberId(metadata.node_id) };
-    Ok(Opened { identity, wal, snaps, saved, machine, fresh: false })
+    Ok(Opened { identity, wal, snaps, saved, machine })
 }
 
 /// The newest snapshot that the log knows and whose file can be read.
@@ -144,7 +142,7 @@ fn found(config: &Config, dir: &Path, snaps: SnapFolder) -> Result<Opened, OpenE
     let begun = saved.hard_state != HardState::default();
     wal.append(begun.then_some(&saved.hard_state), &saved.entries)?;
     wal.sync()?;
-    Ok(Opened { identity, wal, snaps, saved, machine: Machine::default(), fresh: true })
+    Ok(Opened { identity, wal, snaps, saved, machine: Machine::default() })
 }
 
 /// The change by which one of the first members joined.
