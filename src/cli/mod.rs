@@ -88,7 +88,8 @@ fn arguments() -> Vec<std::ffi::OsString> {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let parsed = definition().try_get_matches_from(arguments()).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        definition().try_get_matches_from(arguments()).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(mut error) => {

@@ -64,8 +64,14 @@ fn imports_follow_the_arrows() {
 
 #[test]
 fn what_is_pure_reads_no_clock_and_does_no_io() {
-    let pure =
-        ["src/engine/graph", "src/engine/sched", "src/lang/yaml", "src/lang/diag", "src/cluster/raft", "src/cluster/store"];
+    let pure = [
+        "src/engine/graph",
+        "src/engine/sched",
+        "src/lang/yaml",
+        "src/lang/diag",
+        "src/cluster/raft",
+        "src/cluster/store",
+    ];
     let rim = ["src/lang/yaml/frontend.rs"];
     let impure = ["std::fs", "std::net", "Instant::now", "SystemTime::now", "tokio::", "std::thread"];
     let mut wrong = Vec::new();

@@ -7,11 +7,14 @@ use std::path::PathBuf;
 /// It takes etcd's flags, in both forms (`--flag=value` and `--flag value`), and its environment variables (`ETCD_NAME`
 /// for `--name`).
 #[derive(Debug, clap::Args)]
-#[command(disable_version_flag = true, after_help = "\
+#[command(
+    disable_version_flag = true,
+    after_help = "\
 Examples:
   mgmt etcd                                    alone, for clients of this host, data in ./default.etcd
   mgmt etcd --name a --data-dir /var/lib/etcd --listen-client-urls http://0.0.0.0:2379 \\
-            --advertise-client-urls http://a:2379")]
+            --advertise-client-urls http://a:2379"
+)]
 pub struct Args {
     /// Print the version, etcd's first
     #[arg(long)]
@@ -46,12 +49,22 @@ pub struct MemberArgs {
     #[arg(long, env = "ETCD_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Where clients are listened to
-    #[arg(long, env = "ETCD_LISTEN_CLIENT_URLS", value_name = "URLS", value_delimiter = ',',
-          default_value = "http://localhost:2379")]
+    #[arg(
+        long,
+        env = "ETCD_LISTEN_CLIENT_URLS",
+        value_name = "URLS",
+        value_delimiter = ',',
+        default_value = "http://localhost:2379"
+    )]
     pub listen_client_urls: Vec<String>,
     /// Where peers are listened to
-    #[arg(long, env = "ETCD_LISTEN_PEER_URLS", value_name = "URLS", value_delimiter = ',',
-          default_value = "http://localhost:2380")]
+    #[arg(
+        long,
+        env = "ETCD_LISTEN_PEER_URLS",
+        value_name = "URLS",
+        value_delimiter = ',',
+        default_value = "http://localhost:2380"
+    )]
     pub listen_peer_urls: Vec<String>,
     /// Where metrics and health are shown too
     #[arg(long, env = "ETCD_LISTEN_METRICS_URLS", value_name = "URLS", value_delimiter = ',')]
@@ -74,12 +87,22 @@ pub struct MemberArgs {
 #[command(next_help_heading = "The cluster")]
 pub struct ClusterArgs {
     /// Where clients reach this member, as it tells the others
-    #[arg(long, env = "ETCD_ADVERTISE_CLIENT_URLS", value_name = "URLS", value_delimiter = ',',
-          default_value = "http://localhost:2379")]
+    #[arg(
+        long,
+        env = "ETCD_ADVERTISE_CLIENT_URLS",
+        value_name = "URLS",
+        value_delimiter = ',',
+        default_value = "http://localhost:2379"
+    )]
     pub advertise_client_urls: Vec<String>,
     /// Where peers reach this member
-    #[arg(long, env = "ETCD_INITIAL_ADVERTISE_PEER_URLS", value_name = "URLS", value_delimiter = ',',
-          default_value = "http://localhost:2380")]
+    #[arg(
+        long,
+        env = "ETCD_INITIAL_ADVERTISE_PEER_URLS",
+        value_name = "URLS",
+        value_delimiter = ',',
+        default_value = "http://localhost:2380"
+    )]
     pub initial_advertise_peer_urls: Vec<String>,
     /// The first members, NAME=URL,... [default: this one alone]
     #[arg(long, env = "ETCD_INITIAL_CLUSTER", value_name = "MEMBERS")]
@@ -149,7 +172,13 @@ pub struct SecurityArgs {
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
     /// More data is refused, in bytes; 0: 2 GiB, negative: no bound
-    #[arg(long, env = "ETCD_QUOTA_BACKEND_BYTES", value_name = "N", default_value_t = 0, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        env = "ETCD_QUOTA_BACKEND_BYTES",
+        value_name = "N",
+        default_value_t = 0,
+        allow_hyphen_values = true
+    )]
     pub quota_backend_bytes: i64,
     /// Transactions with more operations are refused
     #[arg(long, env = "ETCD_MAX_TXN_OPS", value_name = "N", default_value_t = 128)]
@@ -165,7 +194,12 @@ pub struct LimitArgs {
     #[arg(long, env = "ETCD_AUTO_COMPACTION_RETENTION", value_name = "N", default_value = "0")]
     pub auto_compaction_retention: String,
     /// How often a watch that wants progress is told of it, such as 10m
-    #[arg(long, env = "ETCD_EXPERIMENTAL_WATCH_PROGRESS_NOTIFY_INTERVAL", value_name = "DURATION",
-          alias = "experimental-watch-progress-notify-interval", default_value = "10m")]
+    #[arg(
+        long,
+        env = "ETCD_EXPERIMENTAL_WATCH_PROGRESS_NOTIFY_INTERVAL",
+        value_name = "DURATION",
+        alias = "experimental-watch-progress-notify-interval",
+        default_value = "10m"
+    )]
     pub watch_progress_notify_interval: String,
 }

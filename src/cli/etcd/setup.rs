@@ -32,7 +32,9 @@ pub enum FlagError {
     Initial(#[from] InitialClusterError),
     #[error("--{given} needs --{missing}, too")]
     Pair { given: &'static str, missing: &'static str },
-    #[error("--election-timeout of {election} ms is less than five times --heartbeat-interval of {heartbeat} ms")]
+    #[error(
+        "--election-timeout of {election} ms is less than five times --heartbeat-interval of {heartbeat} ms"
+    )]
     Election { election: u64, heartbeat: u64 },
     #[error("--auth-token={0} is not known")]
     AuthToken(String),
@@ -57,14 +59,20 @@ impl FlagError {
 /// The settings that the flags ask for.
 pub fn settings(args: &Args) -> Result<Settings, FlagError> {
     refuse_missing(args)?;
-    let listen_clients =
-        args.member.listen_client_urls.iter().map(|url| url.parse()).collect::<Result<Vec<_>, AddressError>>()?;
+    let listen_clients = args
+        .member
+        .listen_client_urls
+        .iter()
+        .map(|url| url.parse())
+        .collect::<Result<Vec<_>, AddressError>>()?;
     let listen_peers = peer_urls("listen-peer-urls", &args.member.listen_peer_urls)?;
     let joins = args.cluster.initial_cluster_state == "existing";
     let initial = initial_cluster(args)?;
     let ask = if joins { others(args, &initial)? } else { Vec::new() };
-    let limits =
-        Limits { request_bytes: args.limits.max_request_bytes as usize, txn_ops: args.limits.max_txn_ops as usize };
+    let limits = Limits {
+        request_bytes: args.limits.max_request_bytes as usize,
+        txn_ops: args.limits.max_txn_ops as usize,
+    };
     Ok(Settings {
         node: config(args, initial)?,
         ask,
@@ -116,7 +124,10 @@ fn config(args: &Args, initial: InitialCluster) -> Result<Config, FlagError> {
         election_ticks: u32::try_from(election / heartbeat).unwrap_or(u32::MAX),
         quota_bytes,
         max_request_bytes: args.limits.max_request_bytes as usize,
-        snapshot: args.member.snapshot_count.map_or(SnapshotRule::Bytes(SNAPSHOT_BYTES), SnapshotRule::Entries),
+        snapshot: args
+            .member
+            .snapshot_count
+            .map_or(SnapshotRule::Bytes(SNAPSHOT_BYTES), SnapshotRule::Entries),
         strict_reconfig: args.cluster.strict_reconfig_check,
         max_learners: MAX_LEARNERS,
         learners_serve: false,

@@ -19,8 +19,9 @@ use super::pb::etcdserverpb::{
 use super::pb::health::health_server::HealthServer;
 use super::pb::{v3electionpb::election_server::ElectionServer, v3lockpb::lock_server::LockServer};
 use super::services::{
-    auth::AuthService, cluster::ClusterService, election::ElectionService, health::HealthService, kv::KvService,
-    lease::LeaseService, lock::LockService, maintenance::MaintenanceService, watch::WatchService,
+    auth::AuthService, cluster::ClusterService, election::ElectionService, health::HealthService,
+    kv::KvService, lease::LeaseService, lock::LockService, maintenance::MaintenanceService,
+    watch::WatchService,
 };
 use super::status::in_gos_words;
 use super::surface::Surface;

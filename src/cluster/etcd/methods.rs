@@ -11,7 +11,8 @@ static METHODS: LazyLock<Methods> = LazyLock::new(|| {
     let pool = DescriptorPool::decode(DESCRIPTORS).expect("protoc wrote it at build time");
     let services = pool.services().map(|service| service.full_name().to_owned()).collect();
     let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
-    let by_path = methods.map(|it| (format!("/{}/{}", it.parent_service().full_name(), it.name()), it)).collect();
+    let by_path =
+        methods.map(|it| (format!("/{}/{}", it.parent_service().full_name(), it.name()), it)).collect();
     Methods { services, by_path }
 });
 

@@ -61,7 +61,9 @@ fn node_code(error: &NodeError) -> Code {
         NodeError::Member(error) => refusal_code(error.refusal()),
         NodeError::Downgrade(error) => downgrade_code(*error),
         NodeError::RequestTooLarge => Code::InvalidArgument,
-        NodeError::NotLeader | NodeError::BadTransferee | NodeError::NotForLearner => Code::FailedPrecondition,
+        NodeError::NotLeader | NodeError::BadTransferee | NodeError::NotForLearner => {
+            Code::FailedPrecondition
+        }
         NodeError::NoLeader
         | NodeError::LeaderChanged
         | NodeError::Timeout

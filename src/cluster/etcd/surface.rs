@@ -121,7 +121,8 @@ impl Surface {
     }
 }
 
-fn credentials<T>(request: &Request<T>) -> Credentials {
+/// What a client shows to be recognised by.
+pub fn credentials<T>(request: &Request<T>) -> Credentials {
     let metadata = request.metadata();
     let token = metadata.get("token").or_else(|| metadata.get("authorization"));
     let token = token.and_then(|token| token.to_str().ok());

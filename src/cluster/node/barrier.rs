@@ -32,7 +32,11 @@ impl Barrier {
             match inbox.ask(Letter::Read) {
                 Ok(()) => {}
                 Err(returned) => {
-                    let error = if returned == Returned::Full { NodeError::TooManyRequests } else { NodeError::Stopped };
+                    let error = if returned == Returned::Full {
+                        NodeError::TooManyRequests
+                    } else {
+                        NodeError::Stopped
+                    };
                     self.take();
                     return Err(error);
                 }

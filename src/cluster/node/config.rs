@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cluster::raft::SnapshotRule;
-use crate::cluster::store::member::{InitialCluster, Members};
 use crate::cluster::store::id::ClusterId;
+use crate::cluster::store::member::{InitialCluster, Members};
 use crate::cluster::store::watch;
 
 /// How a member is set up.

@@ -294,9 +294,10 @@ impl Core {
     /// Becomes what a snapshot says.
     fn install(&mut self, snapshot: &Snapshot) {
         let index = snapshot.metadata.index;
-        let path = self.received.remove(&index).unwrap_or_else(|| {
-            self.shared.snaps.path(snapshots::name(&snapshot.metadata))
-        });
+        let path = self
+            .received
+            .remove(&index)
+            .unwrap_or_else(|| self.shared.snaps.path(snapshots::name(&snapshot.metadata)));
         let shared = self.shared.clone();
         match snapshots::read(&path, &snapshot.metadata) {
             Ok(loaded) => {
@@ -349,7 +350,8 @@ impl Core {
         status.standing.committed = now.committed;
         status.standing.learner = machine.voters.learners.contains(&own.0);
         status.standing.learner_serves = self.shared.config.learners_serve;
-        status.alone = now.role == Role::Leader && machine.voters.voters == [own.0] && now.applied >= now.committed;
+        status.alone =
+            now.role == Role::Leader && machine.voters.voters == [own.0] && now.applied >= now.committed;
         status.last = now.last;
         drop(machine);
         status.progress = now.members;
@@ -378,7 +380,9 @@ impl Answerer {
     fn answer(self, effect: Effect) {
         // Whoever waited may have gone.
         match (self, effect) {
-            (Self::Command(answer), Effect::Store(_, applied)) => drop(answer.send(applied.map_err(NodeError::from))),
+            (Self::Command(answer), Effect::Store(_, applied)) => {
+                drop(answer.send(applied.map_err(NodeError::from)))
+            }
             (Self::Change(answer), Effect::Members(done)) => drop(answer.send(done.map_err(NodeError::from))),
             (Self::Command(_) | Self::Change(_), _) => {}
         }

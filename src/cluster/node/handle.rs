@@ -19,10 +19,11 @@ use super::watching::Stream;
 use super::{snapshots, tend};
 use crate::cluster::etcd::log_entry;
 use crate::cluster::etcd::node::{
-    Credentials, Identity, LeaseView, Member, MemberChange, Node, NodeError, Sizes, Snapshot, Standing, Watching,
+    Credentials, Identity, LeaseView, Member, MemberChange, Node, NodeError, Sizes, Snapshot, Standing,
+    Watching,
 };
 use crate::cluster::raft::ProposalId;
-use crate::cluster::store::auth::{AuthError, Permission, RoleName, UserName};
+use crate::cluster::store::auth::{Access, AuthError, Permission, RoleName, UserName};
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
@@ -93,7 +94,8 @@ impl Handle {
         let (known, version) = {
             let machine = self.shared.read();
             let own = machine.members.get(id);
-            let known = own.is_some_and(|own| own.name == config.name && own.client_urls == config.client_urls);
+            let known =
+                own.is_some_and(|own| own.name == config.name && own.client_urls == config.client_urls);
             (known, machine.store.facts().version.clone())
         };
         if !known {
@@ -120,11 +122,8 @@ impl Handle {
 
     /// Says that there is no room, to all members.
     fn raise_no_space(&self) {
-        let alarm = AlarmChange {
-            raise: true,
-            member: self.shared.identity.member,
-            kind: Some(AlarmKind::NoSpace),
-        };
+        let alarm =
+            AlarmChange { raise: true, member: self.shared.identity.member, kind: Some(AlarmKind::NoSpace) };
         let caller = self.shared.read().store.auth().own_caller();
         let command = Command { id: self.shared.ids.next(), caller, change: Change::Alarm(alarm) };
         tend::propose(&self.shared, command);
@@ -195,7 +194,8 @@ impl Node for Handle {
         }
         let command = Command { id: self.shared.ids.next(), caller, change };
         let data = log_entry::encode(&command);
-        if data.len() > self.shared.config.max_request_bytes + log_entry::header_room(command.caller.as_ref()) {
+        if data.len() > self.shared.config.max_request_bytes + log_entry::header_room(command.caller.as_ref())
+        {
             return Err(NodeError::RequestTooLarge);
         }
         let id = ProposalId(command.id);
@@ -241,6 +241,16 @@ impl Node for Handle {
         self.shared.read().store.auth().check_range(caller, range)
     }
 
+    fn may_use_lease(&self, id: LeaseId, access: Access, caller: Option<&Caller>) -> Result<(), AuthError> {
+        let machine = self.shared.read();
+        let auth = machine.store.auth();
+        if !auth.is_enabled() {
+            return Ok(());
+        }
+        let keys: Vec<Bytes> = machine.store.leases().keys(id).collect();
+        auth.check_lease(caller, &keys, access)
+    }
+
     fn watch(&self) -> Box<dyn Watching> {
         Box::new(Stream::open(&self.shared))
     }
@@ -256,14 +266,19 @@ impl Node for Handle {
         Ok(renewed.ok_or(StoreError::LeaseNotFound)?)
     }
 
-    async fn lease(&self, id: LeaseId, keys: bool, caller: Option<&Caller>) -> Result<Option<LeaseView>, NodeError> {
+    async fn lease(
+        &self,
+        id: LeaseId,
+        keys: bool,
+        caller: Option<&Caller>,
+    ) -> Result<Option<LeaseView>, NodeError> {
         let leader = self.leader()?;
         let (granted_s, keys) = {
             let machine = self.shared.read();
             let leases = machine.store.leases();
             let Some(granted_s) = leases.ttl_s(id) else { return Ok(None) };
             let keys: Vec<Bytes> = if keys { leases.keys(id).collect() } else { Vec::new() };
-            machine.store.auth().check_lease(caller, &keys, crate::cluster::store::auth::Access::Read)?;
+            machine.store.auth().check_lease(caller, &keys, Access::Read)?;
             (granted_s, keys)
         };
         let left = if leader == self.shared.identity.member {
@@ -328,7 +343,8 @@ impl Node for Handle {
 
     async fn hash_kv(&self, revision: Option<Revision>) -> Result<(HashKv, Revision), NodeError> {
         let snapshot = self.shared.read().store.snapshot();
-        let hashed = tokio::task::spawn_blocking(move || Ok((snapshot.hash_kv(revision)?, snapshot.revision))).await;
+        let hashed =
+            tokio::task::spawn_blocking(move || Ok((snapshot.hash_kv(revision)?, snapshot.revision))).await;
         hashed.unwrap_or(Err(NodeError::Stopped))
     }
 
@@ -346,7 +362,8 @@ impl Node for Handle {
             Ok::<_, std::io::Error>((file.metadata()?.len(), file))
         });
         let files = |cause| NodeError::Files { operation: "write a snapshot", cause };
-        let (total, file) = made.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(files)?;
+        let (total, file) =
+            made.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(files)?;
         Ok(Snapshot { total, chunks: chunks(file, total) })
     }
 
@@ -391,7 +408,8 @@ impl Node for Handle {
 /// A file that goes with its last handle.
 fn tempfile_in(folder: &std::path::Path) -> std::io::Result<File> {
     use rustix::fs::{Mode, OFlags};
-    let file = rustix::fs::open(folder, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?;
+    let file =
+        rustix::fs::open(folder, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?;
     Ok(file.into())
 }
 

@@ -109,7 +109,8 @@ impl Inbox {
         let mut waiting = self.lock();
         if waiting.letters.is_empty() && !patience.is_zero() {
             waiting.asleep = true;
-            let waited = self.filled.wait_timeout_while(waiting, patience, |waiting| waiting.letters.is_empty());
+            let waited =
+                self.filled.wait_timeout_while(waiting, patience, |waiting| waiting.letters.is_empty());
             waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
             waiting.asleep = false;
         }

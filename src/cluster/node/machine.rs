@@ -26,6 +26,7 @@ pub struct Machine {
 
 /// What an entry did.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub enum Effect {
     /// Nothing: the first entry of a term, or one that no member understands.
     Nothing,

@@ -10,8 +10,8 @@ use crate::cluster::disk::snap::{SnapError, SnapFolder, SnapName};
 use crate::cluster::disk::wal::{Metadata, SnapshotMark, Wal, WalError, read_marks};
 use crate::cluster::etcd::backend::member_json;
 use crate::cluster::etcd::node::Identity;
-use crate::cluster::raft::wire::{ConfChange, HardState, Snapshot, SnapshotMetadata};
 use crate::cluster::raft::Saved;
+use crate::cluster::raft::wire::{ConfChange, HardState, Snapshot, SnapshotMetadata};
 use crate::cluster::store::id::{ClusterId, MemberId};
 use crate::cluster::store::member::{Member, MemberChange, Members};
 
@@ -90,8 +90,7 @@ fn reopen(dir: &Path, snaps: SnapFolder) -> Result<Opened, OpenError> {
         Snapshot { data: snapshots::name(&metadata).to_string().into(), metadata }
     });
     let saved = Saved { hard_state: recovered.state, snapshot, entries: recovered.entries };
-    let identity =
-        Identity { cluster: ClusterId(metadata.cluster_id), member: MemberId(metadata.node_id) };
+    let identity = Identity { cluster: ClusterId(metadata.cluster_id), member: MemberId(metadata.node_id) };
     Ok(Opened { identity, wal, snaps, saved, machine })
 }
 

@@ -83,8 +83,11 @@ pub fn make(shared: &Arc<Shared>, metadata: SnapshotMetadata) {
 }
 
 fn size(path: &Path) -> Result<u64, SnapError<WriteError>> {
-    let file = std::fs::metadata(path)
-        .map_err(|source| SnapError::File { operation: "look at", path: path.to_owned(), source })?;
+    let file = std::fs::metadata(path).map_err(|source| SnapError::File {
+        operation: "look at",
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(file.len())
 }
 

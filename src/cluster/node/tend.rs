@@ -124,7 +124,8 @@ fn end_leases(shared: &Shared) {
     let ended = shared.lessor().expired(now, ENDS);
     let caller = if ended.is_empty() { None } else { shared.read().store.auth().own_caller() };
     for id in ended {
-        let command = Command { id: shared.ids.next(), caller: caller.clone(), change: Change::LeaseRevoke { id } };
+        let command =
+            Command { id: shared.ids.next(), caller: caller.clone(), change: Change::LeaseRevoke { id } };
         propose(shared, command);
     }
 }

@@ -11,7 +11,8 @@ use crate::cluster::etcd::node::{Identity, Node as _};
 use crate::cluster::node::transport::{Transport, Unreached};
 use crate::cluster::node::{Handle, Inbox, Letter};
 use crate::cluster::peer::{
-    LeaseLeft, Membership, PeerHandler, PeerIdentity, PeerServer, PeerServerSettings, PeerTls, PeerUrl, Peers, Refusal,
+    LeaseLeft, Membership, PeerHandler, PeerIdentity, PeerServer, PeerServerSettings, PeerTls, PeerUrl,
+    Peers, Refusal,
 };
 use crate::cluster::raft::wire::Message;
 use crate::cluster::store::hash::HashKv;
@@ -33,7 +34,12 @@ struct Ends {
 
 impl Peering {
     /// The way out, once it is known who this is.
-    pub fn transport(&self, identity: Identity, inbox: Arc<Inbox>, tls: Option<Arc<PeerTls>>) -> Arc<dyn Transport> {
+    pub fn transport(
+        &self,
+        identity: Identity,
+        inbox: Arc<Inbox>,
+        tls: Option<Arc<PeerTls>>,
+    ) -> Arc<dyn Transport> {
         let handler = Arc::new(self.clone());
         // Both are set here only, once.
         let _ = self.ends.identity.set(identity);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::cluster::etcd::serve::{Address, ListenError, TlsError, TlsFiles};
 use crate::cluster::etcd::surface::Limits;
 use crate::cluster::node::{Config, Founding, NodeStartError};
-use crate::cluster::peer::{CallError, ListenError as PeerListenError, PeerTls, PeerTlsError, PeerTlsFiles, PeerUrl, members_at};
+use crate::cluster::peer::{
+    CallError, ListenError as PeerListenError, PeerTls, PeerTlsError, PeerTlsFiles, PeerUrl, members_at,
+};
 use crate::cluster::store::member::Members;
 
 /// How a member is served.

@@ -41,7 +41,10 @@ async fn etcdctl_grants_keeps_and_revokes_leases() {
     let alive = store.etcdctl(&format!("lease keep-alive --once {id}")).await.unwrap();
     assert_eq!(alive, format!("lease {id} keepalived with TTL(100)\n"));
     let left = store.etcdctl(&format!("lease timetolive {id} --keys")).await.unwrap();
-    assert!(left.contains("granted with TTL(100s), remaining(") && left.ends_with("attached keys([foo])\n"), "{left}");
+    assert!(
+        left.contains("granted with TTL(100s), remaining(") && left.ends_with("attached keys([foo])\n"),
+        "{left}"
+    );
     assert_eq!(store.etcdctl("lease list").await.unwrap(), format!("found 1 leases\n{id}\n"));
     assert_eq!(store.etcdctl(&format!("lease revoke {id}")).await.unwrap(), format!("lease {id} revoked\n"));
     assert_eq!(store.etcdctl("get foo").await.unwrap(), "");

@@ -8,6 +8,7 @@ mod headers;
 mod pages;
 mod queues;
 mod refusals;
+mod rights;
 mod sim;
 mod snapshot_file;
 mod tls;

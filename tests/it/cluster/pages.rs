@@ -96,7 +96,9 @@ async fn the_gateway_speaks_json_as_etcds_does() {
     let store = Served::start().await;
     let own = store.node.identity();
     let (cluster, member) = (own.cluster.0, own.member.0);
-    let header = format!(r#""header":{{"cluster_id":"{cluster}","member_id":"{member}","revision":"2","raft_term":"2"}}"#);
+    let header = format!(
+        r#""header":{{"cluster_id":"{cluster}","member_id":"{member}","revision":"2","raft_term":"2"}}"#
+    );
     let put = post(&store, "kv/put", r#"{"key":"Zm9v","value":"YmFy"}"#).await;
     assert_eq!(put, ok(&format!("{{{header}}}")));
     let kv = r#"{"key":"Zm9v","create_revision":"2","mod_revision":"2","version":"1","value":"YmFy"}"#;
@@ -122,7 +124,10 @@ async fn streams_are_a_line_of_json_a_message() {
     let (status, kept) = post(&store, "lease/keepalive", r#"{"ID":7} {"ID":"8"}"#).await;
     let lines: Vec<&str> = kept.lines().collect();
     assert_eq!((status, lines.len()), (200, 2), "{kept}");
-    assert!(lines[0].starts_with(r#"{"result":{"header""#) && lines[0].ends_with(r#""ID":"7","TTL":"60"}}"#), "{kept}");
+    assert!(
+        lines[0].starts_with(r#"{"result":{"header""#) && lines[0].ends_with(r#""ID":"7","TTL":"60"}}"#),
+        "{kept}"
+    );
     let (_, snapshot) = post(&store, "maintenance/snapshot", "").await;
     assert_eq!(snapshot.lines().count(), 5);
 }

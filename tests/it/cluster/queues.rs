@@ -27,7 +27,8 @@ async fn a_lock_waits_for_who_came_before() {
 async fn a_leader_is_elected_observed_and_followed() {
     let store = Served::start().await;
     let (mut one, mut two) = (store.client().await, store.client().await);
-    let leases = [one.lease_grant(60, None).await.unwrap().id(), one.lease_grant(60, None).await.unwrap().id()];
+    let leases =
+        [one.lease_grant(60, None).await.unwrap().id(), one.lease_grant(60, None).await.unwrap().id()];
     let mut seen = two.observe("e").await.unwrap();
     let first = one.campaign("e", "one", leases[0]).await.unwrap().take_leader().unwrap();
     assert_eq!(seen.message().await.unwrap().unwrap().kv().unwrap().value(), b"one");
@@ -52,7 +53,8 @@ async fn their_errors_have_no_code() {
     let answer = call::<_, pb::LeaderResponse>(store.at, path, request).await;
     assert_eq!(refusal(answer), (Code::Unknown, "election: no leader".to_owned()));
     let path = "/v3electionpb.Election/Resign";
-    let answer = call::<_, pb::ResignResponse>(store.at, path, Request::new(pb::ResignRequest::default())).await;
+    let answer =
+        call::<_, pb::ResignResponse>(store.at, path, Request::new(pb::ResignRequest::default())).await;
     assert_eq!(refusal(answer), (Code::Unknown, "\"leader\" field must be provided".to_owned()));
     let path = "/v3electionpb.Election/Campaign";
     let request = pb::CampaignRequest { name: "e".into(), lease: 99, value: "x".into() };

@@ -83,7 +83,10 @@ async fn puts_are_refused_with_etcds_codes_and_texts() {
             pb::PutRequest { ignore_value: true, value: "x".into(), ..put("a") },
             says(InvalidArgument, "value is provided"),
         ),
-        (pb::PutRequest { ignore_lease: true, lease: 1, ..put("a") }, says(InvalidArgument, "lease is provided")),
+        (
+            pb::PutRequest { ignore_lease: true, lease: 1, ..put("a") },
+            says(InvalidArgument, "lease is provided"),
+        ),
         (pb::PutRequest { lease: 9, ..put("a") }, says(NotFound, "requested lease not found")),
     ];
     for (request, expected) in cases {
@@ -101,7 +104,10 @@ async fn transactions_are_refused_with_etcds_codes_and_texts() {
     let cases = [
         (txn(vec![RequestOp::default()]), says(InvalidArgument, "key not found")),
         (txn(vec![puts("")]), says(InvalidArgument, "key is not provided")),
-        (txn(vec![op(Op::RequestRange(range("a"))); 129]), says(InvalidArgument, "too many operations in txn request")),
+        (
+            txn(vec![op(Op::RequestRange(range("a"))); 129]),
+            says(InvalidArgument, "too many operations in txn request"),
+        ),
         (txn(vec![puts("a"), puts("a")]), says(InvalidArgument, "duplicate key given in txn request")),
         (
             txn(vec![puts("b"), op(Op::RequestDeleteRange(all))]),
@@ -128,7 +134,8 @@ async fn leases_are_refused_with_etcds_codes_and_texts() {
     let path = "/etcdserverpb.Lease/LeaseGrant";
     assert_eq!(refused(&store, path, grant(1, 9_000_000_001)).await, says(OutOfRange, "too large lease TTL"));
     for ttl in [-1, 0, 1] {
-        let granted: pb::LeaseGrantResponse = call(store.at, path, Request::new(grant(0, ttl))).await.unwrap();
+        let granted: pb::LeaseGrantResponse =
+            call(store.at, path, Request::new(grant(0, ttl))).await.unwrap();
         assert!(granted.ttl == 2 && granted.id > 0, "{granted:?}");
     }
     call::<_, pb::LeaseGrantResponse>(store.at, path, Request::new(grant(-7, 9))).await.unwrap();
@@ -177,7 +184,9 @@ async fn changes_of_members_are_refused_with_etcds_codes_and_texts() {
         says(FailedPrecondition, "can only promote a learner member which is in sync with leader")
     );
     let path = "/etcdserverpb.Cluster/MemberRemove";
-    call::<_, pb::MemberRemoveResponse>(store.at, path, Request::new(pb::MemberRemoveRequest { id })).await.unwrap();
+    call::<_, pb::MemberRemoveResponse>(store.at, path, Request::new(pb::MemberRemoveRequest { id }))
+        .await
+        .unwrap();
     let again = refused(&store, path, pb::MemberRemoveRequest { id }).await;
     assert_eq!(again, says(NotFound, "member not found"));
 }
@@ -228,9 +237,12 @@ async fn a_full_store_takes_no_writes_and_gives_up_data() {
     let grant = pb::LeaseGrantRequest { id: 1, ttl: 9 };
     assert_eq!(refused(&store, "/etcdserverpb.Lease/LeaseGrant", grant).await, full);
     let delete = pb::DeleteRangeRequest { key: "a".into(), ..Default::default() };
-    call::<_, pb::DeleteRangeResponse>(store.at, "/etcdserverpb.KV/DeleteRange", Request::new(delete)).await.unwrap();
+    call::<_, pb::DeleteRangeResponse>(store.at, "/etcdserverpb.KV/DeleteRange", Request::new(delete))
+        .await
+        .unwrap();
     let path_status = "/etcdserverpb.Maintenance/Status";
-    let status: pb::StatusResponse = call(store.at, path_status, Request::new(pb::StatusRequest {})).await.unwrap();
+    let status: pb::StatusResponse =
+        call(store.at, path_status, Request::new(pb::StatusRequest {})).await.unwrap();
     assert_eq!(status.errors, ["memberID:7 alarm:NOSPACE "]);
     call::<_, pb::AlarmResponse>(store.at, path, Request::new(alarm(2))).await.unwrap();
     call::<_, pb::PutResponse>(store.at, PUT, Request::new(put("a"))).await.unwrap();

@@ -40,8 +40,12 @@ fn option(name: &str, value: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_trusts_the_server_is_served() {
-    let files =
-        TlsFiles { certificate: file("server.pem"), key: file("server.key"), clients: None, client_must: false };
+    let files = TlsFiles {
+        certificate: file("server.pem"),
+        key: file("server.key"),
+        clients: None,
+        client_must: false,
+    };
     let at = start("https://127.0.0.1:0", files).await.unwrap();
     put(&format!("https://{at}"), &[option("cacert", "ca.pem")]).await.unwrap();
     assert!(put(&format!("http://{at}"), &[]).await.is_err());

@@ -94,7 +94,10 @@ async fn events_come_with_their_revision_and_what_was_there_before() {
     let gone = watching.next().await;
     let event = &gone.events[0];
     let kv = event.kv.as_ref().unwrap();
-    assert_eq!((event.r#type, &*kv.key, kv.mod_revision, kv.create_revision, kv.version), (1, &b"a"[..], 3, 0, 0));
+    assert_eq!(
+        (event.r#type, &*kv.key, kv.mod_revision, kv.create_revision, kv.version),
+        (1, &b"a"[..], 3, 0, 0)
+    );
     assert_eq!(event.prev_kv.as_ref().unwrap().value, "1");
 }
 
@@ -114,7 +117,10 @@ async fn a_watch_from_the_past_catches_up_and_one_from_before_a_compaction_ends(
     assert!(created.created && !created.canceled);
     let ended = watching.next().await;
     assert!(ended.canceled && !ended.created);
-    assert_eq!((ended.watch_id, ended.compact_revision, &*ended.cancel_reason, revision(&ended)), (1, 3, "", 0));
+    assert_eq!(
+        (ended.watch_id, ended.compact_revision, &*ended.cancel_reason, revision(&ended)),
+        (1, 3, "", 0)
+    );
 }
 
 #[tokio::test]

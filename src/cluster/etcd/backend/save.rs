@@ -46,9 +46,9 @@ pub fn save<W: Write + Seek>(contents: &Contents, file: W) -> Result<W, WriteErr
     let mut leases: Vec<_> = store.leases.iter().map(|(id, ttl_s)| (id.0, *ttl_s)).collect();
     // As unsigned numbers: their bytes are the keys.
     leases.sort_unstable_by_key(|(id, _)| id.to_be_bytes());
-    let leases = leases.into_iter().map(|(id, ttl_s)| {
-        (id.to_be_bytes(), Lease { id, ttl_s, remaining_ttl_s: 0 }.encode_to_vec())
-    });
+    let leases = leases
+        .into_iter()
+        .map(|(id, ttl_s)| (id.to_be_bytes(), Lease { id, ttl_s, remaining_ttl_s: 0 }.encode_to_vec()));
     writer.bucket(bucket::LEASE, leases)?;
     save_members(&mut writer, &contents.members)?;
     save_meta(&mut writer, contents)?;
@@ -70,7 +70,8 @@ fn save_auth<W: Write + Seek>(writer: &mut Writer<W>, auth: &AuthRecord) -> Resu
         (name::AUTH_REVISION, auth.revision.to_be_bytes().to_vec()),
     ];
     writer.bucket(bucket::AUTH, state)?;
-    writer.bucket(bucket::AUTH_ROLES, auth.roles.iter().map(|role| (role.name.as_bytes(), role_bytes(role))))?;
+    writer
+        .bucket(bucket::AUTH_ROLES, auth.roles.iter().map(|role| (role.name.as_bytes(), role_bytes(role))))?;
     writer.bucket(bucket::AUTH_USERS, auth.users.iter().map(|user| (user.name.as_bytes(), user_bytes(user))))
 }
 

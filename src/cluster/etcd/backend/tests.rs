@@ -10,7 +10,8 @@ use crate::cluster::store::member::{Member, Members};
 use crate::cluster::store::request::{AlarmChange, AlarmKind, Change, Command, Delete, Put};
 
 fn put(key: &'static [u8], value: &'static [u8], lease: i64) -> Change {
-    let put = Put { key: key.into(), value: Some(value.into()), lease: Some(LeaseId(lease)), previous: false };
+    let put =
+        Put { key: key.into(), value: Some(value.into()), lease: Some(LeaseId(lease)), previous: false };
     Change::Put(put)
 }
 

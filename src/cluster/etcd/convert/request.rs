@@ -7,10 +7,10 @@ use super::RequestError;
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::store::id::{LeaseId, Revision};
 use crate::cluster::store::key::KeyRange;
-use crate::cluster::store::validate::FormError;
 use crate::cluster::store::request::{
     AlarmKind, Compare, Delete, Filter, Op, Operand, Put, Range, Sort, SortBy, Test, Txn, Wanted,
 };
+use crate::cluster::store::validate::FormError;
 
 /// How deep transactions may be nested. prost reads messages 100 deep, and an operation takes two of them; the log's
 /// entry around the request must still be readable.

@@ -13,11 +13,27 @@ pub fn render(surface: &Surface) -> String {
     let (identity, standing, sizes) = (node.identity(), node.standing(), node.sizes());
     let leads = standing.leader == Some(identity.member);
     let mut page = Page::default();
-    page.gauge("etcd_server_has_leader", "Whether or not a leader exists.", u8::from(standing.leader.is_some()));
+    page.gauge(
+        "etcd_server_has_leader",
+        "Whether or not a leader exists.",
+        u8::from(standing.leader.is_some()),
+    );
     page.gauge("etcd_server_is_leader", "Whether or not this member leads.", u8::from(leads));
-    page.gauge("etcd_server_is_learner", "Whether or not this member is a learner.", u8::from(standing.learner));
-    page.gauge("etcd_server_proposals_committed_total", "The last entry that is agreed upon.", standing.committed);
-    page.gauge("etcd_server_proposals_applied_total", "The last entry that is applied here.", standing.applied);
+    page.gauge(
+        "etcd_server_is_learner",
+        "Whether or not this member is a learner.",
+        u8::from(standing.learner),
+    );
+    page.gauge(
+        "etcd_server_proposals_committed_total",
+        "The last entry that is agreed upon.",
+        standing.committed,
+    );
+    page.gauge(
+        "etcd_server_proposals_applied_total",
+        "The last entry that is applied here.",
+        standing.applied,
+    );
     page.gauge("etcd_server_quota_backend_bytes", "How much data is taken.", sizes.quota);
     page.gauge("etcd_mvcc_db_total_size_in_bytes", "How much room the data takes.", sizes.total);
     page.gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "How much of it is in use.", sizes.in_use);

@@ -79,7 +79,8 @@ pub fn id_of(entry: &[u8]) -> Option<u64> {
             let header = rest.get(..usize::try_from(length).ok()?)?;
             return Some(pb::RequestHeader::decode(header).ok()?.id).filter(|id| *id != 0);
         }
-        prost::encoding::skip_field(wire_type, tag, &mut rest, prost::encoding::DecodeContext::default()).ok()?;
+        prost::encoding::skip_field(wire_type, tag, &mut rest, prost::encoding::DecodeContext::default())
+            .ok()?;
     }
     None
 }

@@ -47,7 +47,8 @@ fn turn(lone: &Lone) -> Option<Instant> {
     let ended = shared.write().lessor.expired(now, ENDS);
     for id in ended {
         // It may have been revoked by its owner meanwhile.
-        drop(lone.apply(Change::LeaseRevoke { id }, None));
+        let own = shared.read().store.auth().own_caller();
+        drop(lone.apply(Change::LeaseRevoke { id }, own));
     }
     let mut state = shared.write();
     let State { store, hub, lessor, .. } = &mut *state;
@@ -59,6 +60,7 @@ fn turn(lone: &Lone) -> Option<Instant> {
     hub.tell_progress(now);
     let due = [lessor.next_expiry(), hub.next_progress()].into_iter().flatten().min();
     let due = due.map(|due| due.since(now));
-    let due = if synced == Syncing::Stalled { Some(due.map_or(PATIENCE, |due| due.min(PATIENCE))) } else { due };
+    let due =
+        if synced == Syncing::Stalled { Some(due.map_or(PATIENCE, |due| due.min(PATIENCE))) } else { due };
     due.map(|due| Instant::now() + due)
 }

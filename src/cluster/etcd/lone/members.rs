@@ -32,7 +32,11 @@ pub fn change(state: &mut State, change: MemberChange) -> Result<MemberId, Membe
         }
         MemberChange::Promote(id) => {
             let at = find(state, id)?;
-            Err(if state.members[at].learner { MemberError::LearnerNotReady } else { MemberError::NotLearner })
+            Err(if state.members[at].learner {
+                MemberError::LearnerNotReady
+            } else {
+                MemberError::NotLearner
+            })
         }
     }
 }

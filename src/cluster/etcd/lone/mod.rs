@@ -2,6 +2,7 @@
 //! surface, and of whatever talks to a store.
 
 mod clock;
+mod login;
 mod members;
 mod node;
 mod stream;
@@ -14,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::node::{Identity, Member, NodeError};
 use crate::cluster::store::Store;
+use crate::cluster::store::auth::token::Tokens;
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::id::{ClusterId, MemberId};
 use crate::cluster::store::lessor::Lessor;
@@ -46,6 +48,7 @@ struct State {
     store: Store,
     hub: WatchHub,
     lessor: Lessor,
+    tokens: Tokens,
     /// What was applied: the length of a log that is not there.
     index: u64,
     members: Vec<Member>,
@@ -68,7 +71,16 @@ impl Lone {
             client_urls: vec!["http://localhost:2379".into()],
             learner: false,
         };
-        let state = State { store, hub, lessor, index: 3, members: vec![own], leaderless: false, quota: 0 };
+        let state = State {
+            store,
+            hub,
+            lessor,
+            tokens: Tokens::default(),
+            index: 3,
+            members: vec![own],
+            leaderless: false,
+            quota: 0,
+        };
         let shared = Shared {
             state: RwLock::new(state),
             started: Instant::now(),
@@ -101,16 +113,14 @@ impl Lone {
         if change.grows() && state.is_full() {
             return Err(StoreError::NoSpace.into());
         }
-        let revoked = match &change {
-            Change::LeaseRevoke { id } => Some(*id),
-            _ => None,
-        };
+        let asked = change.clone();
         state.index += 1;
         let index = state.index;
         let applied = state.store.apply(index, Command { id: index, caller, change })?;
-        match (&applied.reply, revoked) {
+        match (&applied.reply, &asked) {
             (Reply::LeaseGranted { id, ttl_s }, _) => state.lessor.granted(*id, *ttl_s, now),
-            (_, Some(id)) => state.lessor.revoked(id),
+            (_, Change::LeaseRevoke { id }) => state.lessor.revoked(*id),
+            (Reply::Auth(reply), Change::Auth(change)) => state.tokens.follow(change, reply, now),
             _ => {}
         }
         let State { store, hub, .. } = &mut *state;

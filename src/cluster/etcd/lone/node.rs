@@ -5,11 +5,12 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
 
 use super::stream::Stream;
-use super::{Lone, MEMBER, members};
+use super::{Lone, MEMBER, login, members};
 use crate::cluster::etcd::node::{
-    Credentials, Identity, LeaseView, Member, MemberChange, Node, NodeError, Sizes, Snapshot, Standing, Watching,
+    Credentials, Identity, LeaseView, Member, MemberChange, Node, NodeError, Sizes, Snapshot, Standing,
+    Watching,
 };
-use crate::cluster::store::auth::{AuthError, Permission, RoleName, UserName};
+use crate::cluster::store::auth::{Access, AuthError, Permission, RoleName, UserName};
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
@@ -59,13 +60,15 @@ impl Node for Lone {
         self.shared.read().store.revision()
     }
 
-    fn range(&self, range: &Range, _caller: Option<&Caller>) -> Result<(Revision, RangeReply), NodeError> {
+    fn range(&self, range: &Range, caller: Option<&Caller>) -> Result<(Revision, RangeReply), NodeError> {
         let state = self.shared.read();
+        state.store.auth().check_range(caller, &range.range)?;
         Ok((state.store.revision(), state.store.range(range)?))
     }
 
-    fn read_txn(&self, txn: &Txn, _caller: Option<&Caller>) -> Result<Applied, NodeError> {
+    fn read_txn(&self, txn: &Txn, caller: Option<&Caller>) -> Result<Applied, NodeError> {
         let state = self.shared.read();
+        state.store.auth().check_read_txn(caller, txn)?;
         let reply = Reply::Txn(state.store.read_txn(txn)?);
         Ok(Applied { revision: state.store.revision(), reply })
     }
@@ -74,8 +77,14 @@ impl Node for Lone {
         while self.shared.write().store.compact_step(usize::MAX) {}
     }
 
-    fn may_watch(&self, _range: &KeyRange, _caller: Option<&Caller>) -> Result<(), AuthError> {
-        Ok(())
+    fn may_watch(&self, range: &KeyRange, caller: Option<&Caller>) -> Result<(), AuthError> {
+        self.shared.read().store.auth().check_range(caller, range)
+    }
+
+    fn may_use_lease(&self, id: LeaseId, access: Access, caller: Option<&Caller>) -> Result<(), AuthError> {
+        let state = self.shared.read();
+        let keys: Vec<Bytes> = state.store.leases().keys(id).collect();
+        state.store.auth().check_lease(caller, &keys, access)
     }
 
     fn watch(&self) -> Box<dyn Watching> {
@@ -92,13 +101,14 @@ impl Node for Lone {
         &self,
         id: LeaseId,
         keys: bool,
-        _caller: Option<&Caller>,
+        caller: Option<&Caller>,
     ) -> Result<Option<LeaseView>, NodeError> {
         let now = self.shared.now();
         let state = self.shared.read();
         let Some(granted_s) = state.store.leases().ttl_s(id) else { return Ok(None) };
         let left = state.lessor.remaining(id, now).unwrap_or_default();
-        let keys = if keys { state.store.leases().keys(id).collect() } else { Vec::new() };
+        let keys: Vec<Bytes> = if keys { state.store.leases().keys(id).collect() } else { Vec::new() };
+        state.store.auth().check_lease(caller, &keys, Access::Read)?;
         Ok(Some(LeaseView { granted_s, left_s: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), keys }))
     }
 
@@ -164,38 +174,39 @@ impl Node for Lone {
     }
 
     fn auth_state(&self) -> (bool, u64) {
-        (false, 1)
+        let status = self.shared.read().store.auth().status();
+        (status.enabled, status.revision)
     }
 
-    fn caller(&self, _credentials: &Credentials) -> Result<Option<Caller>, AuthError> {
-        Ok(None)
+    fn caller(&self, credentials: &Credentials) -> Result<Option<Caller>, AuthError> {
+        self.recognise(credentials)
     }
 
-    fn check_root(&self, _caller: Option<&Caller>) -> Result<(), AuthError> {
-        Ok(())
+    fn check_root(&self, caller: Option<&Caller>) -> Result<(), AuthError> {
+        self.shared.read().store.auth().check_admin(caller)
     }
 
-    async fn log_in(&self, _user: &str, _password: &str) -> Result<String, NodeError> {
-        Err(AuthError::NotEnabled.into())
+    async fn log_in(&self, user: &str, password: &str) -> Result<String, NodeError> {
+        self.token_for(user, password)
     }
 
     async fn password_hash(&self, password: &str) -> Result<String, NodeError> {
-        Ok(password.to_owned())
+        login::hashed(password)
     }
 
     fn users(&self) -> Vec<UserName> {
-        Vec::new()
+        self.shared.read().store.auth().users().cloned().collect()
     }
 
-    fn user(&self, _user: &str) -> Result<Vec<RoleName>, AuthError> {
-        Err(AuthError::UserNotFound)
+    fn user(&self, user: &str) -> Result<Vec<RoleName>, AuthError> {
+        Ok(self.shared.read().store.auth().user(user)?.cloned().collect())
     }
 
     fn roles(&self) -> Vec<RoleName> {
-        Vec::new()
+        self.shared.read().store.auth().roles().cloned().collect()
     }
 
-    fn role(&self, _role: &str) -> Result<Vec<Permission>, AuthError> {
-        Err(AuthError::RoleNotFound)
+    fn role(&self, role: &str) -> Result<Vec<Permission>, AuthError> {
+        Ok(self.shared.read().store.auth().role(role)?.collect())
     }
 }

@@ -10,14 +10,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-pub use credentials::Credentials;
 pub use crate::cluster::store::member::{Member, MemberError};
+pub use credentials::Credentials;
 pub use error::{DowngradeError, NodeError};
 pub use member::MemberChange;
 pub use standing::{Identity, Sizes, Standing};
 pub use watching::Watching;
 
-use crate::cluster::store::auth::{AuthError, Permission, RoleName, UserName};
+use crate::cluster::store::auth::{Access, AuthError, Permission, RoleName, UserName};
 use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 use crate::cluster::store::key::KeyRange;
@@ -57,6 +57,9 @@ pub trait Node: Send + Sync + 'static {
     /// Whether a caller may watch these keys.
     fn may_watch(&self, range: &KeyRange, caller: Option<&Caller>) -> Result<(), AuthError>;
 
+    /// Whether a caller may do with a lease what needs a right to each of its keys.
+    fn may_use_lease(&self, id: LeaseId, access: Access, caller: Option<&Caller>) -> Result<(), AuthError>;
+
     /// A stream of watches.
     fn watch(&self) -> Box<dyn Watching>;
 
@@ -64,7 +67,12 @@ pub trait Node: Send + Sync + 'static {
     async fn keep_alive(&self, id: LeaseId) -> Result<i64, NodeError>;
 
     /// What is known of a lease, by the leader; `None`: there is none.
-    async fn lease(&self, id: LeaseId, keys: bool, caller: Option<&Caller>) -> Result<Option<LeaseView>, NodeError>;
+    async fn lease(
+        &self,
+        id: LeaseId,
+        keys: bool,
+        caller: Option<&Caller>,
+    ) -> Result<Option<LeaseView>, NodeError>;
 
     /// Every lease, those that expire first before the others.
     fn leases(&self) -> Vec<LeaseId>;

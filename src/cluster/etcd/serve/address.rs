@@ -26,7 +26,9 @@ pub enum Place {
 
 /// It is no URL to listen at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot listen at {url:?}: write http://ADDRESS:PORT, https://ADDRESS:PORT, unix:///PATH or unixs:///PATH")]
+#[error(
+    "cannot listen at {url:?}: write http://ADDRESS:PORT, https://ADDRESS:PORT, unix:///PATH or unixs:///PATH"
+)]
 pub struct AddressError {
     /// What was written.
     pub url: String,

@@ -53,7 +53,10 @@ impl Listener {
             Place::Tcp(host, port) => TcpListener::bind((&**host, *port)).await.map(Listening::Tcp),
             Place::Unix(path) => {
                 // One that a killed process left would be in the way.
-                if UnixStream::connect(path).await.is_err_and(|it| it.kind() == io::ErrorKind::ConnectionRefused) {
+                if UnixStream::connect(path)
+                    .await
+                    .is_err_and(|it| it.kind() == io::ErrorKind::ConnectionRefused)
+                {
                     drop(std::fs::remove_file(path));
                 }
                 UnixListener::bind(path).map(|socket| Listening::Unix(socket, path.clone()))

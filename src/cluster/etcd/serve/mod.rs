@@ -78,7 +78,8 @@ pub async fn serve(front: Front, listeners: Vec<Listener>, options: Options, sto
     // The connections live in these tasks' sets: they are kept until the calls have ended.
     accepting.abort_all();
     while accepting.join_next().await.is_some() {}
-    let Ok(graceful) = Arc::try_unwrap(graceful).map_err(|_| tracing::warn!("a listener has not ended")) else {
+    let Ok(graceful) = Arc::try_unwrap(graceful).map_err(|_| tracing::warn!("a listener has not ended"))
+    else {
         return;
     };
     if tokio::time::timeout(options.farewell, graceful.shutdown()).await.is_err() {

@@ -69,7 +69,9 @@ mod tests {
     use super::*;
 
     fn certificate() -> Vec<u8> {
-        CertificateDer::from_pem_slice(include_bytes!("../../../../tests/cases/tls/eve.pem")).unwrap().to_vec()
+        CertificateDer::from_pem_slice(include_bytes!("../../../../tests/cases/tls/eve.pem"))
+            .unwrap()
+            .to_vec()
     }
 
     #[test]

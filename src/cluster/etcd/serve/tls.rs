@@ -106,8 +106,7 @@ impl TlsFiles {
                 let mut roots = RootCertStore::empty();
                 roots.add_parsable_certificates(certificates(path)?);
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                let verifier =
-                    if self.client_must { verifier } else { verifier.allow_unauthenticated() };
+                let verifier = if self.client_must { verifier } else { verifier.allow_unauthenticated() };
                 let verifier =
                     verifier.build().map_err(|cause| TlsError::Signers { path: path.clone(), cause })?;
                 builder.with_client_cert_verifier(verifier)

@@ -34,7 +34,10 @@ impl Auth for AuthService {
         Ok(Response::new(pb::AuthEnableResponse { header }))
     }
 
-    async fn auth_disable(&self, request: Request<pb::AuthDisableRequest>) -> Answer<pb::AuthDisableResponse> {
+    async fn auth_disable(
+        &self,
+        request: Request<pb::AuthDisableRequest>,
+    ) -> Answer<pb::AuthDisableResponse> {
         let header = self.change(&request, AuthChange::Disable).await?;
         Ok(Response::new(pb::AuthDisableResponse { header }))
     }
@@ -46,7 +49,10 @@ impl Auth for AuthService {
         Ok(Response::new(pb::AuthStatusResponse { header: self.0.header_now(), enabled, auth_revision }))
     }
 
-    async fn authenticate(&self, request: Request<pb::AuthenticateRequest>) -> Answer<pb::AuthenticateResponse> {
+    async fn authenticate(
+        &self,
+        request: Request<pb::AuthenticateRequest>,
+    ) -> Answer<pb::AuthenticateResponse> {
         let wire = request.into_inner();
         self.0.barrier().await?;
         let token = self.0.node.log_in(&wire.name, &wire.password).await?;
@@ -84,7 +90,10 @@ impl Auth for AuthService {
         Ok(Response::new(pb::AuthUserListResponse { header: self.0.header_now(), users }))
     }
 
-    async fn user_delete(&self, request: Request<pb::AuthUserDeleteRequest>) -> Answer<pb::AuthUserDeleteResponse> {
+    async fn user_delete(
+        &self,
+        request: Request<pb::AuthUserDeleteRequest>,
+    ) -> Answer<pb::AuthUserDeleteResponse> {
         let change = AuthChange::UserDelete { user: Arc::from(&*request.get_ref().name) };
         let header = self.change(&request, change).await?;
         Ok(Response::new(pb::AuthUserDeleteResponse { header }))
@@ -95,7 +104,8 @@ impl Auth for AuthService {
         request: Request<pb::AuthUserChangePasswordRequest>,
     ) -> Answer<pb::AuthUserChangePasswordResponse> {
         let password_hash = self.0.node.password_hash(&request.get_ref().password).await?;
-        let change = AuthChange::UserChangePassword { user: Arc::from(&*request.get_ref().name), password_hash };
+        let change =
+            AuthChange::UserChangePassword { user: Arc::from(&*request.get_ref().name), password_hash };
         let header = self.change(&request, change).await?;
         Ok(Response::new(pb::AuthUserChangePasswordResponse { header }))
     }
@@ -115,7 +125,8 @@ impl Auth for AuthService {
         request: Request<pb::AuthUserRevokeRoleRequest>,
     ) -> Answer<pb::AuthUserRevokeRoleResponse> {
         let wire = request.get_ref();
-        let change = AuthChange::UserRevokeRole { user: Arc::from(&*wire.name), role: Arc::from(&*wire.role) };
+        let change =
+            AuthChange::UserRevokeRole { user: Arc::from(&*wire.name), role: Arc::from(&*wire.role) };
         let header = self.change(&request, change).await?;
         Ok(Response::new(pb::AuthUserRevokeRoleResponse { header }))
     }
@@ -146,7 +157,10 @@ impl Auth for AuthService {
         Ok(Response::new(pb::AuthRoleListResponse { header: self.0.header_now(), roles }))
     }
 
-    async fn role_delete(&self, request: Request<pb::AuthRoleDeleteRequest>) -> Answer<pb::AuthRoleDeleteResponse> {
+    async fn role_delete(
+        &self,
+        request: Request<pb::AuthRoleDeleteRequest>,
+    ) -> Answer<pb::AuthRoleDeleteResponse> {
         let change = AuthChange::RoleDelete { role: Arc::from(&*request.get_ref().role) };
         let header = self.change(&request, change).await?;
         Ok(Response::new(pb::AuthRoleDeleteResponse { header }))

@@ -27,7 +27,10 @@ impl Cluster for ClusterService {
         Ok(Response::new(pb::MemberAddResponse { header: self.0.header_of_cluster(), member, members }))
     }
 
-    async fn member_remove(&self, request: Request<pb::MemberRemoveRequest>) -> Answer<pb::MemberRemoveResponse> {
+    async fn member_remove(
+        &self,
+        request: Request<pb::MemberRemoveRequest>,
+    ) -> Answer<pb::MemberRemoveResponse> {
         self.0.root(&request)?;
         let change = MemberChange::Remove(MemberId(request.into_inner().id));
         let (members, _) = self.0.node.change_members(change).await?;
@@ -35,7 +38,10 @@ impl Cluster for ClusterService {
         Ok(Response::new(pb::MemberRemoveResponse { header: self.0.header_of_cluster(), members }))
     }
 
-    async fn member_update(&self, request: Request<pb::MemberUpdateRequest>) -> Answer<pb::MemberUpdateResponse> {
+    async fn member_update(
+        &self,
+        request: Request<pb::MemberUpdateRequest>,
+    ) -> Answer<pb::MemberUpdateResponse> {
         self.0.root(&request)?;
         let wire = request.into_inner();
         // etcd looks at the URLs of a new member only.
@@ -54,7 +60,10 @@ impl Cluster for ClusterService {
         Ok(Response::new(pb::MemberListResponse { header: self.0.header_of_cluster(), members }))
     }
 
-    async fn member_promote(&self, request: Request<pb::MemberPromoteRequest>) -> Answer<pb::MemberPromoteResponse> {
+    async fn member_promote(
+        &self,
+        request: Request<pb::MemberPromoteRequest>,
+    ) -> Answer<pb::MemberPromoteResponse> {
         self.0.root(&request)?;
         let change = MemberChange::Promote(MemberId(request.into_inner().id));
         let (members, _) = self.0.node.change_members(change).await?;
@@ -96,7 +105,15 @@ mod tests {
         for good in ["http://127.0.0.1:2380", "https://[::1]:2380", "http://host:1", "unix://host:1"] {
             assert!(is_peer_url(good), "{good}");
         }
-        for bad in ["", "127.0.0.1:2380", "http://127.0.0.1", "ftp://h:1", "http://h:1/p", "http://h:1/", "http://:1"] {
+        for bad in [
+            "",
+            "127.0.0.1:2380",
+            "http://127.0.0.1",
+            "ftp://h:1",
+            "http://h:1/p",
+            "http://h:1/",
+            "http://:1",
+        ] {
             assert!(!is_peer_url(bad), "{bad}");
         }
         assert_eq!(peer_urls(vec![]), Err(MemberError::BadUrls));

@@ -13,7 +13,10 @@ pub struct HealthService(pub Surface);
 
 #[tonic::async_trait]
 impl Health for HealthService {
-    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
         if known(&request.get_ref().service) {
             Ok(Response::new(status(ServingStatus::Serving)))
         } else {
@@ -23,7 +26,10 @@ impl Health for HealthService {
 
     type WatchStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
 
-    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         // Told once; the stream stays open, since a server that no longer serves closes it.
         let known = known(&request.get_ref().service);
         let first = status(if known { ServingStatus::Serving } else { ServingStatus::ServiceUnknown });

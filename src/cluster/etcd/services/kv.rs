@@ -36,7 +36,10 @@ impl Kv for KvService {
         Ok(Response::new(convert::put_reply(reply, self.0.header(applied.revision))))
     }
 
-    async fn delete_range(&self, request: Request<pb::DeleteRangeRequest>) -> Answer<pb::DeleteRangeResponse> {
+    async fn delete_range(
+        &self,
+        request: Request<pb::DeleteRangeRequest>,
+    ) -> Answer<pb::DeleteRangeResponse> {
         let caller = self.0.caller(&request)?;
         let delete = convert::delete(request.get_ref())?;
         self.0.fits(request.get_ref(), caller.as_ref())?;
@@ -76,7 +79,8 @@ impl Kv for KvService {
 
 /// Whether a transaction that only reads may be answered from what is here.
 fn serializable(txn: &pb::TxnRequest) -> bool {
-    txn.success.iter().chain(&txn.failure).all(
-        |op| matches!(&op.request, Some(request_op::Request::RequestRange(range)) if range.serializable),
-    )
+    txn.success
+        .iter()
+        .chain(&txn.failure)
+        .all(|op| matches!(&op.request, Some(request_op::Request::RequestRange(range)) if range.serializable))
 }

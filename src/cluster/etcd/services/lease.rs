@@ -3,10 +3,11 @@
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::cluster::etcd::node::NodeError;
+use crate::cluster::etcd::node::{Credentials, NodeError};
 use crate::cluster::etcd::pb::etcdserverpb::{self as pb, lease_server::Lease};
 use crate::cluster::etcd::status::in_gos_words;
-use crate::cluster::etcd::surface::{Surface, wrong_reply};
+use crate::cluster::etcd::surface::{Surface, credentials, wrong_reply};
+use crate::cluster::store::auth::Access;
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::id::LeaseId;
 use crate::cluster::store::reply::Reply;
@@ -31,7 +32,10 @@ impl Lease for LeaseService {
         Ok(Response::new(pb::LeaseGrantResponse { header, id: id.0, ttl: ttl_s, error: String::new() }))
     }
 
-    async fn lease_revoke(&self, request: Request<pb::LeaseRevokeRequest>) -> Answer<pb::LeaseRevokeResponse> {
+    async fn lease_revoke(
+        &self,
+        request: Request<pb::LeaseRevokeRequest>,
+    ) -> Answer<pb::LeaseRevokeResponse> {
         let caller = self.0.user(&request)?;
         let id = LeaseId(request.into_inner().id);
         let applied = self.0.propose(Change::LeaseRevoke { id }, caller).await?;
@@ -44,14 +48,14 @@ impl Lease for LeaseService {
         &self,
         request: Request<Streaming<pb::LeaseKeepAliveRequest>>,
     ) -> Answer<Self::LeaseKeepAliveStream> {
-        let surface = self.0.clone();
+        let (surface, credentials) = (self.0.clone(), credentials(&request));
         let answers = stream::unfold(Some(request.into_inner()), move |incoming| {
-            let surface = surface.clone();
+            let (surface, credentials) = (surface.clone(), credentials.clone());
             async move {
                 let mut incoming = incoming?;
                 let answer = match incoming.message().await {
                     Ok(None) => return None,
-                    Ok(Some(wire)) => keep_alive(&surface, LeaseId(wire.id)).await,
+                    Ok(Some(wire)) => keep_alive(&surface, &credentials, LeaseId(wire.id)).await,
                     Err(status) => Err(in_gos_words(status)),
                 };
                 // An error ends the stream.
@@ -82,14 +86,25 @@ impl Lease for LeaseService {
         }))
     }
 
-    async fn lease_leases(&self, request: Request<pb::LeaseLeasesRequest>) -> Answer<pb::LeaseLeasesResponse> {
-        self.0.user(&request)?;
-        let leases = self.0.node.leases().into_iter().map(|id| pb::LeaseStatus { id: id.0 }).collect();
+    async fn lease_leases(
+        &self,
+        request: Request<pb::LeaseLeasesRequest>,
+    ) -> Answer<pb::LeaseLeasesResponse> {
+        let caller = self.0.user(&request)?;
+        let leases = self.0.node.leases();
+        leases.iter().try_for_each(|id| self.0.node.may_use_lease(*id, Access::Read, caller.as_ref()))?;
+        let leases = leases.into_iter().map(|id| pb::LeaseStatus { id: id.0 }).collect();
         Ok(Response::new(pb::LeaseLeasesResponse { header: self.0.header_now(), leases }))
     }
 }
 
-async fn keep_alive(surface: &Surface, id: LeaseId) -> Result<pb::LeaseKeepAliveResponse, Status> {
+async fn keep_alive(
+    surface: &Surface,
+    credentials: &Credentials,
+    id: LeaseId,
+) -> Result<pb::LeaseKeepAliveResponse, Status> {
+    let caller = surface.node.caller(credentials)?;
+    surface.node.may_use_lease(id, Access::Write, caller.as_ref())?;
     // Taken before, so that no client believes that a lease outlived what it has seen.
     let header = surface.header_now();
     let ttl = match surface.node.keep_alive(id).await {

@@ -9,7 +9,8 @@ use tonic::{Request, Response, Status};
 use crate::cluster::etcd::convert::{alarm_kind, alarm_to_wire};
 use crate::cluster::etcd::node::NodeError;
 use crate::cluster::etcd::pb::etcdserverpb::{
-    self as pb, alarm_request::AlarmAction, downgrade_request::DowngradeAction, maintenance_server::Maintenance,
+    self as pb, alarm_request::AlarmAction, downgrade_request::DowngradeAction,
+    maintenance_server::Maintenance,
 };
 use crate::cluster::etcd::status::PREFIX;
 use crate::cluster::etcd::surface::{Surface, VERSION, wrong_reply};
@@ -33,12 +34,20 @@ impl Maintenance for MaintenanceService {
             Ok(AlarmAction::Deactivate) => false,
             Ok(AlarmAction::Get) => {
                 self.0.barrier().await?;
-                let wanted = self.0.node.alarms().into_iter().filter(|alarm| kind.is_none_or(|kind| kind == alarm.kind));
+                let wanted = self
+                    .0
+                    .node
+                    .alarms()
+                    .into_iter()
+                    .filter(|alarm| kind.is_none_or(|kind| kind == alarm.kind));
                 let alarms = wanted.map(alarm_to_wire).collect();
                 return Ok(Response::new(pb::AlarmResponse { header: self.0.header_now(), alarms }));
             }
             Err(_) => {
-                return Ok(Response::new(pb::AlarmResponse { header: self.0.header_now(), alarms: Vec::new() }));
+                return Ok(Response::new(pb::AlarmResponse {
+                    header: self.0.header_now(),
+                    alarms: Vec::new(),
+                }));
             }
         };
         let change = AlarmChange { raise, member: MemberId(wire.member_id), kind };
@@ -49,7 +58,7 @@ impl Maintenance for MaintenanceService {
     }
 
     async fn status(&self, request: Request<pb::StatusRequest>) -> Answer<pb::StatusResponse> {
-        self.0.user(&request)?;
+        self.0.root(&request)?;
         let (standing, sizes) = (self.0.node.standing(), self.0.node.sizes());
         Ok(Response::new(pb::StatusResponse {
             header: self.0.header_now(),

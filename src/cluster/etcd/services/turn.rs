@@ -12,7 +12,7 @@ use crate::cluster::store::reply::{KeyValue, OpReply, Reply};
 use crate::cluster::store::request::{
     Caller, Change, Compare, Delete, Filter, Op, Operand, Put, Range, Sort, SortBy, Test, Txn, Wanted,
 };
-use crate::cluster::store::watch::{EventKind, Notice, WatchSpec, Wanted as Told};
+use crate::cluster::store::watch::{EventKind, Notice, Wanted as Told, WatchSpec};
 
 /// How long a session lives that the server makes for a client that has none, in seconds.
 const SESSION_S: i64 = 60;
@@ -104,7 +104,8 @@ impl Turn {
         let before = first_of(under(&self.prefix), SortBy::Created, true, self.created.0 - 1);
         loop {
             self.surface.barrier().await.map_err(unknown)?;
-            let (revision, found) = self.surface.node.range(&before, self.caller.as_ref()).map_err(unknown)?;
+            let (revision, found) =
+                self.surface.node.range(&before, self.caller.as_ref()).map_err(unknown)?;
             let Some(kv) = found.kvs.into_iter().next() else { break };
             gone(&self.surface, kv.key, revision).await?;
         }
@@ -148,7 +149,9 @@ async fn gone(surface: &Surface, key: Bytes, revision: Revision) -> Result<(), S
     });
     loop {
         match watching.next().await {
-            Some(Notice::Events { events, .. }) if events.iter().any(|event| event.kind == EventKind::Delete) => {
+            Some(Notice::Events { events, .. })
+                if events.iter().any(|event| event.kind == EventKind::Delete) =>
+            {
                 return Ok(());
             }
             // What was to be watched may have happened: the caller looks again.

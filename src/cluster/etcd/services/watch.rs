@@ -8,13 +8,11 @@ use std::collections::{HashSet, VecDeque};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::cluster::etcd::node::Watching;
+use crate::cluster::etcd::node::{Credentials, Watching};
 use crate::cluster::etcd::pb::etcdserverpb::{self as pb, watch_request::RequestUnion, watch_server::Watch};
 use crate::cluster::etcd::status::{in_gos_words, watch_canceled};
-use crate::cluster::etcd::surface::Surface;
-use crate::cluster::store::auth::AuthError;
+use crate::cluster::etcd::surface::{Surface, credentials};
 use crate::cluster::store::id::WatchId;
-use crate::cluster::store::request::Caller;
 use crate::cluster::store::watch::Notice;
 use spec::spec;
 
@@ -29,11 +27,11 @@ impl Watch for WatchService {
         &self,
         request: Request<Streaming<pb::WatchRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let caller = self.0.caller(&request);
+        let credentials = credentials(&request);
         let session = Session {
             watching: self.0.node.watch(),
             surface: self.0.clone(),
-            caller,
+            credentials,
             incoming: Some(request.into_inner()),
             asked: VecDeque::new(),
             fragmented: HashSet::new(),
@@ -52,7 +50,8 @@ impl Watch for WatchService {
 /// reads slowly holds up nobody but itself.
 struct Session {
     surface: Surface,
-    caller: Result<Option<Caller>, AuthError>,
+    /// Looked at anew for each watch: a token may be over, rights may have changed.
+    credentials: Credentials,
     watching: Box<dyn Watching>,
     /// `None`: the client will ask for nothing more.
     incoming: Option<Streaming<pb::WatchRequest>>,
@@ -116,11 +115,9 @@ impl Session {
 
     fn create(&mut self, wire: &pb::WatchCreateRequest) {
         let spec = spec(wire);
-        let caller = match &self.caller {
-            Ok(caller) => self.surface.node.may_watch(&spec.range, caller.as_ref()),
-            Err(error) => Err(*error),
-        };
-        match caller {
+        let node = &self.surface.node;
+        let caller = node.caller(&self.credentials);
+        match caller.and_then(|caller| node.may_watch(&spec.range, caller.as_ref())) {
             Ok(()) => {
                 self.asked.push_back(wire.fragment);
                 self.watching.create(spec);

@@ -33,7 +33,8 @@ impl Handle {
             if !verified.unwrap_or(false) {
                 return Err(AuthError::Failed.into());
             }
-            let change = AuthChange::Authenticate { user: user.into(), simple_token: token::letters(random()) };
+            let change =
+                AuthChange::Authenticate { user: user.into(), simple_token: token::letters(random()) };
             let applied = self.propose(Change::Auth(change), None).await?;
             // The password may have changed while it was verified.
             if self.shared.read().store.auth().revision() != secret.auth_revision {

@@ -68,7 +68,11 @@ impl Handle {
         let status = self.shared.standing.borrow().clone();
         let progress = (status.standing.leader == Some(me)).then(|| Progress {
             leader: status.last,
-            matched: status.progress.iter().map(|it| (MemberId(it.member.0), it.matched)).collect::<BTreeMap<_, _>>(),
+            matched: status
+                .progress
+                .iter()
+                .map(|it| (MemberId(it.member.0), it.matched))
+                .collect::<BTreeMap<_, _>>(),
         });
         let others = || members.iter().map(|member| member.id).filter(|id| *id != me);
         let steady = |id: &MemberId| reached_for(*id).is_some_and(|time| time.as_secs() >= STEADY_S);

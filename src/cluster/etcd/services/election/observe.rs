@@ -56,11 +56,10 @@ impl Observing {
         }
         loop {
             if std::mem::take(&mut self.look) {
-                let (revision, found) =
-                    match holder(&self.surface, self.caller.as_ref(), &self.name).await {
-                        Ok(found) => found,
-                        Err(status) => return Some(Err(status)),
-                    };
+                let (revision, found) = match holder(&self.surface, self.caller.as_ref(), &self.name).await {
+                    Ok(found) => found,
+                    Err(status) => return Some(Err(status)),
+                };
                 let state = found.as_ref().map(|kv| (kv.created, kv.modified));
                 if let Some(kv) = found
                     && self.told != state

@@ -52,7 +52,9 @@ impl Sending {
         while self.rest.len() < wanted {
             match self.chunks.next().await {
                 Some(Ok(chunk)) => self.rest.extend_from_slice(&chunk),
-                Some(Err(error)) => return Some(Err(Status::unknown(format!("cannot read the snapshot: {error}")))),
+                Some(Err(error)) => {
+                    return Some(Err(Status::unknown(format!("cannot read the snapshot: {error}"))));
+                }
                 None => return Some(Err(Status::unknown("the snapshot is shorter than it should be"))),
             }
         }

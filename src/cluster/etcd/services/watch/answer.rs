@@ -31,9 +31,12 @@ pub fn of_notice(notice: Notice, header: impl Fn(Revision) -> Option<ResponseHea
             watch_id: watch.map_or(NO_WATCH, |watch| watch.0),
             ..Default::default()
         },
-        Notice::Canceled { watch, revision } => {
-            WatchResponse { header: header(revision), watch_id: watch.0, canceled: true, ..Default::default() }
-        }
+        Notice::Canceled { watch, revision } => WatchResponse {
+            header: header(revision),
+            watch_id: watch.0,
+            canceled: true,
+            ..Default::default()
+        },
         // As in etcd: without a revision, and without a reason.
         Notice::Compacted { watch, compacted } => WatchResponse {
             header: header(Revision(0)),
