@@ -28,6 +28,7 @@ fn generate() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .build_client(false)
         .build_transport(false)
+        .codec_path("crate::cluster::etcd::codec::SmallCodec")
         .bytes(".")
         .file_descriptor_set_path(out.join("etcd.bin"))
         .compile_protos(&files, &["proto/etcd".to_owned()])?;

@@ -1,4 +1,5 @@
-//! The newest entries, in memory: those since the last snapshot, and some before it for members that are late.
+//! The newest entries, in memory: those that were not applied yet, and some before them for members that are late. Who
+//! is later than that gets a snapshot.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -190,6 +191,15 @@ impl Log {
         self.snapshot = Some(snapshot);
     }
 
+    /// Forgets entries up to this one, but for as many as `keep` permits: they are on disk, and in the state machine.
+    pub(super) fn trim(&mut self, up_to: u64, keep: CatchUp) {
+        while self.entries.len() as u64 > keep.entries || self.bytes > keep.bytes {
+            let Some(entry) = self.entries.pop_front_if(|entry| entry.index <= up_to) else { break };
+            self.before = (entry.index, entry.term);
+            self.bytes -= cost(&entry);
+        }
+    }
+
     /// Takes a snapshot of what was applied here, and forgets what it makes needless.
     pub(super) fn compact(&mut self, snapshot: Snapshot, keep: CatchUp) {
         let index = snapshot.get_metadata().index;
@@ -200,7 +210,7 @@ impl Log {
         self.wanted.set(false);
         let behind = self.position(index + 1).unwrap_or(0);
         self.new_bytes = self.entries.range(behind..).map(cost).sum();
-        let mut old_bytes = self.bytes - self.new_bytes;
+        let mut old_bytes = self.bytes.saturating_sub(self.new_bytes);
         let mut old = behind as u64;
         while let Some(entry) = self.entries.front() {
             if old == 0 || (old <= keep.entries && old_bytes <= keep.bytes) {
@@ -208,7 +218,7 @@ impl Log {
             }
             self.before = (entry.index, entry.term);
             old -= 1;
-            old_bytes -= cost(entry);
+            old_bytes = old_bytes.saturating_sub(cost(entry));
             self.bytes -= cost(entry);
             self.entries.pop_front();
         }
@@ -258,12 +268,14 @@ impl Storage for Log {
         Ok(self.last())
     }
 
-    /// A member ignores a snapshot that does not know it, so one from before it was added will not do.
+    /// A member ignores a snapshot that does not know it, so one from before it was added will not do; nor will one
+    /// whose next entry is gone.
     fn snapshot(&self, at_least: u64, to: u64) -> raft::Result<Snapshot> {
         let snapshot = self.snapshot.as_ref().filter(|snapshot| {
             let metadata = snapshot.get_metadata();
             let members = metadata.get_conf_state();
-            metadata.index >= at_least && (members.voters.contains(&to) || members.learners.contains(&to))
+            metadata.index >= at_least.max(self.before.0)
+                && (members.voters.contains(&to) || members.learners.contains(&to))
         });
         self.wanted.set(self.wanted.get() || snapshot.is_none());
         snapshot.cloned().ok_or(Error::Store(StorageError::SnapshotTemporarilyUnavailable))
@@ -328,6 +340,18 @@ mod tests {
         let mut log = log(10);
         log.compact(snapshot(8, 1), CatchUp { bytes: 2 * (4 + ENTRY_BYTES), ..ALL });
         assert_eq!((log.first(), log.last()), (7, 10));
+    }
+
+    #[test]
+    fn what_was_applied_is_forgotten_without_a_snapshot_and_a_late_member_asks_for_one() {
+        let mut log = log(10);
+        log.trim(6, CatchUp { entries: 2, ..ALL });
+        assert_eq!((log.first(), log.last(), log.term(6)), (7, 10, Ok(1)));
+        log.trim(9, CatchUp { entries: 2, ..ALL });
+        assert_eq!(log.first(), 9);
+        assert_eq!(log.new_bytes(), 10 * (4 + ENTRY_BYTES), "they are on disk still");
+        log.compact(snapshot(7, 1), ALL);
+        assert!(log.snapshot(0, 2).is_err() && log.wants_snapshot());
     }
 
     #[test]

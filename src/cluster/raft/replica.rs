@@ -173,6 +173,7 @@ impl Replica {
         self.drain(out);
         self.serve_reads(out);
         self.tell_leader(out);
+        self.trim();
         self.snapshot_if_due(out);
     }
 
@@ -247,6 +248,18 @@ impl Replica {
             self.told = now;
             out.push(Output::Leader { leader: now.0, term: now.1 });
         }
+    }
+
+    /// Forgets entries that this member has applied and nobody who answers will ask for.
+    fn trim(&mut self) {
+        let mut up_to = self.raw.raft.raft_log.applied;
+        if self.raw.raft.state == StateRole::Leader {
+            let own = self.raw.raft.id;
+            let others = self.raw.raft.prs().iter().filter(|(id, peer)| **id != own && peer.recent_active);
+            let needed = others.map(|(_, peer)| peer.matched.max(peer.pending_snapshot)).min();
+            up_to = up_to.min(needed.unwrap_or(up_to));
+        }
+        self.raw.mut_store().trim(up_to, self.settings.catch_up);
     }
 
     fn snapshot_if_due(&mut self, out: &mut Vec<Output>) {

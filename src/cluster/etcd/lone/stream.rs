@@ -1,9 +1,7 @@
 //! Its streams of watches.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-
-use async_trait::async_trait;
+use std::task::{Context, Poll};
 
 use super::Shared;
 use crate::cluster::etcd::node::Watching;
@@ -25,7 +23,6 @@ impl Stream {
     }
 }
 
-#[async_trait]
 impl Watching for Stream {
     fn create(&mut self, spec: WatchSpec) {
         let now = self.shared.now();
@@ -41,8 +38,8 @@ impl Watching for Stream {
         self.shared.write().hub.request_progress(self.id);
     }
 
-    async fn next(&mut self) -> Option<Notice> {
-        poll_fn(|cx| self.outbox.poll_take(cx)).await
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Notice>> {
+        self.outbox.poll_take(cx)
     }
 }
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::body::Body;
 
+use super::Options;
+use super::calls::{Begun, WithCalls};
 use super::listener::Socket;
 use super::subject::common_name;
 use super::tls::Tls;
@@ -24,13 +25,13 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 pub(super) async fn serve(
     front: Front,
-    builder: Builder<TokioExecutor>,
+    options: Options,
     socket: Socket,
     tls: Option<Arc<Tls>>,
     watcher: Watcher,
 ) {
     let Some(tls) = tls else {
-        return run(front, builder, socket, None, watcher).await;
+        return run(front, options, socket, None, watcher).await;
     };
     let stream = match tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket)).await {
         Ok(Ok(stream)) => stream,
@@ -39,16 +40,11 @@ pub(super) async fn serve(
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let name = certificate.and_then(|certificate| common_name(certificate));
-    run(front, builder, stream, name.map(|name| CommonName(name.into())), watcher).await;
+    run(front, options, stream, name.map(|name| CommonName(name.into())), watcher).await;
 }
 
-async fn run<S>(
-    front: Front,
-    builder: Builder<TokioExecutor>,
-    stream: S,
-    name: Option<CommonName>,
-    watcher: Watcher,
-) where
+async fn run<S>(front: Front, options: Options, stream: S, name: Option<CommonName>, watcher: Watcher)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
@@ -62,8 +58,10 @@ async fn run<S>(
             answered
         }
     });
+    let begun = Begun::default();
+    let builder = options.builder(begun.clone());
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection.into_owned()).await {
+    if let Err(error) = WithCalls::new(watcher.watch(connection.into_owned()), begun).await {
         tracing::debug!(%error, "a connection has broken");
     }
 }

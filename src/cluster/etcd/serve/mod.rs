@@ -1,6 +1,7 @@
 //! Listening, and serving what comes.
 
 mod address;
+mod calls;
 mod connection;
 mod listener;
 mod subject;
@@ -10,7 +11,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::Semaphore;
@@ -20,6 +21,7 @@ pub use address::{Address, AddressError, Place};
 pub use listener::{ListenError, Listener};
 pub use tls::{Tls, TlsError, TlsFiles};
 
+use self::calls::Begun;
 use super::front::Front;
 
 /// How connections are kept.
@@ -51,8 +53,8 @@ impl Default for Options {
 }
 
 impl Options {
-    fn builder(&self) -> Builder<TokioExecutor> {
-        let mut builder = Builder::new(TokioExecutor::new());
+    fn builder(&self, begun: Begun) -> Builder<Begun> {
+        let mut builder = Builder::new(begun);
         builder.http1().timer(TokioTimer::new());
         builder
             .http2()
@@ -88,7 +90,6 @@ pub async fn serve(front: Front, listeners: Vec<Listener>, options: Options, sto
 }
 
 async fn accept(front: Front, listener: Listener, options: Options, graceful: &GracefulShutdown) {
-    let builder = options.builder();
     let room = Arc::new(Semaphore::new(options.connections));
     loop {
         let Ok(place) = room.clone().acquire_owned().await else { return };
@@ -102,9 +103,9 @@ async fn accept(front: Front, listener: Listener, options: Options, graceful: &G
             }
         };
         let watcher = graceful.watcher();
-        let (front, builder, tls) = (front.clone(), builder.clone(), listener.tls());
+        let (front, tls) = (front.clone(), listener.tls());
         tokio::spawn(async move {
-            connection::serve(front, builder, socket, tls, watcher).await;
+            connection::serve(front, options, socket, tls, watcher).await;
             drop(place);
         });
     }

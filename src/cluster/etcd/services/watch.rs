@@ -4,8 +4,10 @@ mod answer;
 mod spec;
 
 use std::collections::{HashSet, VecDeque};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use futures_util::stream::{self, BoxStream, StreamExt as _};
+use futures_util::stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::cluster::etcd::node::{Credentials, Watching};
@@ -21,7 +23,7 @@ pub struct WatchService(pub Surface);
 
 #[tonic::async_trait]
 impl Watch for WatchService {
-    type WatchStream = BoxStream<'static, Result<pb::WatchResponse, Status>>;
+    type WatchStream = Session;
 
     async fn watch(
         &self,
@@ -36,19 +38,16 @@ impl Watch for WatchService {
             asked: VecDeque::new(),
             fragmented: HashSet::new(),
             ready: VecDeque::new(),
+            told: 0,
             ended: false,
         };
-        let answers = stream::unfold(session, |mut session| async move {
-            let answer = session.next().await?;
-            Some((answer, session))
-        });
-        Ok(Response::new(answers.boxed()))
+        Ok(Response::new(session))
     }
 }
 
 /// One stream. It has no task and no queue of its own: it is polled when the connection takes more, so a client that
 /// reads slowly holds up nobody but itself.
-struct Session {
+pub struct Session {
     surface: Surface,
     /// Looked at anew for each watch: a token may be over, rights may have changed.
     credentials: Credentials,
@@ -61,46 +60,65 @@ struct Session {
     fragmented: HashSet<WatchId>,
     /// Answers that wait to be sent.
     ready: VecDeque<pb::WatchResponse>,
+    /// How many notices came since requests were looked for.
+    told: u32,
     ended: bool,
 }
 
-enum Next {
-    Asked(Result<Option<pb::WatchRequest>, Status>),
-    News(Option<Notice>),
-}
+/// After so many answers it is looked whether the client asks for something: one that cancels is heard though much is
+/// told.
+const BETWEEN_REQUESTS: u32 = 16;
 
-impl Session {
-    async fn next(&mut self) -> Option<Result<pb::WatchResponse, Status>> {
+impl Stream for Session {
+    type Item = Result<pb::WatchResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let session = self.get_mut();
         loop {
-            if let Some(answer) = self.ready.pop_front() {
-                return Some(Ok(answer));
+            if let Some(answer) = session.ready.pop_front() {
+                return Poll::Ready(Some(Ok(answer)));
             }
-            if self.ended {
-                return None;
+            if session.ended {
+                return Poll::Ready(None);
             }
-            let next = match &mut self.incoming {
-                Some(incoming) => tokio::select! {
-                    // What the client asks for first: a watch that it cancels has nothing more to tell.
-                    biased;
-                    asked = incoming.message() => Next::Asked(asked),
-                    news = self.watching.next() => Next::News(news),
-                },
-                None => Next::News(self.watching.next().await),
+            let news = if session.told < BETWEEN_REQUESTS {
+                session.watching.poll_next(cx)
+            } else {
+                // Both are looked for in the next turn.
+                cx.waker().wake_by_ref();
+                Poll::Pending
             };
-            match next {
-                Next::Asked(Ok(Some(request))) => self.heard(request),
-                // The client may still listen.
-                Next::Asked(Ok(None)) => self.incoming = None,
-                Next::Asked(Err(status)) => return self.end(broken(status)),
-                Next::News(Some(news)) => self.tell(news),
-                Next::News(None) => return self.end(Status::unavailable("etcdserver: server stopped")),
+            let ended = match news {
+                Poll::Ready(Some(notice)) => {
+                    session.told += 1;
+                    session.tell(notice);
+                    None
+                }
+                Poll::Ready(None) => Some(Status::unavailable("etcdserver: server stopped")),
+                Poll::Pending => {
+                    session.told = 0;
+                    ready!(session.poll_requests(cx))
+                }
+            };
+            if let Some(status) = ended {
+                session.ended = true;
+                return Poll::Ready(Some(Err(status)));
             }
         }
     }
+}
 
-    fn end(&mut self, status: Status) -> Option<Result<pb::WatchResponse, Status>> {
-        self.ended = true;
-        Some(Err(status))
+impl Session {
+    /// Hears one request. `Some`: the connection is of no use any more.
+    fn poll_requests(&mut self, cx: &mut Context<'_>) -> Poll<Option<Status>> {
+        let Some(incoming) = &mut self.incoming else { return Poll::Pending };
+        match ready!(incoming.poll_next_unpin(cx)) {
+            Some(Ok(request)) => self.heard(request),
+            // The client may still listen.
+            None => self.incoming = None,
+            Some(Err(status)) => return Poll::Ready(Some(broken(status))),
+        }
+        Poll::Ready(None)
     }
 
     fn heard(&mut self, request: pb::WatchRequest) {
