@@ -13,6 +13,7 @@ use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::body::Body;
 
+use super::authority::Repaired;
 use super::listener::Socket;
 use super::subject::common_name;
 use super::tls::Tls;
@@ -62,7 +63,7 @@ async fn run<S>(
             answered
         }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(Repaired::new(stream)), service);
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!(%error, "a connection has broken");
     }

@@ -1,6 +1,7 @@
 //! Listening, and serving what comes.
 
 mod address;
+mod authority;
 mod connection;
 mod listener;
 mod subject;

@@ -1,0 +1,13 @@
+//! `etcdctl`, Debian's and that of etcd 3.5, against `mgmt etcd` as a process of its own; and beside it the real etcd 3.5,
+//! which must answer the same.
+
+mod beside;
+mod process;
+
+mod keys;
+mod leases;
+mod locks;
+mod rights;
+mod served;
+mod transactions;
+mod watches;
