@@ -22,7 +22,7 @@ pub struct Beside {
 }
 
 impl Side {
-    fn start(make: Make, dir: &TempDir, flags: &[&str]) -> Self {
+    pub fn start(make: Make, dir: &TempDir, flags: &[&str]) -> Self {
         let process = Process::member(make, &dir.path().join(format!("{make:?}")), "default", flags);
         let mut side = Self { names: Vec::new(), process };
         side.learn_ids();
@@ -52,7 +52,7 @@ impl Side {
     }
 
     /// With its own things for their names.
-    fn spelt(&self, line: &str) -> String {
+    pub fn spelt(&self, line: &str) -> String {
         self.names.iter().fold(line.to_owned(), |line, (name, what)| line.replace(name, what))
     }
 

@@ -51,8 +51,9 @@ fn a_lease_that_nobody_keeps_alive_ends_with_its_keys() {
     }
     both.same("lease timetolive {short}");
     both.grant("kept", 2);
-    for side in [&both.ours, &both.etcd] {
-        let keeping = side.follow(both.ctl, "lease keep-alive {kept}");
+    let keeping =
+        [&both.ours, &both.etcd].map(|side| (side, side.follow(both.ctl, "lease keep-alive {kept}")));
+    for (side, keeping) in keeping {
         // Every third of its life: past its end, it is still there.
         let said: Vec<String> = keeping.next(5).iter().map(|line| side.named(line)).collect();
         assert_eq!(said, ["lease {kept} keepalived with TTL(2)"; 5]);

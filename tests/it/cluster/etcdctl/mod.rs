@@ -4,10 +4,16 @@
 mod beside;
 mod process;
 
+mod alarms;
+mod flags;
 mod keys;
 mod leases;
 mod locks;
+mod members;
+mod mirror;
+mod restore;
 mod rights;
 mod served;
+mod snapshots;
 mod transactions;
 mod watches;

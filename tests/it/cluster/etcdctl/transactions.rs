@@ -9,7 +9,6 @@ fn transactions_take_the_branch_that_etcd_takes() {
         "value(\"foo\") = \"x\"\nmod(\"foo\") > \"0\"\n\nput foo then\nget foo\n\nput foo else\nget foo\n\n",
         "\n\nput foo one\nput bar two\nget foo\ndel bar\n\n\n",
         "ver(\"foo\") = \"2\"\ncreate(\"zzz\") = \"0\"\n\nget foo\n\nget bar\n\n",
-        "lease(\"foo\") = \"0\"\n\nget --prefix ''\n\n\n",
         "value(\"foo\") > \"a\"\nvalue(\"foo\") < \"z\"\n\ndel --prev-kv foo\n\nget bar\n\n",
         "\n\nput foo one\nput foo two\n\n\n",
         "\n\nget foo\n\n\n",

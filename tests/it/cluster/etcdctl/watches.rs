@@ -1,12 +1,16 @@
 //! watch.
 
 use super::beside::Beside;
+use super::process::Ctl;
 
 /// What both print for a watch, in so many lines.
 #[track_caller]
 fn seen(both: &Beside, line: &str, count: usize) -> Vec<String> {
-    let following = [&both.ours, &both.etcd].map(|side| side.follow(both.ctl, line));
-    let [ours, etcd] = following.map(|following| following.next(count));
+    let following = [&both.ours, &both.etcd].map(|side| (side, side.follow(both.ctl, line)));
+    let [ours, etcd] = following.map(|(side, following)| {
+        let lines = following.next(count);
+        lines.iter().map(|line| side.named(line)).collect::<Vec<_>>()
+    });
     assert_eq!(ours, etcd, "{line}: ours beside etcd's");
     ours
 }
@@ -39,8 +43,7 @@ fn what_has_happened_is_told_as_by_etcd() {
 
 #[test]
 fn what_happens_is_told_at_once_and_progress_when_it_is_asked_for() {
-    let both =
-        Beside::with(super::process::Ctl::Debian, &["--experimental-watch-progress-notify-interval=200ms"]);
+    let both = Beside::with(Ctl::Etcd35, &["--experimental-watch-progress-notify-interval=200ms"]);
     let following = [&both.ours, &both.etcd].map(|side| side.follow(both.ctl, "watch foo --progress-notify"));
     // It has begun when it tells of progress.
     for following in &following {
