@@ -36,7 +36,7 @@ test: cargo-present test-needs ## every test
 # As root on Debian they are installed; elsewhere one line says what is missing and how to get it.
 .PHONY: test-needs
 test-needs:
-	@tests/needs.sh tmux strace python3 cc etcdctl etcd unshare ip
+	@tests/needs.sh tmux strace python3 cc ip unshare etcdctl etcd
 	@tests/setup/etcd35.sh >/dev/null
 
 .PHONY: check-perf
@@ -123,3 +123,4 @@ clean: ## remove what was built and measured
 .PHONY: cargo-present
 cargo-present:
 	@command -v $(CARGO) >/dev/null || { echo "make: cargo is missing; Rust 1.95 or newer comes with rustup (https://rustup.rs)"; exit 1; }
+	@tests/needs.sh protoc

@@ -59,6 +59,8 @@ impl Core {
     /// Runs until it is told to stop, or the disk fails.
     pub fn run(mut self) {
         let mut letters = Vec::new();
+        let shared = self.shared.clone();
+        self.meet(&shared.read());
         self.stand_if_alone();
         self.round();
         while !self.stopping {
@@ -309,6 +311,7 @@ impl Core {
                 self.meet(&machine);
                 drop(machine);
                 shared.alarm.ring();
+                tracing::info!(index, "became what the leader's snapshot says");
             }
             Err(error) => {
                 tracing::error!(%error, "a snapshot that was received cannot be used: the store ends");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::Refusal;
+use super::{PeerUrl, Refusal};
 use crate::cluster::etcd::node::Member;
 use crate::cluster::raft::wire::Message;
 use crate::cluster::store::hash::HashKv;
@@ -32,6 +32,12 @@ pub trait PeerHandler: Send + Sync + 'static {
     /// for many refusals in a row.
     fn refused(&self, by: MemberId, why: Refusal) {
         let _ = (by, why);
+    }
+
+    /// A member that is not removed connected to this one, and says where it is called: one that replays an old log
+    /// may not know it yet, and has to answer it all the same.
+    fn met(&self, member: MemberId, urls: Vec<PeerUrl>) {
+        let _ = (member, urls);
     }
 
     /// Whether that member was removed: it is refused then. Asked for each batch of messages.

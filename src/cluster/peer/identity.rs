@@ -3,12 +3,15 @@
 use tonic::Request;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
-use super::Refusal;
+use super::{PeerUrl, Refusal};
 use crate::cluster::store::id::{ClusterId, MemberId};
 
 const CLUSTER: &str = "mgmt-cluster";
 const FROM: &str = "mgmt-from";
 const TO: &str = "mgmt-to";
+const URLS: &str = "mgmt-urls";
+/// No member has more.
+const MOST_URLS: usize = 16;
 
 /// Who this member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,21 @@ impl PeerIdentity {
     }
 }
 
+/// Says where the caller is called itself.
+pub(super) fn announce(metadata: &mut MetadataMap, urls: &[PeerUrl]) {
+    let urls: Vec<String> = urls.iter().map(ToString::to_string).collect();
+    // A URL is ASCII; if it were not, who does not know us yet would have to wait until it does.
+    if let Ok(value) = MetadataValue::try_from(urls.join(",")) {
+        metadata.insert(URLS, value);
+    }
+}
+
+/// Where a caller says that it is called.
+pub(super) fn announced(metadata: &MetadataMap) -> Vec<PeerUrl> {
+    let urls = metadata.get(URLS).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    urls.split(',').filter_map(|url| url.parse().ok()).take(MOST_URLS).collect()
+}
+
 /// The cluster and the member that a caller says it is of, as it writes them.
 pub(super) fn claimed(metadata: &MetadataMap) -> (&str, &str) {
     let said = |key| metadata.get(key).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
@@ -59,6 +77,18 @@ pub(super) fn claimed(metadata: &MetadataMap) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_caller_says_where_it_is() {
+        let urls: Vec<PeerUrl> =
+            ["http://a:2380", "https://[::1]:2380"].map(|url| url.parse().unwrap()).into();
+        let mut metadata = MetadataMap::new();
+        assert_eq!(announced(&metadata), []);
+        announce(&mut metadata, &urls);
+        assert_eq!(announced(&metadata), urls);
+        metadata.insert(URLS, MetadataValue::from_static("nonsense,http://a:2380"));
+        assert_eq!(announced(&metadata), urls[..1]);
+    }
 
     fn identity(cluster: u64, member: u64) -> PeerIdentity {
         PeerIdentity { cluster: ClusterId(cluster), member: MemberId(member) }

@@ -9,6 +9,7 @@ use tonic::{Status, Streaming};
 
 use super::backoff::Backoff;
 use super::channel::Channel;
+use super::identity::announce;
 use super::lane::{Lane, Urgency};
 use super::pb::{Batch, Nothing};
 use super::{ConnectError, PeerHandler, PeerIdentity, PeerTls, PeerUrl, Refusal};
@@ -73,6 +74,8 @@ struct Flow {
 pub(super) struct Link {
     pub to: MemberId,
     pub urls: Vec<PeerUrl>,
+    /// Where this member is called.
+    pub own_urls: Arc<[PeerUrl]>,
     pub urgency: Urgency,
     pub lane: Arc<Lane>,
     pub activity: Activity,
@@ -129,7 +132,9 @@ impl Link {
         let (batches, body) = mpsc::channel(1);
         let body = stream::unfold(body, |mut body| async { body.recv().await.map(|batch| (batch, body)) });
         let mut client = channel.client();
-        let call = client.messages(self.identity.call(self.to, body));
+        let mut request = self.identity.call(self.to, body);
+        announce(request.metadata_mut(), &self.own_urls);
+        let call = client.messages(request);
         let answer = tokio::time::timeout(ACCEPT, call).await.map_err(|_| Stopped::Silent)??;
         Ok(Flow { answer: answer.into_inner(), batches, _channel: channel })
     }

@@ -22,6 +22,7 @@ use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 /// The other members, as this one reaches them.
 pub struct Peers {
     identity: PeerIdentity,
+    own_urls: Arc<[PeerUrl]>,
     tls: Option<Arc<PeerTls>>,
     handler: Arc<dyn PeerHandler>,
     runtime: Handle,
@@ -36,6 +37,7 @@ enum Others {
 /// One other member. Its connections end when it is dropped.
 struct Peer {
     urls: Vec<PeerUrl>,
+    known_by: KnownBy,
     prompt: Arc<Lane>,
     bulk: Arc<Lane>,
     line: Arc<Line>,
@@ -45,16 +47,33 @@ struct Peer {
     tasks: JoinSet<()>,
 }
 
+/// Why a peer is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KnownBy {
+    /// It is a member, as far as this one's log has been applied.
+    Membership,
+    /// It connected, and may be one.
+    Itself,
+}
+
+/// How many peers may be reached that this member's log does not know yet.
+const MOST_STRANGERS: usize = 64;
+
 impl Peers {
-    /// Nobody yet. To be called within a tokio runtime, which will carry the connections; the other methods that are
+    /// Nobody yet; `own_urls` is where this member is called itself. To be called within a tokio runtime, which will carry the connections; the other methods that are
     /// not `async` may be called from any thread.
-    pub fn new(identity: PeerIdentity, tls: Option<Arc<PeerTls>>, handler: Arc<dyn PeerHandler>) -> Self {
+    pub fn new(
+        identity: PeerIdentity,
+        own_urls: Vec<PeerUrl>,
+        tls: Option<Arc<PeerTls>>,
+        handler: Arc<dyn PeerHandler>,
+    ) -> Self {
         let others = Mutex::new(Others::Open(BTreeMap::new()));
-        Self { identity, tls, handler, runtime: Handle::current(), others }
+        Self { identity, own_urls: own_urls.into(), tls, handler, runtime: Handle::current(), others }
     }
 
-    /// Who the others are from now on, and where: connections to who is no longer there, or elsewhere, end. This
-    /// member itself is passed over, and so is who has no URL.
+    /// Who the others are from now on, and where: connections to who is no longer there, or elsewhere, end, but for
+    /// those who were met and never named here. This member itself is passed over, and so is who has no URL.
     pub fn set_members(&self, members: &[(MemberId, Vec<PeerUrl>)]) {
         let mut others = self.others();
         let Others::Open(peers) = &mut *others else { return };
@@ -64,11 +83,24 @@ impl Peers {
                 continue;
             }
             let peer = before.remove(id).filter(|peer| peer.urls == *urls);
-            peers.insert(*id, peer.unwrap_or_else(|| self.peer(*id, urls)));
+            let peer = peer.map(|peer| Peer { known_by: KnownBy::Membership, ..peer });
+            peers.insert(*id, peer.unwrap_or_else(|| self.peer(*id, urls, KnownBy::Membership)));
         }
+        peers.extend(before.extract_if(.., |_, peer| peer.known_by == KnownBy::Itself));
         drop(others);
         // Ending them may report a snapshot that did not arrive.
         drop(before);
+    }
+
+    /// A member connected that may not have been named yet: it is reached, too, where it says that it is.
+    pub fn meet(&self, member: MemberId, urls: &[PeerUrl]) {
+        let mut others = self.others();
+        let Others::Open(peers) = &mut *others else { return };
+        let strangers = peers.values().filter(|peer| peer.known_by == KnownBy::Itself).count();
+        if member == self.identity.member || urls.is_empty() || strangers >= MOST_STRANGERS {
+            return;
+        }
+        peers.entry(member).or_insert_with(|| self.peer(member, urls, KnownBy::Itself));
     }
 
     /// Sends a message to `message.to`, soon. Never waits; what cannot be sent is lost, see
@@ -154,7 +186,7 @@ impl Peers {
         drop(before);
     }
 
-    fn peer(&self, to: MemberId, urls: &[PeerUrl]) -> Peer {
+    fn peer(&self, to: MemberId, urls: &[PeerUrl], known_by: KnownBy) -> Peer {
         let line = Line {
             to,
             urls: urls.to_vec(),
@@ -164,6 +196,7 @@ impl Peers {
         };
         let mut peer = Peer {
             urls: urls.to_vec(),
+            known_by,
             prompt: Arc::default(),
             bulk: Arc::default(),
             line: Arc::new(line),
@@ -175,6 +208,7 @@ impl Peers {
             let link = Link {
                 to,
                 urls: urls.to_vec(),
+                own_urls: self.own_urls.clone(),
                 urgency,
                 lane: lane.clone(),
                 activity: peer.activity.clone(),

@@ -9,7 +9,7 @@ use futures_util::stream::{self, BoxStream};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::identity::claimed;
+use super::identity::{announced, claimed};
 use super::pb::peering_server::Peering;
 use super::pb::{self, Batch, Chunk, HashKvReply, HashKvRequest, LeaseLeftReply, LeaseRenewed, LeaseRequest};
 use super::pb::{MembersReply, Nothing};
@@ -64,7 +64,8 @@ impl Peering for PeerService {
         &self,
         request: Request<Streaming<Batch>>,
     ) -> Result<Response<Self::MessagesStream>, Status> {
-        self.admit(request.metadata())?;
+        let from = self.admit(request.metadata())?;
+        self.handler.met(from, announced(request.metadata()));
         let (metadata, _, batches) = request.into_parts();
         let taken = stream::once(self.clone().take(metadata, batches));
         let ended = taken.filter_map(async |taken| taken.err().map(Err));

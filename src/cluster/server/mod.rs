@@ -58,13 +58,15 @@ impl Server {
         let snapshots = settings.node.data_dir.join("member").join("snap");
         let config = settings.founded(tls.as_ref()).await?;
         let listen = settings.listen_peers;
+        // A URL that no peer could call need not be announced.
+        let own_urls = settings.peer_urls.iter().filter_map(|url| url.parse().ok()).collect();
         // Reading a large store back takes seconds.
         let runtime = tokio::runtime::Handle::current();
         let started = tokio::task::spawn_blocking({
             let (peering, tls) = (peering.clone(), tls.clone());
             move || {
                 let _context = runtime.enter();
-                start(config, |identity, inbox| peering.transport(identity, inbox, tls))
+                start(config, |identity, inbox| peering.transport(identity, inbox, own_urls, tls))
             }
         });
         let node = started.await.map_err(ServerError::Panicked)??;

@@ -1,7 +1,7 @@
 //! The node and its peers, joined: what one wants sent, the other sends; what arrives is put into the inbox.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,6 +30,8 @@ struct Ends {
     identity: OnceLock<Identity>,
     inbox: OnceLock<Arc<Inbox>>,
     node: OnceLock<Handle>,
+    /// It holds this one, too.
+    way_out: OnceLock<Weak<WayOut>>,
 }
 
 impl Peering {
@@ -38,13 +40,16 @@ impl Peering {
         &self,
         identity: Identity,
         inbox: Arc<Inbox>,
+        own_urls: Vec<PeerUrl>,
         tls: Option<Arc<PeerTls>>,
     ) -> Arc<dyn Transport> {
         let handler = Arc::new(self.clone());
-        // Both are set here only, once.
+        // All are set here only, once.
         let _ = self.ends.identity.set(identity);
         let _ = self.ends.inbox.set(inbox);
-        Arc::new(WayOut(Peers::new(identity_of(identity), tls, handler)))
+        let way_out = Arc::new(WayOut(Peers::new(identity_of(identity), own_urls, tls, handler)));
+        let _ = self.ends.way_out.set(Arc::downgrade(&way_out));
+        way_out
     }
 
     /// The node is there.
@@ -102,6 +107,12 @@ impl PeerHandler for Peering {
 
     fn refused(&self, by: MemberId, why: Refusal) {
         tracing::warn!(%by, %why, "a member does not take this one's messages");
+    }
+
+    fn met(&self, member: MemberId, urls: Vec<PeerUrl>) {
+        if let Some(way_out) = self.ends.way_out.get().and_then(Weak::upgrade) {
+            way_out.0.meet(member, &urls);
+        }
     }
 
     fn is_removed(&self, member: MemberId) -> bool {

@@ -6,6 +6,7 @@ mod served;
 mod etcdctl;
 mod headers;
 mod pages;
+mod processes;
 mod queues;
 mod refusals;
 mod rights;

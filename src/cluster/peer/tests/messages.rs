@@ -156,3 +156,18 @@ async fn members_that_leave_and_come_back_elsewhere_are_followed() {
     one.knows(&[&three]);
     assert!(one.peers.active_since(three.id).is_none());
 }
+
+#[tokio::test]
+async fn who_connects_is_reached_before_anybody_names_it() {
+    let (mut one, mut two) = (End::new(1).await, End::new(2).await);
+    one.knows(&[&two]);
+    send_until_one_arrives(&mut one, &mut two, 0).await;
+    assert!(two.node.met.lock().unwrap().contains(&(one.id, vec![one.url()])));
+    two.peers.meet(one.id, &[one.url()]);
+    // Who the members are is heard of one by one when a log is replayed.
+    two.peers.set_members(&[(MemberId(3), vec![nobody()])]);
+    send_until_one_arrives(&mut two, &mut one, 1).await;
+    two.knows(&[&one]);
+    two.peers.set_members(&[]);
+    assert!(two.peers.active_since(one.id).is_none(), "it was a member, and is none any more");
+}

@@ -40,6 +40,7 @@ enum Told {
 struct Node {
     told: UnboundedSender<Told>,
     removed: Mutex<BTreeSet<MemberId>>,
+    met: Mutex<Vec<(MemberId, Vec<PeerUrl>)>>,
 }
 
 #[async_trait]
@@ -62,6 +63,10 @@ impl PeerHandler for Node {
 
     fn refused(&self, by: MemberId, why: Refusal) {
         drop(self.told.send(Told::Refused(by, why)));
+    }
+
+    fn met(&self, member: MemberId, urls: Vec<PeerUrl>) {
+        self.met.lock().unwrap().push((member, urls));
     }
 
     fn is_removed(&self, member: MemberId) -> bool {
@@ -117,13 +122,14 @@ impl End {
         let folder = tempfile::tempdir().unwrap();
         let identity = PeerIdentity { cluster, member: MemberId(id) };
         let (sender, told) = unbounded_channel();
-        let node = Arc::new(Node { told: sender, removed: Mutex::default() });
+        let node = Arc::new(Node { told: sender, removed: Mutex::default(), met: Mutex::default() });
         let snapshots = folder.path().to_owned();
         let settings = PeerServerSettings { identity, tls: tls.clone(), snapshots };
         let url = PeerUrl { host: "127.0.0.1".to_owned(), port: 0, tls: tls.is_some() };
         let server = PeerServer::start(&[url], settings.clone(), node.clone()).await.unwrap();
         let address = server.addresses()[0];
-        let peers = Peers::new(identity, tls, node.clone());
+        let own = PeerUrl { host: address.ip().to_string(), port: address.port(), tls: tls.is_some() };
+        let peers = Peers::new(identity, vec![own], tls, node.clone());
         let server = Some(server);
         Self { id: identity.member, node, told, peers, server, settings, address, _folder: folder }
     }

@@ -1,0 +1,72 @@
+//! Members come and go while clients write.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{Client, MemberAddOptions};
+
+use super::history::{assert_kept, keys_of};
+use super::member::{Member, PATIENCE, State, client, client_url, leader_of, peer_url};
+use super::net::{Net, Place};
+use super::writers::Writers;
+
+#[test]
+fn one_becomes_three_and_the_first_may_go() {
+    let net = Arc::new(Net::with_hosts(3));
+    let mut members: Vec<Member> = (0..3).map(|host| Member::new(&net, host, &[])).collect();
+    net.at(Place::Outside, || async {
+        members[0].start(&[0], State::New);
+        leader_of(&[0]).await;
+        let urls: Vec<String> = (0..3).map(client_url).collect();
+        let writers = Writers::start(2, &urls[..1], "w/");
+        writers.advance(20).await;
+        let mut first = client(&urls[0]).await;
+        for host in 1..3 {
+            let id = added(&mut first, host).await;
+            let hosts: Vec<usize> = (0..=host).collect();
+            members[host].start(&hosts, State::Existing);
+            // It is refused until the learner has what the leader has.
+            while first.member_promote(id).await.is_err() {
+                assert!(members[host].is_running());
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            assert!(first.member_list().await.unwrap().members().iter().all(|member| !member.is_learner()));
+            writers.advance(20).await;
+        }
+        let acks = writers.stop().await;
+        let leader = leader_of(&[0, 1, 2]).await;
+        let mut second = client(&urls[1]).await;
+        let listed = second.member_list().await.unwrap();
+        let gone = listed.members().iter().find(|member| member.peer_urls() == [peer_url(leader)]).unwrap();
+        // Also the leader may go, which hands over before it does.
+        second.member_remove(gone.id()).await.unwrap();
+        let rest: Vec<usize> = (0..3).filter(|host| *host != leader).collect();
+        leader_of(&rest).await;
+        let mut last = client(&urls[rest[0]]).await;
+        last.put("after", "1", None).await.unwrap();
+        assert_kept(&acks, &keys_of(&mut last, "w/", false).await);
+        assert_eq!(last.member_list().await.unwrap().members().len(), 2);
+        // Who was removed ends by itself.
+        let ended = async {
+            while members[leader].is_running() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expect("who was removed goes on");
+    });
+}
+
+/// Adds a learner, as soon as the others have been connected for the five seconds that etcd asks for.
+async fn added(client: &mut Client, host: usize) -> u64 {
+    let add = async {
+        loop {
+            let learner = Some(MemberAddOptions::new().with_is_learner());
+            match client.member_add([peer_url(host)], learner).await {
+                Ok(added) => return added.member().unwrap().id(),
+                Err(error) => assert!(error.to_string().contains("etcdserver: unhealthy cluster"), "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, add).await.expect("the cluster does not become healthy")
+}
