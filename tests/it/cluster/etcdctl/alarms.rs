@@ -36,7 +36,7 @@ fn a_full_store_refuses_to_grow_says_so_and_recovers() {
         assert!(unhealthy.failed().contains("Error: unhealthy cluster"));
         side.say(Ctl::Debian, "del fill --prefix", "").worked();
         let state = side.say(Ctl::Debian, "get x -w json", "").worked();
-        let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+        let state: serde_json::Value = serde_json::from_str(&side.spelt(&state)).unwrap();
         side.say(Ctl::Debian, &format!("compaction {} --physical", state["header"]["revision"]), "").worked();
         side.say(Ctl::Debian, "defrag", "").worked();
     }

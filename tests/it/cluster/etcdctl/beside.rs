@@ -58,7 +58,9 @@ impl Side {
 
     /// With names for its own things.
     pub fn named(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (name, what)| text.replace(what, name))
+        let text = self.names.iter().fold(text.to_owned(), |text, (name, what)| text.replace(what, name));
+        // Ids are 16 digits wide, and may be shorter.
+        text.replace("  {", " {")
     }
 
     /// What `etcdctl` says of it.

@@ -19,7 +19,7 @@ fn a_lock_is_had_by_one_at_a_time() {
         assert!(now[0].starts_with("l/") && now != held, "{now:?}");
         second.interrupt();
         drop(second.rest());
-        let ran = side.say(Ctl::Debian, "lock l sh -c 'echo $ETCD_LOCK_KEY $ETCD_LOCK_REV'", "").worked();
+        let ran = side.say(Ctl::Debian, "lock l -- sh -c 'echo $ETCD_LOCK_KEY $ETCD_LOCK_REV'", "").worked();
         assert!(ran.starts_with("l/"), "{ran}");
         assert_eq!(side.say(Ctl::Debian, "get l --prefix", "").worked(), "");
     }

