@@ -30,13 +30,20 @@ demo: cargo-present ## build it and see the main job done on this machine, in a 
 test: cargo-present test-needs ## every test
 	$(CARGO) test --all-targets $(LOCKED)
 	$(CARGO) test --doc $(LOCKED)
+	tests/etcd_client.sh target/debug/mgmt
 	python3 -B -m unittest discover -q -s bench/tests -t bench
 
 # As root on Debian they are installed; elsewhere one line says what is missing and how to get it.
 .PHONY: test-needs
 test-needs:
-	@tests/needs.sh tmux strace python3 cc ip etcdctl etcd
+	@tests/needs.sh tmux strace python3 cc ip unshare etcdctl etcd
 	@tests/setup/etcd35.sh >/dev/null
+
+.PHONY: check-perf
+check-perf: cargo-present ## etcdctl's `check perf`, loads s and m, against our etcd server (two minutes; on a quiet machine)
+	@tests/needs.sh etcdctl
+	$(CARGO) build --release $(LOCKED)
+	tests/check_perf.sh target/release/mgmt s m
 
 .PHONY: verify
 verify: cargo-present verify-format verify-lints verify-rustdoc verify-docs verify-scripts verify-licences ## the whole gate before a merge; changes nothing

@@ -3,7 +3,7 @@
 # elsewhere one line says what is missing and how to get it, and the exit code is 1.
 set -euo pipefail
 
-declare -A package_of=([cc]="gcc libc6-dev" [etcdctl]=etcd-client [etcd]=etcd-server [protoc]=protobuf-compiler [ip]=iproute2 [cf-agent]=cfengine3 [puppet]=puppet-agent [ansible-playbook]=ansible-core)
+declare -A package_of=([cc]="gcc libc6-dev" [etcdctl]=etcd-client [etcd]=etcd-server [protoc]=protobuf-compiler [ip]=iproute2 [unshare]=util-linux [cf-agent]=cfengine3 [puppet]=puppet-agent [ansible-playbook]=ansible-core)
 
 missing() { # prints those of its arguments that are no command here
   local name

@@ -141,6 +141,10 @@ pub struct SecurityArgs {
     #[arg(long, env = "ETCD_CLIENT_CERT_AUTH", value_name = "BOOL", default_value_t = false,
           default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
     pub client_cert_auth: bool,
+    /// Make a certificate for clients, unless one is given: what is sent is hidden, and nobody knows from whom it is
+    #[arg(long, env = "ETCD_AUTO_TLS", value_name = "BOOL", default_value_t = false,
+          default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
+    pub auto_tls: bool,
     /// The certificate shown to peers
     #[arg(long, env = "ETCD_PEER_CERT_FILE", value_name = "FILE")]
     pub peer_cert_file: Option<PathBuf>,
@@ -154,7 +158,11 @@ pub struct SecurityArgs {
     #[arg(long, env = "ETCD_PEER_CLIENT_CERT_AUTH", value_name = "BOOL", default_value_t = false,
           default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
     pub peer_client_cert_auth: bool,
-    /// How users are recognised: `simple`
+    /// Make a certificate for peers, unless one is given; theirs are believed
+    #[arg(long, env = "ETCD_PEER_AUTO_TLS", value_name = "BOOL", default_value_t = false,
+          default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
+    pub peer_auto_tls: bool,
+    /// How users are recognised: `simple`, or `jwt,sign-method=RS256,priv-key=FILE,pub-key=FILE,ttl=5m`
     #[arg(long, env = "ETCD_AUTH_TOKEN", value_name = "KIND", default_value = "simple")]
     pub auth_token: String,
     /// How long a token lives without being used, in seconds
@@ -186,11 +194,15 @@ pub struct LimitArgs {
     /// Longer requests are refused, in bytes
     #[arg(long, env = "ETCD_MAX_REQUEST_BYTES", value_name = "N", default_value_t = 1_572_864)]
     pub max_request_bytes: u32,
+    /// How many calls one connection may have at a time
+    #[arg(long, env = "ETCD_MAX_CONCURRENT_STREAMS", value_name = "N", default_value_t = u32::MAX, hide_default_value = true,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_concurrent_streams: u32,
     /// How old data is compacted: `periodic` or `revision`
     #[arg(long, env = "ETCD_AUTO_COMPACTION_MODE", value_name = "MODE", default_value = "periodic",
           value_parser = ["periodic", "revision"])]
     pub auto_compaction_mode: String,
-    /// How much of it is kept: hours or a duration, or revisions; 0: all
+    /// How much of it is kept: hours, or a duration such as 90m; of `revision`, how many; 0: all
     #[arg(long, env = "ETCD_AUTO_COMPACTION_RETENTION", value_name = "N", default_value = "0")]
     pub auto_compaction_retention: String,
     /// How often a watch that wants progress is told of it, such as 10m

@@ -1,20 +1,27 @@
 //! From etcd's flags to settings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::Args;
-use crate::cluster::etcd::serve::{AddressError, TlsFiles};
+use crate::cluster::etcd::serve::{Address, AddressError, Place, TlsFiles};
 use crate::cluster::etcd::surface::Limits;
+use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Founding};
-use crate::cluster::peer::{PeerTlsFiles, PeerUrl, PeerUrlError};
+use crate::cluster::peer::{PeerTlsFiles, PeerTrust, PeerUrl, PeerUrlError};
 use crate::cluster::raft::SnapshotRule;
-use crate::cluster::server::Settings;
+use crate::cluster::server::{SelfSigned, Settings};
+use crate::cluster::store::auth::jwt::{Jwt, JwtError};
+use crate::cluster::store::auth::option::{AuthTokenError, AuthTokenOption, JwtOption};
+use crate::cluster::store::go_duration;
 use crate::cluster::store::member::{InitialCluster, InitialClusterError, MAX_LEARNERS, PeerUrls, UrlError};
 use crate::cluster::store::watch;
 
 /// etcd's `--quota-backend-bytes` when it is 0.
 const QUOTA_BYTES: u64 = 2 << 30;
+/// Watches are not told of progress more often.
+const SHORTEST_PROGRESS: Duration = Duration::from_millis(100);
 /// The log's growth after which a snapshot is made, in bytes; or more, when a snapshot is larger.
 const SNAPSHOT_BYTES: u64 = 256 << 20;
 
@@ -22,8 +29,8 @@ const SNAPSHOT_BYTES: u64 = 256 << 20;
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum FlagError {
-    #[error("--listen-client-urls: {0}")]
-    ListenClients(#[from] AddressError),
+    #[error("--{flag}: {source}")]
+    Address { flag: &'static str, source: AddressError },
     #[error("--{flag}: {source}")]
     PeerUrl { flag: &'static str, source: PeerUrlError },
     #[error("--initial-advertise-peer-urls: {0}")]
@@ -36,21 +43,26 @@ pub enum FlagError {
         "--election-timeout of {election} ms is less than five times --heartbeat-interval of {heartbeat} ms"
     )]
     Election { election: u64, heartbeat: u64 },
-    #[error("--auth-token={0} is not known")]
-    AuthToken(String),
+    #[error("--auth-token: {0}")]
+    AuthToken(#[from] AuthTokenError),
+    #[error("--auth-token: cannot read {path:?}: {cause}")]
+    JwtKey { path: PathBuf, cause: std::io::Error },
+    #[error("--auth-token: {0}")]
+    Jwt(#[from] JwtError),
+    #[error("--auto-compaction-retention: {0:?} is no number of revisions")]
+    Revisions(String),
     #[error("--{flag}: {text:?} is no duration")]
     Duration { flag: &'static str, text: String },
-    #[error("--{flag} is not in this version")]
-    Missing { flag: &'static str },
 }
 
 impl FlagError {
     /// What to do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::AuthToken(_) => Some("write simple"),
             Self::Duration { .. } => Some("write a number and a unit, such as 500ms, 30s, 10m, 1h"),
-            Self::Missing { .. } => Some("leave it out"),
+            Self::Revisions(_) => {
+                Some("write a number, such as 1000; durations go with --auto-compaction-mode=periodic")
+            }
             _ => None,
         }
     }
@@ -58,13 +70,8 @@ impl FlagError {
 
 /// The settings that the flags ask for.
 pub fn settings(args: &Args) -> Result<Settings, FlagError> {
-    refuse_missing(args)?;
-    let listen_clients = args
-        .member
-        .listen_client_urls
-        .iter()
-        .map(|url| url.parse())
-        .collect::<Result<Vec<_>, AddressError>>()?;
+    let listen_clients = addresses("listen-client-urls", &args.member.listen_client_urls)?;
+    let listen_metrics = addresses("listen-metrics-urls", &args.member.listen_metrics_urls)?;
     let listen_peers = peer_urls("listen-peer-urls", &args.member.listen_peer_urls)?;
     let joins = args.cluster.initial_cluster_state == "existing";
     let initial = initial_cluster(args)?;
@@ -73,33 +80,58 @@ pub fn settings(args: &Args) -> Result<Settings, FlagError> {
         request_bytes: args.limits.max_request_bytes as usize,
         txn_ops: args.limits.max_txn_ops as usize,
     };
+    let node = config(args, initial)?;
+    let (client_tls, client_signed) = client_tls(args, &node.data_dir, &listen_clients)?;
+    let (peer_tls, peer_signed) = peer_tls(args, &node.data_dir, &listen_peers)?;
     Ok(Settings {
-        node: config(args, initial)?,
+        node,
         ask,
         peer_urls: args.cluster.initial_advertise_peer_urls.clone(),
         listen_clients,
         listen_peers,
-        client_tls: client_tls(args)?,
-        peer_tls: peer_tls(args)?,
+        listen_metrics,
+        client_tls,
+        peer_tls,
+        self_signed: client_signed.into_iter().chain(peer_signed).collect(),
+        auto_compaction: auto_compaction(args)?,
+        concurrent_streams: args.limits.max_concurrent_streams,
         limits,
     })
 }
 
-/// What etcd has and this version has not: better said than passed over.
-fn refuse_missing(args: &Args) -> Result<(), FlagError> {
-    if args.cluster.force_new_cluster {
-        return Err(FlagError::Missing { flag: "force-new-cluster" });
+fn addresses(flag: &'static str, urls: &[String]) -> Result<Vec<Address>, FlagError> {
+    urls.iter().map(|url| url.parse().map_err(|source| FlagError::Address { flag, source })).collect()
+}
+
+/// As etcd reads it: a bare number is hours, or revisions.
+fn auto_compaction(args: &Args) -> Result<Option<Retention>, FlagError> {
+    let text = &args.limits.auto_compaction_retention;
+    let number = text.parse::<u64>().ok();
+    if args.limits.auto_compaction_mode == "revision" {
+        let count = number.ok_or_else(|| FlagError::Revisions(text.clone()))?;
+        return Ok((count > 0).then_some(Retention::Revisions(count)));
     }
-    if args.limits.auto_compaction_retention != "0" {
-        return Err(FlagError::Missing { flag: "auto-compaction-retention" });
+    let period = match number {
+        Some(hours) => Duration::from_secs(hours.saturating_mul(60 * 60)),
+        None => duration("auto-compaction-retention", text)?,
+    };
+    Ok((!period.is_zero()).then_some(Retention::Period(period)))
+}
+
+fn jwt(args: &Args) -> Result<Option<Arc<Jwt>>, FlagError> {
+    let option = match args.security.auth_token.parse()? {
+        AuthTokenOption::Simple => return Ok(None),
+        AuthTokenOption::Jwt(option) => option,
+    };
+    let JwtOption { method, public_key, private_key, ttl, unknown } = option;
+    for name in unknown {
+        tracing::warn!(%name, "an option of --auth-token is not known and not looked at");
     }
-    if !args.member.listen_metrics_urls.is_empty() {
-        return Err(FlagError::Missing { flag: "listen-metrics-urls" });
-    }
-    if args.security.auth_token != "simple" {
-        return Err(FlagError::AuthToken(args.security.auth_token.clone()));
-    }
-    Ok(())
+    let read = |path: Option<PathBuf>| {
+        path.map(|path| std::fs::read(&path).map_err(|cause| FlagError::JwtKey { path, cause })).transpose()
+    };
+    let (public, private) = (read(public_key)?, read(private_key)?);
+    Ok(Some(Arc::new(Jwt::new(method, public.as_deref(), private.as_deref(), ttl)?)))
 }
 
 fn config(args: &Args, initial: InitialCluster) -> Result<Config, FlagError> {
@@ -115,6 +147,8 @@ fn config(args: &Args, initial: InitialCluster) -> Result<Config, FlagError> {
     };
     let progress_every =
         duration("watch-progress-notify-interval", &args.limits.watch_progress_notify_interval)?;
+    // More often it would be all that a member does; as in etcd.
+    let progress_every = progress_every.max(SHORTEST_PROGRESS);
     Ok(Config {
         founding: Founding::New { members: initial, token: args.cluster.initial_cluster_token.clone() },
         name,
@@ -128,6 +162,8 @@ fn config(args: &Args, initial: InitialCluster) -> Result<Config, FlagError> {
             .member
             .snapshot_count
             .map_or(SnapshotRule::Bytes(SNAPSHOT_BYTES), SnapshotRule::Entries),
+        force_new_cluster: args.cluster.force_new_cluster,
+        jwt: jwt(args)?,
         strict_reconfig: args.cluster.strict_reconfig_check,
         max_learners: MAX_LEARNERS,
         learners_serve: false,
@@ -159,24 +195,45 @@ fn peer_urls(flag: &'static str, urls: &[String]) -> Result<Vec<PeerUrl>, FlagEr
     urls.iter().map(|url| url.parse().map_err(|source| FlagError::PeerUrl { flag, source })).collect()
 }
 
-fn client_tls(args: &Args) -> Result<Option<TlsFiles>, FlagError> {
+fn client_tls(
+    args: &Args,
+    data_dir: &Path,
+    listen: &[Address],
+) -> Result<(Option<TlsFiles>, Option<SelfSigned>), FlagError> {
     let security = &args.security;
+    let (clients, client_must) = (security.trusted_ca_file.clone(), security.client_cert_auth);
+    let files = |(certificate, key)| TlsFiles { certificate, key, clients, client_must };
     let pair = pair("cert-file", &security.cert_file, "key-file", &security.key_file)?;
-    Ok(pair.map(|(certificate, key)| TlsFiles {
-        certificate,
-        key,
-        clients: security.trusted_ca_file.clone(),
-        client_must: security.client_cert_auth,
-    }))
+    if pair.is_some() || !security.auto_tls {
+        return Ok((pair.map(files), None));
+    }
+    let host = |address: &Address| match &address.place {
+        Place::Tcp(host, _) => Some(host.clone()),
+        Place::Unix(_) => None,
+    };
+    let own = SelfSigned::new(data_dir, "client", listen.iter().filter_map(host).collect());
+    Ok((Some(files((own.certificate(), own.key()))), Some(own)))
 }
 
-fn peer_tls(args: &Args) -> Result<Option<PeerTlsFiles>, FlagError> {
+fn peer_tls(
+    args: &Args,
+    data_dir: &Path,
+    listen: &[PeerUrl],
+) -> Result<(Option<PeerTlsFiles>, Option<SelfSigned>), FlagError> {
     let security = &args.security;
     let files = pair("peer-cert-file", &security.peer_cert_file, "peer-key-file", &security.peer_key_file)?;
-    let Some((certificate, key)) = files else { return Ok(None) };
-    let missing = FlagError::Pair { given: "peer-cert-file", missing: "peer-trusted-ca-file" };
-    let trusted = security.peer_trusted_ca_file.clone().ok_or(missing)?;
-    Ok(Some(PeerTlsFiles { certificate, key, trusted, client_must: security.peer_client_cert_auth }))
+    if let Some((certificate, key)) = files {
+        let missing = FlagError::Pair { given: "peer-cert-file", missing: "peer-trusted-ca-file" };
+        let by = security.peer_trusted_ca_file.clone().ok_or(missing)?;
+        let trust = PeerTrust::Signed { by, client_must: security.peer_client_cert_auth };
+        return Ok((Some(PeerTlsFiles { certificate, key, trust }), None));
+    }
+    if !security.peer_auto_tls {
+        return Ok((None, None));
+    }
+    let own = SelfSigned::new(data_dir, "peer", listen.iter().map(|url| url.host.clone()).collect());
+    let (certificate, key) = (own.certificate(), own.key());
+    Ok((Some(PeerTlsFiles { certificate, key, trust: PeerTrust::Anybody }), Some(own)))
 }
 
 fn pair(
@@ -193,18 +250,8 @@ fn pair(
     }
 }
 
-/// Go's way to write a duration, in one unit.
 fn duration(flag: &'static str, text: &str) -> Result<Duration, FlagError> {
-    let wrong = || FlagError::Duration { flag, text: text.to_owned() };
-    let at = text.find(|digit: char| !digit.is_ascii_digit()).ok_or_else(wrong)?;
-    let number: u64 = text[..at].parse().map_err(|_| wrong())?;
-    Ok(match &text[at..] {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.saturating_mul(60)),
-        "h" => Duration::from_secs(number.saturating_mul(3600)),
-        _ => return Err(wrong()),
-    })
+    go_duration::parse(text).ok_or_else(|| FlagError::Duration { flag, text: text.to_owned() })
 }
 
 /// Returns when the process is asked to end.

@@ -4,13 +4,14 @@ use std::convert::Infallible;
 
 use hyper::header::CONTENT_TYPE;
 use hyper::{Request, Response};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
+use tonic::{Code, Status};
 
+use super::calls::Calls;
 use super::http;
 use super::leader_guard::LeaderGuard;
-use super::methods;
+use super::methods::{self, Method};
 use super::node::NodeError;
 use super::pb::etcdserverpb::{
     auth_server::AuthServer, cluster_server::ClusterServer, kv_server::KvServer, lease_server::LeaseServer,
@@ -40,6 +41,10 @@ const FOR_LEARNERS: &[&str] = &[
 pub struct Front {
     /// What all services share.
     pub surface: Surface,
+    /// How they ended.
+    pub(super) calls: Calls,
+    /// Whether only metrics and health are served.
+    pub probes_only: bool,
     /// Whether who comes with a certificate is known by it through the gateway too; etcd's gateway forgets it.
     pub gateway_knows_certificates: bool,
     auth: AuthServer<AuthService>,
@@ -75,12 +80,22 @@ impl Front {
             maintenance: server!(MaintenanceServer, MaintenanceService),
             watch: server!(WatchServer, WatchService),
             gateway_knows_certificates: false,
+            calls: Calls::default(),
+            probes_only: false,
             surface,
         }
     }
 
+    /// One that serves only metrics and health.
+    pub fn probes(&self) -> Self {
+        Self { probes_only: true, ..self.clone() }
+    }
+
     /// Answers a request, whatever it is.
     pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+        if self.probes_only {
+            return Ok(http::probe(self, request).await);
+        }
         let content = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if content.is_some_and(|content| content.starts_with("application/grpc")) {
             return self.call(request).await;
@@ -93,11 +108,25 @@ impl Front {
         let Some(method) = methods::find(request.uri().path()) else {
             return Ok(Status::unimplemented(methods::missing(request.uri().path())).into_http());
         };
+        let lasts = method.it.is_server_streaming();
+        let response = self.answer_call(method, request).await?;
+        if !lasts {
+            let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+            self.calls.count(method, code);
+        }
+        Ok(response)
+    }
+
+    async fn answer_call(
+        &self,
+        method: &Method,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Infallible> {
         let needs_leader = request.headers().get("hasleader").is_some_and(|value| value == "true");
         if let Err(error) = self.admit(request.uri().path(), needs_leader) {
             return Ok(Status::from(error).into_http());
         }
-        let lasts = method.is_server_streaming();
+        let lasts = method.it.is_server_streaming();
         let response = self.dispatch(request).await?;
         if needs_leader && lasts {
             return Ok(response.map(|body| Body::new(LeaderGuard::new(body, self.surface.node.clone()))));

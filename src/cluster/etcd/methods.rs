@@ -11,18 +11,43 @@ static METHODS: LazyLock<Methods> = LazyLock::new(|| {
     let pool = DescriptorPool::decode(DESCRIPTORS).expect("protoc wrote it at build time");
     let services = pool.services().map(|service| service.full_name().to_owned()).collect();
     let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
-    let by_path =
-        methods.map(|it| (format!("/{}/{}", it.parent_service().full_name(), it.name()), it)).collect();
+    let by_path = methods
+        .enumerate()
+        .map(|(number, it)| {
+            (format!("/{}/{}", it.parent_service().full_name(), it.name()), Method { it, number })
+        })
+        .collect();
     Methods { services, by_path }
 });
 
 struct Methods {
     services: HashSet<String>,
-    by_path: HashMap<String, MethodDescriptor>,
+    by_path: HashMap<String, Method>,
+}
+
+/// A method.
+#[derive(Debug)]
+pub struct Method {
+    /// What protoc wrote of it.
+    pub it: MethodDescriptor,
+    /// Its place among all.
+    pub number: usize,
+}
+
+/// How many there are.
+pub fn count() -> usize {
+    METHODS.by_path.len()
+}
+
+/// All, in the order of their numbers.
+pub fn all() -> Vec<&'static Method> {
+    let mut all: Vec<_> = METHODS.by_path.values().collect();
+    all.sort_unstable_by_key(|method| method.number);
+    all
 }
 
 /// The method of a path such as `/etcdserverpb.KV/Range`.
-pub fn find(path: &str) -> Option<&'static MethodDescriptor> {
+pub fn find(path: &str) -> Option<&'static Method> {
     METHODS.by_path.get(path)
 }
 

@@ -1,6 +1,7 @@
 //! The etcd v3 gRPC and HTTP surface over the store: the only place beside `cluster/raft` that knows a wire format.
 
 pub mod backend;
+mod calls;
 mod codec;
 pub mod convert;
 pub mod front;

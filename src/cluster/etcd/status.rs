@@ -15,7 +15,10 @@ pub const PREFIX: &str = "etcdserver: ";
 
 impl From<NodeError> for Status {
     fn from(error: NodeError) -> Self {
-        Self::new(node_code(&error), format!("{PREFIX}{error}"))
+        match error {
+            NodeError::Store(error) => error.into(),
+            error => Self::new(node_code(&error), format!("{PREFIX}{error}")),
+        }
     }
 }
 
@@ -33,7 +36,10 @@ impl From<FormError> for Status {
 
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
-        Self::new(store_code(error), format!("{PREFIX}{error}"))
+        match error {
+            StoreError::Auth(error) => error.into(),
+            error => Self::new(store_code(error), format!("{PREFIX}{error}")),
+        }
     }
 }
 
@@ -47,6 +53,14 @@ impl From<AuthError> for Status {
     fn from(error: AuthError) -> Self {
         let prefix = if error.is_bare() { "" } else { PREFIX };
         Self::new(refusal_code(error.refusal()), format!("{prefix}{error}"))
+    }
+}
+
+/// How etcd refuses who may not maintain: by its library's own text, which it forgets to translate for some calls.
+pub fn untranslated(error: AuthError) -> Status {
+    match error {
+        AuthError::OldRevision => Status::unknown("auth: revision in header is old"),
+        error => Status::unknown(format!("auth: {error}")),
     }
 }
 

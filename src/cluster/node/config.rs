@@ -1,9 +1,11 @@
 //! How a member is set up.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::raft::SnapshotRule;
+use crate::cluster::store::auth::jwt::Jwt;
 use crate::cluster::store::id::ClusterId;
 use crate::cluster::store::member::{InitialCluster, Members};
 use crate::cluster::store::watch;
@@ -29,6 +31,8 @@ pub struct Config {
     pub max_request_bytes: usize,
     /// When the log is cut off behind a snapshot.
     pub snapshot: SnapshotRule,
+    /// etcd's `--force-new-cluster`: the others are removed, without being asked.
+    pub force_new_cluster: bool,
     /// etcd's `--strict-reconfig-check`.
     pub strict_reconfig: bool,
     /// How many learners there may be.
@@ -37,6 +41,8 @@ pub struct Config {
     pub learners_serve: bool,
     /// What bounds watches.
     pub watch: watch::Limits,
+    /// Signs users' tokens; `None`: they are letters that the members remember.
+    pub jwt: Option<Arc<Jwt>>,
     /// How long a token of a user lives without being used.
     pub token_ttl: Duration,
     /// The cost of bcrypt.

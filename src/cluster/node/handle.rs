@@ -58,6 +58,12 @@ impl Handle {
         }
     }
 
+    /// Forgets what was before a revision, although no client asked.
+    pub async fn compact(&self, revision: Revision) -> Result<(), NodeError> {
+        let caller = self.shared.read().store.auth().own_caller();
+        self.propose(Change::Compact { revision }, caller).await.map(drop)
+    }
+
     /// Returns once the member has ended, by itself or not.
     pub async fn ended(&self) {
         // It fails when the sender is gone: ended, too.

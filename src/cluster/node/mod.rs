@@ -13,6 +13,8 @@
 //! | `config` | how a member is set up |
 //! | `machine` | what entries of the log do: the store and the members. Pure |
 
+//! | `auto_compaction` | when to compact without being asked. Pure |
+//! | `forced` | a cluster of one out of what a member of more has. Pure |
 //! | `open` | what the disk knows when a member starts |
 //! | `snapshots` | the state machine as a file, and back |
 //! | `inbox` | what waits for the core thread |
@@ -26,9 +28,11 @@
 //!
 //! Lock order: `machine`, then `hub`, then `lessor`. Nothing is locked while a file is written or a peer is waited for.
 
+pub mod auto_compaction;
 mod barrier;
 pub mod config;
 mod core;
+mod forced;
 mod handle;
 mod inbox;
 mod machine;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::config::{Config, Founding};
+use super::forced::{self, WasRemoved};
 use super::machine::Machine;
 use super::snapshots::{self, SnapshotError};
 use crate::cluster::disk::snap::{SnapError, SnapFolder, SnapName};
@@ -29,6 +30,8 @@ pub enum OpenError {
     Snapshot(#[from] SnapshotError),
     #[error("the log begins behind its snapshots, of which none is left in {0:?}")]
     NoSnapshot(PathBuf),
+    #[error(transparent)]
+    WasRemoved(#[from] WasRemoved),
     #[error("member {name:?} is not in the initial cluster")]
     NotInitial { name: String },
 }
@@ -40,6 +43,9 @@ impl OpenError {
             Self::Wal(error) => error.hint(),
             Self::NoSnapshot(_) => Some("bring the snapshot back, or remove this member and add it anew"),
             Self::NotInitial { .. } => Some("name it in --initial-cluster, as --name says"),
+            Self::WasRemoved(_) => {
+                Some("take the data of a member that was not removed, or restore a snapshot")
+            }
             Self::Make { .. } | Self::Snap(_) | Self::Snapshot(_) => None,
         }
     }
@@ -66,7 +72,17 @@ pub fn open(config: &Config) -> Result<Opened, OpenError> {
     std::fs::create_dir_all(&member).map_err(|source| OpenError::Make { path: member.clone(), source })?;
     let snaps = SnapFolder::open(&member.join("snap"))?;
     let wal = member.join("wal");
-    if wal.is_dir() { reopen(&wal, snaps) } else { found(config, &wal, snaps) }
+    if !wal.is_dir() {
+        return found(config, &wal, snaps);
+    }
+    let mut opened = reopen(&wal, snaps)?;
+    if config.force_new_cluster {
+        let entries = forced::alone(opened.identity.member, &mut opened.saved)?;
+        opened.wal.append(Some(&opened.saved.hard_state), &entries)?;
+        opened.wal.sync()?;
+        tracing::warn!(removed = entries.len(), "this member is a cluster of its own now");
+    }
+    Ok(opened)
 }
 
 fn reopen(dir: &Path, snaps: SnapFolder) -> Result<Opened, OpenError> {

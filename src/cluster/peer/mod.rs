@@ -8,6 +8,7 @@
 
 mod address;
 mod backoff;
+mod believing;
 mod calls;
 mod channel;
 mod error;
@@ -36,4 +37,4 @@ pub use identity::PeerIdentity;
 pub use peers::Peers;
 pub use refusal::Refusal;
 pub use server::{PeerServer, PeerServerSettings};
-pub use tls::{PeerTls, PeerTlsError, PeerTlsFiles};
+pub use tls::{PeerTls, PeerTlsError, PeerTlsFiles, PeerTrust};

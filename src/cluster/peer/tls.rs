@@ -11,6 +11,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use super::believing::Believing;
+
 /// The files that TLS between members is made of, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerTlsFiles {
@@ -18,10 +20,22 @@ pub struct PeerTlsFiles {
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
-    /// Who may sign the members' certificates.
-    pub trusted: PathBuf,
-    /// Whether a member that calls must show one.
-    pub client_must: bool,
+    /// Whose certificates are believed.
+    pub trust: PeerTrust,
+}
+
+/// Whose certificates are believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerTrust {
+    /// Those that are signed by who is in a file.
+    Signed {
+        /// The file.
+        by: PathBuf,
+        /// Whether a member that calls must show one.
+        client_must: bool,
+    },
+    /// Everybody's: what is sent is only hidden from who does not interfere. etcd's `--peer-auto-tls`.
+    Anybody,
 }
 
 /// Why there is no TLS between members.
@@ -103,39 +117,53 @@ impl PeerTls {
 impl PeerTlsFiles {
     fn stamps(&self) -> Stamps {
         let stamp = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-        [stamp(&self.certificate), stamp(&self.key), stamp(&self.trusted)]
+        let signers = match &self.trust {
+            PeerTrust::Signed { by, .. } => stamp(by),
+            PeerTrust::Anybody => None,
+        };
+        [stamp(&self.certificate), stamp(&self.key), signers]
     }
 
     fn load(&self) -> Result<Current, PeerTlsError> {
         // Before the files: what is written meanwhile is seen the next time.
         let stamps = self.stamps();
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(certificates(&self.trusted)?);
-        let roots = Arc::new(roots);
-        Ok(Current { stamps, acceptor: self.acceptor(roots.clone())?, connector: self.connector(roots)? })
+        Ok(Current { stamps, acceptor: self.acceptor()?, connector: self.connector()? })
     }
 
-    fn acceptor(&self, roots: Arc<RootCertStore>) -> Result<TlsAcceptor, PeerTlsError> {
+    fn acceptor(&self) -> Result<TlsAcceptor, PeerTlsError> {
         let provider = Arc::new(ring::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
-        let verifier = if self.client_must { verifier } else { verifier.allow_unauthenticated() };
-        let verifier =
-            verifier.build().map_err(|cause| PeerTlsError::Signers { path: self.trusted.clone(), cause })?;
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(|cause| self.unusable(cause))?
-            .with_client_cert_verifier(verifier)
+            .map_err(|cause| self.unusable(cause))?;
+        let builder = match &self.trust {
+            PeerTrust::Anybody => builder.with_no_client_auth(),
+            PeerTrust::Signed { by, client_must } => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots(by)?, provider);
+                let verifier = if *client_must { verifier } else { verifier.allow_unauthenticated() };
+                let verifier =
+                    verifier.build().map_err(|cause| PeerTlsError::Signers { path: by.clone(), cause })?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let mut config = builder
             .with_single_cert(certificates(&self.certificate)?, self.key()?)
             .map_err(|cause| self.unusable(cause))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    fn connector(&self, roots: Arc<RootCertStore>) -> Result<TlsConnector, PeerTlsError> {
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    fn connector(&self) -> Result<TlsConnector, PeerTlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(|cause| self.unusable(cause))?
-            .with_root_certificates(roots)
+            .map_err(|cause| self.unusable(cause))?;
+        let builder = match &self.trust {
+            PeerTrust::Anybody => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Believing(provider)))
+            }
+            PeerTrust::Signed { by, .. } => builder.with_root_certificates(roots(by)?),
+        };
+        let mut config = builder
             .with_client_auth_cert(certificates(&self.certificate)?, self.key()?)
             .map_err(|cause| self.unusable(cause))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
@@ -150,6 +178,12 @@ impl PeerTlsFiles {
     fn unusable(&self, cause: rustls::Error) -> PeerTlsError {
         PeerTlsError::Certificate { path: self.certificate.clone(), cause }
     }
+}
+
+fn roots(path: &Path) -> Result<Arc<RootCertStore>, PeerTlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates(path)?);
+    Ok(Arc::new(roots))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PeerTlsError> {

@@ -1,18 +1,22 @@
 //! A member of the store, served: the node, its peers, its clients' listeners, started and ended together.
 
+mod compacting;
 mod peering;
+mod self_signed;
 mod settings;
 
 use std::future::Future;
 use std::sync::Arc;
 
+pub use self_signed::{SelfSigned, SelfSignedError};
 pub use settings::{ServerError, Settings};
 
 use self::peering::Peering;
 use super::etcd::front::Front;
 use super::etcd::node::Node;
-use super::etcd::serve::{self, Listener, Options, Tls};
+use super::etcd::serve::{self, Address, ListenError, Listener, Options, Tls};
 use super::etcd::surface::Surface;
+use super::node::auto_compaction::Retention;
 use super::node::{Running, start};
 use super::peer::{PeerServer, PeerTls};
 
@@ -21,23 +25,29 @@ pub struct Server {
     node: Running,
     peers: Option<PeerServer>,
     listeners: Vec<Listener>,
+    metrics: Vec<Listener>,
+    auto_compaction: Option<Retention>,
+    options: Options,
     front: Front,
 }
 
 impl Server {
     /// Starts a member; its listeners are bound, and what comes is served by [`Server::run`].
     pub async fn start(settings: Settings) -> Result<Self, ServerError> {
-        let tls = settings.client_tls.clone().map(Tls::new).transpose()?.map(Arc::new);
-        let mut listeners = Vec::new();
-        for address in &settings.listen_clients {
-            listeners.push(Listener::bind(address, tls.as_ref()).await?);
+        for certificate in &settings.self_signed {
+            certificate.make()?;
         }
+        let tls = settings.client_tls.clone().map(Tls::new).transpose()?.map(Arc::new);
+        let listeners = bind(&settings.listen_clients, tls.as_ref()).await?;
+        let metrics = bind(&settings.listen_metrics, tls.as_ref()).await?;
         let peer_tls = settings.peer_tls.clone().map(PeerTls::new).transpose()?.map(Arc::new);
         let limits = settings.limits;
+        let auto_compaction = settings.auto_compaction;
+        let options = Options { concurrent_streams: settings.concurrent_streams, ..Options::default() };
         let peering = Peering::default();
         let (node, peers) = Self::join(settings, peering, peer_tls).await?;
         let front = Front::new(Surface { node: Arc::new(node.handle().clone()), limits });
-        Ok(Self { node, peers, listeners, front })
+        Ok(Self { node, peers, listeners, metrics, auto_compaction, options, front })
     }
 
     async fn join(
@@ -91,6 +101,13 @@ impl Server {
                 tracing::info!("ready to serve client requests");
             }
         });
+        let compacting =
+            self.auto_compaction.map(|retention| tokio::spawn(compacting::run(handle.clone(), retention)));
+        let probes = self.front.probes();
+        let metrics = tokio::spawn(serve::serve(probes, self.metrics, self.options, {
+            let handle = handle.clone();
+            async move { handle.ended().await }
+        }));
         let asked = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let until = {
             let asked = asked.clone();
@@ -101,8 +118,12 @@ impl Server {
                 }
             }
         };
-        serve::serve(self.front, self.listeners, Options::default(), until).await;
+        serve::serve(self.front, self.listeners, self.options, until).await;
         published.abort();
+        metrics.abort();
+        if let Some(compacting) = compacting {
+            compacting.abort();
+        }
         if let Some(peers) = self.peers {
             peers.close().await;
         }
@@ -113,4 +134,12 @@ impl Server {
         }
         asked.load(std::sync::atomic::Ordering::Relaxed)
     }
+}
+
+async fn bind(addresses: &[Address], tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, ListenError> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(Listener::bind(address, tls).await?);
+    }
+    Ok(listeners)
 }

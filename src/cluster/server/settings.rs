@@ -1,9 +1,12 @@
 //! How a member is served.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::self_signed::{SelfSigned, SelfSignedError};
 use crate::cluster::etcd::serve::{Address, ListenError, TlsError, TlsFiles};
 use crate::cluster::etcd::surface::Limits;
+use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Founding, NodeStartError};
 use crate::cluster::peer::{
     CallError, ListenError as PeerListenError, PeerTls, PeerTlsError, PeerTlsFiles, PeerUrl, members_at,
@@ -21,12 +24,20 @@ pub struct Settings {
     pub peer_urls: Vec<String>,
     /// Where clients are listened to.
     pub listen_clients: Vec<Address>,
+    /// Where metrics and health are served too.
+    pub listen_metrics: Vec<Address>,
     /// Where peers are listened to.
     pub listen_peers: Vec<PeerUrl>,
     /// For clients.
     pub client_tls: Option<TlsFiles>,
     /// Between members.
     pub peer_tls: Option<PeerTlsFiles>,
+    /// Certificates to be made first, unless they are there already.
+    pub self_signed: Vec<SelfSigned>,
+    /// What old data is compacted without being asked.
+    pub auto_compaction: Option<Retention>,
+    /// Calls at a time on one connection.
+    pub concurrent_streams: u32,
     /// What is not served.
     pub limits: Limits,
 }
@@ -50,7 +61,9 @@ pub enum ServerError {
     #[error("the cluster does not know a member at {urls}")]
     NotAMember { urls: String },
     #[error("cannot make {path:?}: {source}")]
-    Folder { path: std::path::PathBuf, source: std::io::Error },
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    SelfSigned(#[from] SelfSignedError),
     #[error("the store panicked while it started: {0}")]
     Panicked(tokio::task::JoinError),
 }

@@ -7,6 +7,7 @@
 pub mod auth;
 pub mod error;
 pub mod facts;
+pub mod go_duration;
 pub mod hash;
 pub mod id;
 pub mod key;

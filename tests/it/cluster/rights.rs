@@ -66,7 +66,8 @@ async fn a_user_may_what_its_roles_say() {
     assert_eq!(told(eve.put("f", "1", None).await.unwrap_err()), denied);
     assert_eq!(told(eve.get("f", None).await.unwrap_err()), denied);
     assert_eq!(told(eve.user_list().await.unwrap_err()), denied);
-    assert_eq!(told(eve.hash().await.unwrap_err()), denied);
+    // etcd forgets to translate what its library says.
+    assert_eq!(told(eve.hash().await.unwrap_err()), (Code::Unknown, "auth: permission denied".to_owned()));
     assert_eq!(eve.user_get("eve").await.unwrap().roles(), ["e"]);
     assert_eq!(eve.role_get("e").await.unwrap().permissions().len(), 1);
     let mut root = client_as(&store, "root", "secret").await.unwrap();

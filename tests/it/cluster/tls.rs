@@ -95,6 +95,8 @@ async fn a_unix_socket_is_served_and_goes_away_with_the_server() {
     let serving = tokio::spawn(serve(front, vec![listener], Options::default(), async {
         let _: Result<(), _> = stopped.await;
     }));
+    // Its authority is a path.
+    put(&url, &[]).await.unwrap();
     let mut stream = tokio::net::UnixStream::connect(&socket).await.unwrap();
     stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();

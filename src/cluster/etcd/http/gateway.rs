@@ -25,6 +25,7 @@ pub async fn answer(front: &Front, path: &'static str, request: Request<Body>) -
     let Some(method) = methods::find(path) else {
         return refusal(&Status::unimplemented(methods::missing(path)));
     };
+    let method = &method.it;
     let called = call(front, method, path, request).await;
     match called {
         Err(status) => refusal(&status),

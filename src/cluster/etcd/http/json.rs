@@ -40,7 +40,7 @@ mod tests {
     use crate::cluster::etcd::pb::etcdserverpb::{PutRequest, RangeRequest};
 
     fn kind(path: &str) -> MessageDescriptor {
-        methods::find(path).unwrap().input()
+        methods::find(path).unwrap().it.input()
     }
 
     #[test]

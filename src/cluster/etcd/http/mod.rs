@@ -38,9 +38,22 @@ pub async fn answer(front: &Front, request: Request<Body>) -> Response<Body> {
     match path {
         "/version" => json(StatusCode::OK, version::versions(&front.surface)),
         "/debug/vars" => json(StatusCode::OK, version::variables(&front.surface)),
-        "/metrics" => full(StatusCode::OK, metrics::CONTENT_TYPE, metrics::render(&front.surface)),
+        "/metrics" => full(
+            StatusCode::OK,
+            metrics::CONTENT_TYPE,
+            metrics::render(&front.surface) + &front.calls.render(),
+        ),
         _ => health::answer(&front.surface, path, request.uri().query().unwrap_or_default()).await,
     }
+}
+
+/// Answers a request where only metrics and health are served.
+pub async fn probe(front: &Front, request: Request<Body>) -> Response<Body> {
+    let path = request.uri().path();
+    if path == "/metrics" || health::is_check(path) {
+        return answer(front, request).await;
+    }
+    plain(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
 fn plain(status: StatusCode, text: impl Into<String>) -> Response<Body> {

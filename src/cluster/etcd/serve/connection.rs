@@ -13,10 +13,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::body::Body;
 
 use super::Options;
-use super::calls::{Begun, WithCalls};
+use super::authority::Repaired;
 use super::listener::Socket;
 use super::subject::common_name;
 use super::tls::Tls;
+use super::with_calls::{Begun, WithCalls};
 use crate::cluster::etcd::front::Front;
 use crate::cluster::etcd::surface::CommonName;
 
@@ -60,7 +61,7 @@ where
     });
     let begun = Begun::default();
     let builder = options.builder(begun.clone());
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(Repaired::new(stream)), service);
     if let Err(error) = WithCalls::new(watcher.watch(connection.into_owned()), begun).await {
         tracing::debug!(%error, "a connection has broken");
     }

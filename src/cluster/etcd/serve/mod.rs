@@ -1,11 +1,12 @@
 //! Listening, and serving what comes.
 
 mod address;
-mod calls;
+mod authority;
 mod connection;
 mod listener;
 mod subject;
 mod tls;
+mod with_calls;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub use address::{Address, AddressError, Place};
 pub use listener::{ListenError, Listener};
 pub use tls::{Tls, TlsError, TlsFiles};
 
-use self::calls::Begun;
+use self::with_calls::Begun;
 use super::front::Front;
 
 /// How connections are kept.

@@ -12,7 +12,7 @@ use crate::cluster::etcd::pb::etcdserverpb::{
     self as pb, alarm_request::AlarmAction, downgrade_request::DowngradeAction,
     maintenance_server::Maintenance,
 };
-use crate::cluster::etcd::status::PREFIX;
+use crate::cluster::etcd::status::{PREFIX, untranslated};
 use crate::cluster::etcd::surface::{Surface, VERSION, wrong_reply};
 use crate::cluster::store::id::{MemberId, Revision};
 use crate::cluster::store::reply::Reply;
@@ -75,20 +75,20 @@ impl Maintenance for MaintenanceService {
     }
 
     async fn defragment(&self, request: Request<pb::DefragmentRequest>) -> Answer<pb::DefragmentResponse> {
-        self.0.root(&request)?;
+        self.0.root(&request).map_err(untranslated)?;
         self.0.node.defragment().await?;
         // As in etcd, without a header.
         Ok(Response::new(pb::DefragmentResponse { header: None }))
     }
 
     async fn hash(&self, request: Request<pb::HashRequest>) -> Answer<pb::HashResponse> {
-        self.0.root(&request)?;
+        self.0.root(&request).map_err(untranslated)?;
         let hash = self.0.node.hash().await?;
         Ok(Response::new(pb::HashResponse { header: self.0.header_now(), hash }))
     }
 
     async fn hash_kv(&self, request: Request<pb::HashKvRequest>) -> Answer<pb::HashKvResponse> {
-        self.0.root(&request)?;
+        self.0.root(&request).map_err(untranslated)?;
         let revision = request.into_inner().revision;
         let revision = (revision > 0).then_some(Revision(revision));
         let (found, current) = self.0.node.hash_kv(revision).await?;
@@ -102,7 +102,7 @@ impl Maintenance for MaintenanceService {
     type SnapshotStream = BoxStream<'static, Result<pb::SnapshotResponse, Status>>;
 
     async fn snapshot(&self, request: Request<pb::SnapshotRequest>) -> Answer<Self::SnapshotStream> {
-        self.0.root(&request)?;
+        self.0.root(&request).map_err(untranslated)?;
         let snapshot = self.0.node.snapshot().await?;
         Ok(Response::new(snapshot::blobs(snapshot)))
     }

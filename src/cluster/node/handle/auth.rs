@@ -1,6 +1,6 @@
 //! Who asks.
 
-use super::Handle;
+use super::{Handle, Shared};
 use crate::cluster::etcd::node::{Credentials, Node as _, NodeError};
 use crate::cluster::store::auth::{AuthChange, AuthError, AuthReply, password, token};
 use crate::cluster::store::reply::Reply;
@@ -13,6 +13,9 @@ impl Handle {
         let auth = machine.store.auth();
         if !auth.is_enabled() {
             return Ok(None);
+        }
+        if let (Some(token), Some(jwt)) = (&credentials.token, &self.shared.config.jwt) {
+            return jwt.user_of(token, Shared::unix_s()).map(Some).ok_or(AuthError::InvalidToken);
         }
         if let Some(token) = &credentials.token {
             let now = self.shared.now();
@@ -33,12 +36,21 @@ impl Handle {
             if !verified.unwrap_or(false) {
                 return Err(AuthError::Failed.into());
             }
-            let change =
-                AuthChange::Authenticate { user: user.into(), simple_token: token::letters(random()) };
+            let jwt = self.shared.config.jwt.as_ref();
+            let simple_token = if jwt.is_some() { String::new() } else { token::letters(random()) };
+            let change = AuthChange::Authenticate { user: user.into(), simple_token };
             let applied = self.propose(Change::Auth(change), None).await?;
             // The password may have changed while it was verified.
             if self.shared.read().store.auth().revision() != secret.auth_revision {
                 continue;
+            }
+            if let Some(jwt) = jwt {
+                let signed = jwt.issue(user, secret.auth_revision, Shared::unix_s());
+                let failed = |error| NodeError::Files {
+                    operation: "sign a token",
+                    cause: std::io::Error::other(error),
+                };
+                return signed.map_err(failed);
             }
             if let Reply::Auth(AuthReply::Token(token)) = applied.reply {
                 return Ok(token);

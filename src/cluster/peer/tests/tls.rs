@@ -7,8 +7,9 @@ use super::*;
 fn certificates(name: &str) -> Arc<PeerTls> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cluster/peer/tests/certificates");
     let file = |end: &str| folder.join(format!("{name}{end}"));
-    let (certificate, key, trusted) = (file(".pem"), file("-key.pem"), file("-ca.pem"));
-    Arc::new(PeerTls::new(PeerTlsFiles { certificate, key, trusted, client_must: true }).unwrap())
+    let (certificate, key, by) = (file(".pem"), file("-key.pem"), file("-ca.pem"));
+    let trust = PeerTrust::Signed { by, client_must: true };
+    Arc::new(PeerTls::new(PeerTlsFiles { certificate, key, trust }).unwrap())
 }
 
 #[tokio::test]
@@ -41,8 +42,7 @@ async fn a_member_must_be_signed_by_the_right_one_to_be_served() {
     let files = PeerTlsFiles {
         certificate: folder.path().join("certificate"),
         key: folder.path().join("key"),
-        trusted: source.join("member-ca.pem"),
-        client_must: true,
+        trust: PeerTrust::Signed { by: source.join("member-ca.pem"), client_must: true },
     };
     std::fs::copy(source.join("stranger.pem"), &files.certificate).unwrap();
     std::fs::copy(source.join("stranger-key.pem"), &files.key).unwrap();
@@ -56,4 +56,18 @@ async fn without_certificates_https_is_not_listened_at() {
     let url = "https://127.0.0.1:0".parse().unwrap();
     let started = PeerServer::start(&[url], end.settings.clone(), end.node.clone()).await;
     assert!(matches!(started, Err(ListenError::NoCertificate { .. })));
+}
+
+#[tokio::test]
+async fn who_believes_anybody_talks_to_anybody_over_tls() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cluster/peer/tests/certificates");
+    let believing = |name: &str| {
+        let file = |end: &str| folder.join(format!("{name}{end}"));
+        let (certificate, key) = (file(".pem"), file("-key.pem"));
+        Arc::new(PeerTls::new(PeerTlsFiles { certificate, key, trust: PeerTrust::Anybody }).unwrap())
+    };
+    let one = End::of(CLUSTER, 1, Some(believing("member"))).await;
+    let two = End::of(CLUSTER, 2, Some(believing("stranger"))).await;
+    one.knows(&[&two]);
+    assert_eq!(one.peers.renew_lease(two.id, LeaseId(7)).await.unwrap(), Some(60));
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::jwt::{DEFAULT_TTL, SignMethod};
+use crate::cluster::store::go_duration;
 
 /// The kinds of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,34 +98,12 @@ fn jwt(mut options: BTreeMap<&str, &str>) -> Result<JwtOption, AuthTokenError> {
     }
     let ttl = match options.remove("ttl") {
         None => DEFAULT_TTL,
-        Some(text) => duration(text).ok_or_else(|| AuthTokenError::Ttl(text.to_owned()))?,
+        Some(text) => go_duration::parse(text)
+            .filter(|ttl| !ttl.is_zero())
+            .ok_or_else(|| AuthTokenError::Ttl(text.to_owned()))?,
     };
     let unknown = options.into_keys().map(str::to_owned).collect();
     Ok(JwtOption { method, public_key, private_key, ttl, unknown })
-}
-
-/// A duration as Go writes it: `1h30m`, `1.5s`, `250ms`. `None` also for nothing at all, and for what is not above 0.
-fn duration(mut text: &str) -> Option<Duration> {
-    let mut seconds = 0.0;
-    while !text.is_empty() {
-        let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
-        let (number, rest) = text.split_at(digits);
-        let unit_end =
-            rest.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(rest.len());
-        let (unit, rest) = rest.split_at(unit_end);
-        let scale = match unit {
-            "ns" => 1e-9,
-            "us" | "µs" | "μs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        seconds += number.parse::<f64>().ok()? * scale;
-        text = rest;
-    }
-    Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero())
 }
 
 #[cfg(test)]
@@ -187,12 +166,5 @@ mod tests {
                 "{ttl}"
             );
         }
-    }
-
-    #[test]
-    fn durations_are_those_of_go() {
-        assert_eq!(duration("1h30m"), Some(Duration::from_secs(5400)));
-        assert_eq!(duration("1.5s"), Some(Duration::from_millis(1500)));
-        assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
     }
 }

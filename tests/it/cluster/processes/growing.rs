@@ -33,6 +33,7 @@ fn one_becomes_three_and_the_first_may_go() {
             assert!(first.member_list().await.unwrap().members().iter().all(|member| !member.is_learner()));
             writers.advance(20).await;
         }
+        published(&mut first, 3).await;
         let acks = writers.stop().await;
         let leader = leader_of(&[0, 1, 2]).await;
         let mut second = client(&urls[1]).await;
@@ -69,4 +70,18 @@ async fn added(client: &mut Client, host: usize) -> u64 {
         }
     };
     tokio::time::timeout(PATIENCE, add).await.expect("the cluster does not become healthy")
+}
+
+/// Waits until all members have told their names: until then they count as not started.
+async fn published(client: &mut Client, count: usize) {
+    let published = async {
+        loop {
+            let listed = client.member_list().await.unwrap();
+            if listed.members().iter().filter(|member| !member.name().is_empty()).count() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, published).await.expect("a member does not publish its name");
 }

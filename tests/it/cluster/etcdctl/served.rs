@@ -1,6 +1,6 @@
 //! Debian's `etcdctl` against the store.
 
-use super::served::Served;
+use super::super::served::Served;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn etcdctl_writes_reads_and_deletes() {
