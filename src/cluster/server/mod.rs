@@ -109,6 +109,7 @@ impl Server {
             async move { handle.ended().await }
         }));
         let asked = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let leaving = handle.clone();
         let until = {
             let asked = asked.clone();
             async move {
@@ -119,6 +120,7 @@ impl Server {
             }
         };
         serve::serve(self.front, self.listeners, self.options, until).await;
+        leaving.step_aside().await;
         published.abort();
         metrics.abort();
         if let Some(compacting) = compacting {

@@ -86,6 +86,22 @@ impl Handle {
         }
     }
 
+    /// Gives leadership to the voter that has been reached for the longest, if this member leads and there is one: who
+    /// is about to end leaves no gap.
+    pub async fn step_aside(&self) {
+        let me = self.shared.identity.member;
+        let voters = self.shared.read().voters.voters.clone();
+        let others = voters.into_iter().map(MemberId).filter(|id| *id != me);
+        let reached = others.filter_map(|id| Some((self.shared.transport.reached_for(id)?, id)));
+        let Some((_, heir)) = reached.max().filter(|_| self.standing().leader == Some(me)) else { return };
+        match self.hand_leadership(heir).await {
+            Ok(()) => tracing::info!(to = %heir, "leadership was handed over"),
+            Err(error) => {
+                tracing::warn!(to = %heir, %error, "leadership was not handed over: the others will elect")
+            }
+        }
+    }
+
     /// Gives leadership to another member; returns once it leads.
     pub(super) async fn hand_leadership(&self, to: MemberId) -> Result<(), NodeError> {
         let me = self.shared.identity.member;

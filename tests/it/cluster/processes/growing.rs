@@ -21,13 +21,13 @@ fn one_becomes_three_and_the_first_may_go() {
         let writers = Writers::start(2, &urls[..1], "w/");
         writers.advance(20).await;
         let mut first = client(&urls[0]).await;
-        for host in 1..3 {
-            let id = added(&mut first, host).await;
-            let hosts: Vec<usize> = (0..=host).collect();
-            members[host].start(&hosts, State::Existing);
+        for member in &mut members[1..] {
+            let id = added(&mut first, member.host).await;
+            let hosts: Vec<usize> = (0..=member.host).collect();
+            member.start(&hosts, State::Existing);
             // It is refused until the learner has what the leader has.
             while first.member_promote(id).await.is_err() {
-                assert!(members[host].is_running());
+                assert!(member.is_running());
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             assert!(first.member_list().await.unwrap().members().iter().all(|member| !member.is_learner()));

@@ -26,6 +26,26 @@ fn of_five_members_nothing_acknowledged_is_lost() {
     leaders_die(5);
 }
 
+/// The new leader is there at once, and the old one has written all that it took.
+#[test]
+fn a_leader_that_is_asked_to_end_hands_over_first() {
+    let net = Arc::new(Net::with_hosts(3));
+    let mut members = founded(&net, 3, &[]);
+    net.at(Place::Outside, || async {
+        let old = leader_of(&[0, 1, 2]).await;
+        let rest: Vec<usize> = (0..3).filter(|host| *host != old).collect();
+        client(&client_url(old)).await.put("before", "1", None).await.unwrap();
+        assert!(members[old].terminate().success());
+        let log = members[old].log();
+        assert!(log.contains("leadership was handed over"), "{log}");
+        leader_of(&rest).await;
+        let mut other = client(&client_url(rest[0])).await;
+        assert_eq!(other.get("before", None).await.unwrap().count(), 1);
+        members[old].start(&[0, 1, 2], State::New);
+        leader_of(&[0, 1, 2]).await;
+    });
+}
+
 fn leaders_die(count: usize) {
     let net = Arc::new(Net::with_hosts(count));
     let mut members = founded(&net, count, &[]);

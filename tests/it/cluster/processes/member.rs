@@ -139,10 +139,9 @@ pub async fn leader_of(hosts: &[usize]) -> usize {
                 said.push((*host, status.header().unwrap().member_id(), status.leader()));
             }
             let leader = said.first().map_or(0, |first| first.2);
-            if leader != 0 && said.len() == hosts.len() && said.iter().all(|it| it.2 == leader) {
-                if let Some(leads) = said.iter().find(|it| it.1 == leader) {
-                    return leads.0;
-                }
+            let agreed = leader != 0 && said.len() == hosts.len() && said.iter().all(|it| it.2 == leader);
+            if let Some(leads) = said.iter().find(|it| agreed && it.1 == leader) {
+                return leads.0;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
