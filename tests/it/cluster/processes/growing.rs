@@ -40,7 +40,7 @@ fn one_becomes_three_and_the_first_may_go() {
         let listed = second.member_list().await.unwrap();
         let gone = listed.members().iter().find(|member| member.peer_urls() == [peer_url(leader)]).unwrap();
         // Also the leader may go, which hands over before it does.
-        second.member_remove(gone.id()).await.unwrap();
+        once_healthy(async || second.member_remove(gone.id()).await).await;
         let rest: Vec<usize> = (0..3).filter(|host| *host != leader).collect();
         leader_of(&rest).await;
         let mut last = client(&urls[rest[0]]).await;
@@ -57,19 +57,27 @@ fn one_becomes_three_and_the_first_may_go() {
     });
 }
 
-/// Adds a learner, as soon as the others have been connected for the five seconds that etcd asks for.
+/// Adds a learner.
 async fn added(client: &mut Client, host: usize) -> u64 {
-    let add = async {
+    let added = once_healthy(async || {
+        let learner = Some(MemberAddOptions::new().with_is_learner());
+        client.member_add([peer_url(host)], learner).await
+    });
+    added.await.member().unwrap().id()
+}
+
+/// Changes the members as soon as all have been connected for the five seconds that etcd asks for.
+async fn once_healthy<T>(mut change: impl AsyncFnMut() -> Result<T, etcd_client::Error>) -> T {
+    let changed = async {
         loop {
-            let learner = Some(MemberAddOptions::new().with_is_learner());
-            match client.member_add([peer_url(host)], learner).await {
-                Ok(added) => return added.member().unwrap().id(),
+            match change().await {
+                Ok(changed) => return changed,
                 Err(error) => assert!(error.to_string().contains("etcdserver: unhealthy cluster"), "{error}"),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, add).await.expect("the cluster does not become healthy")
+    tokio::time::timeout(PATIENCE, changed).await.expect("the cluster does not become healthy")
 }
 
 /// Waits until all members have told their names: until then they count as not started.
