@@ -5,6 +5,7 @@ mod settings;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use settings::{ServerError, Settings};
 
@@ -22,6 +23,7 @@ pub struct Server {
     peers: Option<PeerServer>,
     listeners: Vec<Listener>,
     front: Front,
+    compare_every: Option<Duration>,
 }
 
 impl Server {
@@ -35,9 +37,10 @@ impl Server {
         let peer_tls = settings.peer_tls.clone().map(PeerTls::new).transpose()?.map(Arc::new);
         let limits = settings.limits;
         let peering = Peering::default();
+        let compare_every = settings.node.compare_every;
         let (node, peers) = Self::join(settings, peering, peer_tls).await?;
         let front = Front::new(Surface { node: Arc::new(node.handle().clone()), limits });
-        Ok(Self { node, peers, listeners, front })
+        Ok(Self { node, peers, listeners, front, compare_every })
     }
 
     async fn join(
@@ -47,6 +50,7 @@ impl Server {
     ) -> Result<(Running, Option<PeerServer>), ServerError> {
         let snapshots = settings.node.data_dir.join("member").join("snap");
         let config = settings.founded(tls.as_ref()).await?;
+        let compare = config.compare_at_start;
         let listen = settings.listen_peers;
         // Reading a large store back takes seconds.
         let runtime = tokio::runtime::Handle::current();
@@ -66,6 +70,10 @@ impl Server {
                 return Err(error);
             }
         };
+        if compare && let Err(corrupt) = node.handle().compare_at_start().await {
+            node.stop();
+            return Err(corrupt.into());
+        }
         Ok((node, peers))
     }
 
@@ -89,6 +97,10 @@ impl Server {
                 tracing::info!("ready to serve client requests");
             }
         });
+        let compared = self.compare_every.map(|every| {
+            let handle = handle.clone();
+            tokio::spawn(async move { handle.compare_regularly(every).await })
+        });
         let asked = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let until = {
             let asked = asked.clone();
@@ -101,6 +113,7 @@ impl Server {
         };
         serve::serve(self.front, self.listeners, Options::default(), until).await;
         published.abort();
+        compared.inspect(tokio::task::JoinHandle::abort);
         if let Some(peers) = self.peers {
             peers.close().await;
         }

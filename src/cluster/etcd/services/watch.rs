@@ -12,6 +12,7 @@ use crate::cluster::etcd::node::{Credentials, Watching};
 use crate::cluster::etcd::pb::etcdserverpb::{self as pb, watch_request::RequestUnion, watch_server::Watch};
 use crate::cluster::etcd::status::{in_gos_words, watch_canceled};
 use crate::cluster::etcd::surface::{Surface, credentials};
+use crate::cluster::failpoints::failpoint;
 use crate::cluster::store::id::WatchId;
 use crate::cluster::store::watch::Notice;
 use spec::spec;
@@ -73,6 +74,7 @@ impl Session {
     async fn next(&mut self) -> Option<Result<pb::WatchResponse, Status>> {
         loop {
             if let Some(answer) = self.ready.pop_front() {
+                failpoint!(beforeSendWatchResponse);
                 return Some(Ok(answer));
             }
             if self.ended {
