@@ -94,6 +94,10 @@ fix: cargo-present ## format, apply what clippy can mend, write the generated pa
 sim: cargo-present ## seeded simulations of the engine and of store clusters: SEEDS=7 or SEEDS=0..5000
 	MGMT_SIM_SEEDS=$(SEEDS) $(CARGO) test --release $(LOCKED) --test it -- sim:: --nocapture
 
+.PHONY: failpoints
+failpoints: cargo-present ## store members killed at each failpoint: what was acknowledged is there afterwards
+	$(CARGO) test $(LOCKED) --features failpoints --test it -- cluster::failpoints --nocapture
+
 .PHONY: bench
 bench: cargo-present ## every speed target measured, peers beside it (a quarter of an hour): BENCH="--quick --only hello"
 	@tests/needs.sh python3 cc

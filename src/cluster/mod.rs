@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod etcd;
+pub mod failpoints;
 pub mod node;
 pub mod peer;
 pub mod raft;

@@ -214,4 +214,18 @@ pub struct LimitArgs {
         default_value = "10m"
     )]
     pub watch_progress_notify_interval: String,
+    /// How often a leader compares the members' data with its own, such as 1h; who differs raises the alarm CORRUPT,
+    /// and writes are refused [0s: never]
+    #[arg(
+        long,
+        env = "ETCD_EXPERIMENTAL_CORRUPT_CHECK_TIME",
+        value_name = "DURATION",
+        default_value = "0s",
+        hide_default_value = true
+    )]
+    pub experimental_corrupt_check_time: String,
+    /// Compare this member's data with the others' before anything is served, and end if they differ
+    #[arg(long, env = "ETCD_EXPERIMENTAL_INITIAL_CORRUPT_CHECK", value_name = "BOOL", default_value_t = false,
+          default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
+    pub experimental_initial_corrupt_check: bool,
 }

@@ -31,6 +31,11 @@ pub fn main(args: &Args) -> ExitCode {
     if let Err(error) = log::start(LogFormat::Text, &args.log_level) {
         return failed(&error, None, exit::USAGE);
     }
+    #[cfg(feature = "failpoints")]
+    if let Err(error) = crate::cluster::failpoints::start() {
+        return failed(&error, None, exit::USAGE);
+    }
+    allow_many_files();
     let settings = match setup::settings(args) {
         Ok(settings) => settings,
         Err(error) => return failed(&error, error.hint(), exit::USAGE),
@@ -51,6 +56,14 @@ pub fn main(args: &Args) -> ExitCode {
             Err(error) => failed(&error, error.hint(), exit::BUSY),
         }
     })
+}
+
+/// Lets clients have as many connections as the system allows, as Go's runtime does for etcd.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // With fewer it serves, too.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn failed(error: &dyn std::error::Error, hint: Option<&str>, code: u8) -> ExitCode {

@@ -170,7 +170,14 @@ fn config(args: &Args, initial: InitialCluster) -> Result<Config, FlagError> {
         watch: watch::Limits { progress_every, ..watch::Limits::default() },
         token_ttl: Duration::from_secs(args.security.auth_token_ttl),
         bcrypt_cost: args.security.bcrypt_cost,
+        compare_every: compare_every(args)?,
+        compare_at_start: args.limits.experimental_initial_corrupt_check,
     })
+}
+
+fn compare_every(args: &Args) -> Result<Option<Duration>, FlagError> {
+    let every = duration("experimental-corrupt-check-time", &args.limits.experimental_corrupt_check_time)?;
+    Ok((!every.is_zero()).then_some(every))
 }
 
 fn initial_cluster(args: &Args) -> Result<InitialCluster, FlagError> {

@@ -47,6 +47,11 @@ pub struct Config {
     pub token_ttl: Duration,
     /// The cost of bcrypt.
     pub bcrypt_cost: u32,
+    /// How often a leader compares the others' data with its own; `None`: never. etcd's
+    /// `--experimental-corrupt-check-time`.
+    pub compare_every: Option<Duration>,
+    /// Compare with the others before anything is served; etcd's `--experimental-initial-corrupt-check`.
+    pub compare_at_start: bool,
 }
 
 /// What a member begins as.

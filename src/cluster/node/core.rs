@@ -10,11 +10,14 @@ use super::inbox::Letter;
 use super::machine::{Effect, Machine};
 use super::shared::{Shared, Status};
 use super::snapshots;
+use super::version;
 use super::waiting::{Waiter, Waiting};
 use super::writer::{Writer, Writing};
 use crate::cluster::etcd::node::NodeError;
+use crate::cluster::failpoints::failpoint;
 use crate::cluster::raft::wire::{Message, MessageType, Snapshot};
 use crate::cluster::raft::{Committed, Input, Output, ProposalId, Refusal, Replica, Role};
+use crate::cluster::store::error::StoreError;
 use crate::cluster::store::id::MemberId;
 use crate::cluster::store::reply::{Applied, Reply};
 use crate::cluster::store::request::Change;
@@ -113,7 +116,7 @@ impl Core {
             Letter::Propose { id, data, command, answer } => {
                 if self.status.disk_full {
                     // Whoever asked may have gone.
-                    return drop(answer.send(Err(NodeError::NoLeader)));
+                    return drop(answer.send(Err(StoreError::NoSpace.into())));
                 }
                 self.waiting.add(id, Waiter::Command(command, answer));
                 self.step(Input::Propose { id, data });
@@ -178,6 +181,8 @@ impl Core {
     fn round(&mut self) {
         self.replica.flush(&mut self.out);
         let mut out = std::mem::take(&mut self.out);
+        failpoint!(raftBeforeLeaderSend if !out.is_empty() && self.leads());
+        failpoint!(raftBeforeFollowerSend if !out.is_empty() && !self.leads());
         for output in out.drain(..) {
             self.carry_out(output);
         }
@@ -241,7 +246,14 @@ impl Core {
                 Some(Waiter::Change(answer)) => (None, Some(Answerer::Change(answer))),
                 None => (None, None),
             };
+            failpoint!(beforeApplyOneConfChange if entry.r#type() == crate::cluster::raft::wire::EntryType::ConfChange);
             let effect = machine.apply(&entry, known, shared.config.max_learners);
+            if let Effect::Store(Change::ClusterVersion { version }, Ok(_)) = &effect
+                && version::is_newer(version)
+            {
+                tracing::error!(%version, hint = version::HINT, "the cluster runs a newer version than this: the store ends");
+                self.stopping = true;
+            }
             members_changed |= matches!(effect, Effect::Members(_))
                 || matches!(effect, Effect::Store(Change::MemberAttributes { .. }, _));
             self.follow(&effect);
@@ -276,6 +288,9 @@ impl Core {
                 self.shared.lessor().granted(*id, *ttl_s, now());
                 self.shared.alarm.ring();
             }
+            (Change::Compact { .. }, _) => {
+                failpoint!(compactAfterSetScheduledCompact);
+            }
             (Change::LeaseRevoke { id }, _) => self.shared.lessor().revoked(*id),
             (Change::Auth(change), Reply::Auth(reply)) => self.shared.tokens().follow(change, reply, now()),
             _ => {}
@@ -301,8 +316,10 @@ impl Core {
             .remove(&index)
             .unwrap_or_else(|| self.shared.snaps.path(snapshots::name(&snapshot.metadata)));
         let shared = self.shared.clone();
+        failpoint!(applyBeforeOpenSnapshot);
         match snapshots::read(&path, &snapshot.metadata) {
             Ok(loaded) => {
+                failpoint!(raftBeforeApplySnap);
                 let mut machine = shared.write();
                 *machine = loaded;
                 let machine = RwLockWriteGuard::downgrade(machine);
@@ -310,6 +327,7 @@ impl Core {
                 self.status.standing.applied = machine.store.applied_index();
                 self.meet(&machine);
                 drop(machine);
+                failpoint!(raftAfterApplySnap);
                 shared.alarm.ring();
                 tracing::info!(index, "became what the leader's snapshot says");
             }
@@ -341,6 +359,12 @@ impl Core {
         }
         drop((lessor, machine));
         self.shared.alarm.ring();
+    }
+
+    /// Whether this member leads, as far as it knows.
+    #[cfg(feature = "failpoints")]
+    fn leads(&self) -> bool {
+        self.status.standing.leader == Some(self.shared.identity.member)
     }
 
     /// Tells services how this member stands.

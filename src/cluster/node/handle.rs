@@ -15,8 +15,9 @@ use tokio::sync::oneshot;
 use super::core;
 use super::inbox::{Letter, Returned};
 use super::shared::Shared;
+use super::snapshots;
+use super::version::CLUSTER_VERSION;
 use super::watching::Stream;
-use super::{snapshots, tend};
 use crate::cluster::etcd::log_entry;
 use crate::cluster::etcd::node::{
     Credentials, Identity, LeaseView, Member, MemberChange, Node, NodeError, Sizes, Snapshot, Standing,
@@ -35,8 +36,6 @@ use crate::cluster::store::request::{AlarmChange, AlarmKind, Caller, Change, Com
 const PUBLISH_AGAIN: Duration = Duration::from_millis(500);
 /// How many bytes a part of a snapshot has.
 const CHUNK: usize = 1 << 16;
-/// The version whose behaviour this is, as far as members agree on one.
-const CLUSTER_VERSION: &str = "3.5.0";
 /// How many elections without a leader end what relies on one; etcd's.
 const LEADERLESS_ELECTIONS: u32 = 3;
 
@@ -126,13 +125,20 @@ impl Handle {
         quota > 0 && change.grows() && self.shared.read().store.size().in_use as u64 > quota
     }
 
-    /// Says that there is no room, to all members.
-    fn raise_no_space(&self) {
-        let alarm =
-            AlarmChange { raise: true, member: self.shared.identity.member, kind: Some(AlarmKind::NoSpace) };
-        let caller = self.shared.read().store.auth().own_caller();
-        let command = Command { id: self.shared.ids.next(), caller, change: Change::Alarm(alarm) };
-        tend::propose(&self.shared, command);
+    /// Says that there is no room, to all members, unless it was said.
+    async fn raise_no_space(&self) {
+        let member = self.shared.identity.member;
+        let caller = {
+            let machine = self.shared.read();
+            let raised = |alarm: Alarm| alarm.member == member && alarm.kind == AlarmKind::NoSpace;
+            if machine.store.alarms().any(raised) {
+                return;
+            }
+            machine.store.auth().own_caller()
+        };
+        let alarm = AlarmChange { raise: true, member, kind: Some(AlarmKind::NoSpace) };
+        // Should that fail, who writes next says it.
+        let _ = self.propose(Change::Alarm(alarm), caller).await;
     }
 
     fn patience(&self) -> Duration {
@@ -195,7 +201,7 @@ impl Node for Handle {
 
     async fn propose(&self, change: Change, caller: Option<Caller>) -> Result<Applied, NodeError> {
         if self.full(&change) {
-            self.raise_no_space();
+            self.raise_no_space().await;
             return Err(StoreError::NoSpace.into());
         }
         let command = Command { id: self.shared.ids.next(), caller, change };

@@ -12,7 +12,6 @@
 //! |---|---|
 //! | `config` | how a member is set up |
 //! | `machine` | what entries of the log do: the store and the members. Pure |
-
 //! | `auto_compaction` | when to compact without being asked. Pure |
 //! | `forced` | a cluster of one out of what a member of more has. Pure |
 //! | `open` | what the disk knows when a member starts |
@@ -23,8 +22,10 @@
 //! | `writer` | the thread that writes the log: all that waits with one sync |
 //! | `tend` | what happens without being asked: leases end, watches catch up, compacted data goes |
 //! | `shared` | what all of them see |
+//! | `corruption` | whether the members hold the same |
 //! | `handle` | the seam to the services |
 //! | `transport` | the seam to the other members |
+//! | `version` | the version that members agree on |
 //!
 //! Lock order: `machine`, then `hub`, then `lessor`. Nothing is locked while a file is written or a peer is waited for.
 
@@ -32,6 +33,7 @@ pub mod auto_compaction;
 mod barrier;
 pub mod config;
 mod core;
+mod corruption;
 mod forced;
 mod handle;
 mod inbox;
@@ -43,11 +45,13 @@ mod snapshots;
 mod start;
 mod tend;
 pub mod transport;
+mod version;
 mod waiting;
 mod watching;
 mod writer;
 
 pub use config::{Config, Founding};
+pub use corruption::Corrupt;
 pub use handle::Handle;
 pub use inbox::{Inbox, Letter};
 pub use open::OpenError;

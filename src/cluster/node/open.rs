@@ -7,6 +7,7 @@ use super::config::{Config, Founding};
 use super::forced::{self, WasRemoved};
 use super::machine::Machine;
 use super::snapshots::{self, SnapshotError};
+use super::version;
 use crate::cluster::disk::snap::{SnapError, SnapFolder, SnapName};
 use crate::cluster::disk::wal::{Metadata, SnapshotMark, Wal, WalError, read_marks};
 use crate::cluster::etcd::backend::member_json;
@@ -32,6 +33,11 @@ pub enum OpenError {
     NoSnapshot(PathBuf),
     #[error(transparent)]
     WasRemoved(#[from] WasRemoved),
+    #[error(
+        "the data in {dir:?} is of a cluster of version {version}, and this is {}",
+        version::CLUSTER_VERSION
+    )]
+    TooNew { dir: PathBuf, version: String },
     #[error("member {name:?} is not in the initial cluster")]
     NotInitial { name: String },
 }
@@ -42,6 +48,7 @@ impl OpenError {
         match self {
             Self::Wal(error) => error.hint(),
             Self::NoSnapshot(_) => Some("bring the snapshot back, or remove this member and add it anew"),
+            Self::TooNew { .. } => Some(version::HINT),
             Self::NotInitial { .. } => Some("name it in --initial-cluster, as --name says"),
             Self::WasRemoved(_) => {
                 Some("take the data of a member that was not removed, or restore a snapshot")
@@ -89,6 +96,10 @@ fn reopen(dir: &Path, snaps: SnapFolder) -> Result<Opened, OpenError> {
     let mut marks = read_marks(dir)?;
     marks.sort_unstable_by_key(|mark| std::cmp::Reverse(mark.index));
     let (mark, machine) = newest(&marks, &snaps)?;
+    if let Some(version) = machine.store.facts().version.as_ref().filter(|version| version::is_newer(version))
+    {
+        return Err(OpenError::TooNew { dir: dir.to_owned(), version: version.clone() });
+    }
     let (wal, recovered) = Wal::open(dir, &mark)?;
     if let Some(cut) = &recovered.cut {
         tracing::warn!(

@@ -91,12 +91,32 @@ pub fn start(
         config,
     });
     let core = Core::new(shared.clone(), replica, writer);
-    let core = std::thread::Builder::new().name("mgmt-core".into()).spawn(move || core.run())?;
+    let ending = Ending(shared.clone());
+    let core = std::thread::Builder::new().name("mgmt-core".into()).spawn(move || {
+        // Dropped last, however the core ends.
+        let _ending = ending;
+        core.run();
+    })?;
     let tend = std::thread::Builder::new().name("mgmt-tend".into()).spawn({
         let shared = shared.clone();
         move || tend::run(&shared)
     })?;
     Ok(Running { handle: Handle { shared }, core, tend })
+}
+
+/// A core that panics ends the member as one that is stopped: nobody waits for it, and what serves goes.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the store ends: its core panicked");
+        }
+        self.0.inbox.close();
+        drop(self.0.barrier.take());
+        self.0.alarm.end();
+        self.0.standing.send_modify(|status| status.stopped = true);
+    }
 }
 
 /// How many ticks a proposal may take.

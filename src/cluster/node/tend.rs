@@ -7,6 +7,7 @@ use super::inbox::Letter;
 use super::shared::Shared;
 use super::waiting::Answer;
 use crate::cluster::etcd::log_entry;
+use crate::cluster::failpoints::failpoint;
 use crate::cluster::raft::ProposalId;
 use crate::cluster::store::request::{Change, Command};
 use crate::cluster::store::watch::Syncing;
@@ -112,7 +113,13 @@ fn sweep(shared: &Shared) {
         let mut machine = shared.write();
         // Watches must have been told of everything before any of it goes.
         shared.hub().notify(&machine.store);
-        if !machine.store.compact_step(STEP) {
+        failpoint!(compactBeforeCommitBatch);
+        let more = machine.store.compact_step(STEP);
+        failpoint!(compactAfterCommitBatch);
+        failpoint!(compactBeforeSetFinishedCompact if !more);
+        drop(machine);
+        if !more {
+            failpoint!(compactAfterSetFinishedCompact);
             return;
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::cluster::raft::wire::Message;
-use crate::cluster::store::id::{LeaseId, MemberId};
+use crate::cluster::store::hash::HashKv;
+use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 use crate::cluster::store::member::Member;
 
 /// How a member reaches the others. Nothing here waits but what is async.
@@ -29,6 +30,23 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Asks the leader how long a lease still lives; `None`: there is no such lease.
     async fn lease_left(&self, leader: MemberId, lease: LeaseId) -> Result<Option<Duration>, Unreached>;
+
+    /// Asks a member for the digest of its keys up to a revision. It applies all that was agreed upon first, if need be.
+    async fn hash_kv(&self, member: MemberId, revision: Revision) -> Result<HashKv, NoDigest>;
+}
+
+/// A member gives no digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoDigest {
+    /// It does not answer.
+    #[error("member {0} does not answer")]
+    Unreached(MemberId),
+    /// It has applied all, and has no such revision.
+    #[error("there is no such revision")]
+    Future,
+    /// It has compacted that revision.
+    #[error("the revision is compacted")]
+    Compacted,
 }
 
 /// The member did not answer.
@@ -58,5 +76,9 @@ impl Transport for NoPeers {
 
     async fn lease_left(&self, leader: MemberId, _lease: LeaseId) -> Result<Option<Duration>, Unreached> {
         Err(Unreached(leader))
+    }
+
+    async fn hash_kv(&self, member: MemberId, _revision: Revision) -> Result<HashKv, NoDigest> {
+        Err(NoDigest::Unreached(member))
     }
 }

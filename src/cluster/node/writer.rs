@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::inbox::{Inbox, Letter};
 use crate::cluster::disk::wal::{SnapshotMark, Wal, WalError};
+use crate::cluster::failpoints::failpoint;
 use crate::cluster::raft::Save;
 use crate::cluster::raft::wire::SnapshotMetadata;
 
@@ -34,7 +35,11 @@ impl Writer {
     pub fn start(wal: Wal, inbox: Arc<Inbox>) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
         let builder = std::thread::Builder::new().name("mgmt-wal".into());
-        let thread = builder.spawn(move || Pen { wal, inbox }.run(&receiver))?;
+        let thread = builder.spawn(move || {
+            let ending = Ending(inbox.clone());
+            Pen { wal, inbox }.run(&receiver);
+            drop(ending);
+        })?;
         Ok(Self { sender, thread })
     }
 
@@ -49,6 +54,17 @@ impl Writer {
         drop(self.sender);
         if self.thread.join().is_err() {
             tracing::error!("the thread that writes the log panicked");
+        }
+    }
+}
+
+/// Without the thread that writes nothing can be promised: if it panics the member ends.
+struct Ending(Arc<Inbox>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.tell(Letter::Stop);
         }
     }
 }
@@ -81,11 +97,13 @@ impl Pen {
                 Writing::Save(save) => {
                     must_sync |= save.must_sync;
                     number = Some(save.number);
+                    failpoint!(raftBeforeSave);
                     self.save(&save)?;
                 }
                 Writing::Snapshot { metadata, bytes } => {
                     self.with_room(|wal| wal.mark_snapshot(&mark(&metadata)))?;
                     self.wal.release_before(metadata.index)?;
+                    failpoint!(raftAfterWALRelease);
                     self.inbox.tell(Letter::SnapshotMade { metadata, bytes });
                 }
             }
@@ -94,6 +112,7 @@ impl Pen {
             self.wal.sync()?;
         }
         if let Some(number) = number {
+            failpoint!(raftAfterSave);
             self.inbox.tell(Letter::Persisted { number });
         }
         Ok(())
@@ -101,7 +120,9 @@ impl Pen {
 
     fn save(&mut self, save: &Save) -> Result<(), WalError> {
         if let Some(snapshot) = &save.snapshot {
+            failpoint!(raftBeforeSaveSnap);
             self.with_room(|wal| wal.mark_snapshot(&mark(&snapshot.metadata)))?;
+            failpoint!(raftAfterSaveSnap);
             let state = save.behind_snapshot();
             self.with_room(|wal| wal.append(state.as_ref(), &[]))?;
         }

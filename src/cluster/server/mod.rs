@@ -7,6 +7,9 @@ mod settings;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 pub use self_signed::{SelfSigned, SelfSignedError};
 pub use settings::{ServerError, Settings};
@@ -29,6 +32,7 @@ pub struct Server {
     auto_compaction: Option<Retention>,
     options: Options,
     front: Front,
+    compare_every: Option<Duration>,
 }
 
 impl Server {
@@ -45,9 +49,10 @@ impl Server {
         let auto_compaction = settings.auto_compaction;
         let options = Options { concurrent_streams: settings.concurrent_streams, ..Options::default() };
         let peering = Peering::default();
+        let compare_every = settings.node.compare_every;
         let (node, peers) = Self::join(settings, peering, peer_tls).await?;
         let front = Front::new(Surface { node: Arc::new(node.handle().clone()), limits });
-        Ok(Self { node, peers, listeners, metrics, auto_compaction, options, front })
+        Ok(Self { node, peers, listeners, metrics, auto_compaction, options, front, compare_every })
     }
 
     async fn join(
@@ -57,6 +62,7 @@ impl Server {
     ) -> Result<(Running, Option<PeerServer>), ServerError> {
         let snapshots = settings.node.data_dir.join("member").join("snap");
         let config = settings.founded(tls.as_ref()).await?;
+        let compare = config.compare_at_start;
         let listen = settings.listen_peers;
         // A URL that no peer could call need not be announced.
         let own_urls = settings.peer_urls.iter().filter_map(|url| url.parse().ok()).collect();
@@ -78,6 +84,10 @@ impl Server {
                 return Err(error);
             }
         };
+        if compare && let Err(corrupt) = node.handle().compare_at_start().await {
+            node.stop();
+            return Err(corrupt.into());
+        }
         Ok((node, peers))
     }
 
@@ -94,17 +104,22 @@ impl Server {
     /// Serves until `stop`, or until the member ends by itself; then ends in order. Whether it was `stop`.
     pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
         let handle = self.node.handle().clone();
-        let published = tokio::spawn({
+        let mut beside = JoinSet::new();
+        beside.spawn({
             let handle = handle.clone();
             async move {
                 handle.publish().await;
                 tracing::info!("ready to serve client requests");
             }
         });
-        let compacting =
-            self.auto_compaction.map(|retention| tokio::spawn(compacting::run(handle.clone(), retention)));
-        let probes = self.front.probes();
-        let metrics = tokio::spawn(serve::serve(probes, self.metrics, self.options, {
+        if let Some(retention) = self.auto_compaction {
+            beside.spawn(compacting::run(handle.clone(), retention));
+        }
+        if let Some(every) = self.compare_every {
+            let handle = handle.clone();
+            beside.spawn(async move { handle.compare_regularly(every).await });
+        }
+        beside.spawn(serve::serve(self.front.probes(), self.metrics, self.options, {
             let handle = handle.clone();
             async move { handle.ended().await }
         }));
@@ -121,11 +136,7 @@ impl Server {
         };
         serve::serve(self.front, self.listeners, self.options, until).await;
         leaving.step_aside().await;
-        published.abort();
-        metrics.abort();
-        if let Some(compacting) = compacting {
-            compacting.abort();
-        }
+        beside.shutdown().await;
         if let Some(peers) = self.peers {
             peers.close().await;
         }

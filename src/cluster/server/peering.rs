@@ -7,14 +7,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::ServerError;
-use crate::cluster::etcd::node::{Identity, Node as _};
-use crate::cluster::node::transport::{Transport, Unreached};
+use crate::cluster::etcd::node::{Identity, Node as _, NodeError};
+use crate::cluster::node::transport::{NoDigest, Transport, Unreached};
 use crate::cluster::node::{Handle, Inbox, Letter};
 use crate::cluster::peer::{
-    LeaseLeft, Membership, PeerHandler, PeerIdentity, PeerServer, PeerServerSettings, PeerTls, PeerUrl,
-    Peers, Refusal,
+    CallError, LeaseLeft, Membership, PeerHandler, PeerIdentity, PeerServer, PeerServerSettings, PeerTls,
+    PeerUrl, Peers, Refusal,
 };
 use crate::cluster::raft::wire::Message;
+use crate::cluster::store::error::StoreError;
 use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 use crate::cluster::store::member::Member;
@@ -134,8 +135,18 @@ impl PeerHandler for Peering {
     }
 
     async fn hash_kv(&self, revision: Option<Revision>) -> Result<HashKv, Refusal> {
-        let hashed = self.node()?.hash_kv(revision).await.map_err(|_| Refusal::NotReady)?;
-        Ok(hashed.0)
+        let node = self.node()?;
+        let mut hashed = node.hash_kv(revision).await;
+        if let Err(NodeError::Store(StoreError::FutureRevision)) = hashed {
+            // It may only be late.
+            node.barrier().await.map_err(|_| Refusal::NotReady)?;
+            hashed = node.hash_kv(revision).await;
+        }
+        hashed.map(|(hash, _)| hash).map_err(|error| match error {
+            NodeError::Store(StoreError::FutureRevision) => Refusal::FutureRevision,
+            NodeError::Store(StoreError::Compacted) => Refusal::Compacted,
+            _ => Refusal::NotReady,
+        })
     }
 }
 
@@ -172,5 +183,13 @@ impl Transport for WayOut {
     async fn lease_left(&self, leader: MemberId, lease: LeaseId) -> Result<Option<Duration>, Unreached> {
         let left = self.0.lease_left(leader, lease).await.map_err(|_| Unreached(leader))?;
         Ok(left.map(|left| Duration::from_secs(u64::try_from(left.left_s).unwrap_or(0))))
+    }
+
+    async fn hash_kv(&self, member: MemberId, revision: Revision) -> Result<HashKv, NoDigest> {
+        self.0.hash_kv(member, Some(revision)).await.map_err(|error| match error {
+            CallError::Refused { why: Refusal::FutureRevision, .. } => NoDigest::Future,
+            CallError::Refused { why: Refusal::Compacted, .. } => NoDigest::Compacted,
+            _ => NoDigest::Unreached(member),
+        })
     }
 }

@@ -64,6 +64,8 @@ pub enum ServerError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     SelfSigned(#[from] SelfSignedError),
+    #[error(transparent)]
+    Corrupt(#[from] crate::cluster::node::Corrupt),
     #[error("the store panicked while it started: {0}")]
     Panicked(tokio::task::JoinError),
 }
@@ -74,6 +76,10 @@ impl ServerError {
         match self {
             Self::Node(NodeStartError::Open(error)) => error.hint(),
             Self::NotAMember { .. } => Some("add it first, with `etcdctl member add NAME --peer-urls=URL`"),
+            Self::Corrupt(_) => Some(
+                "find out which of the two is right, as with `etcdctl endpoint hashkv`; then remove the other from the \
+                 cluster, empty its data directory and add it again",
+            ),
             Self::Ask { .. } => Some("name members that run in --initial-cluster"),
             _ => None,
         }

@@ -1,12 +1,16 @@
 //! The store inside the binary: its cluster, simulated; as its clients see it; what it leaves on disk, seen by etcd's own tools.
 
+mod processes;
 mod raw;
 mod served;
 
+mod corruption;
 mod etcdctl;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod headers;
+mod hosts;
 mod pages;
-mod processes;
 mod queues;
 mod refusals;
 mod rights;
@@ -14,3 +18,4 @@ mod sim;
 mod snapshot_file;
 mod tls;
 mod watches;
+mod weather;

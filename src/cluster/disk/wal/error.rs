@@ -71,6 +71,12 @@ impl WalError {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
+            Self::Damaged { damage: Damage::UnknownKind(_), .. } => {
+                "a newer version may have written it: run that one; if none has, the disk has damaged it"
+            }
+            Self::Absent { .. } => {
+                "something else is there: name this member's data directory, or one that does not exist yet"
+            }
             Self::Damaged { .. } | Self::SegmentMissing { .. } => {
                 "what was promised is gone from this disk, so look at it; then remove the member from its cluster, empty its \
                  data directory and add it again, or restore a snapshot when it is the only one"

@@ -12,6 +12,7 @@ use super::name::SegmentName;
 use super::segment::Ahead;
 use super::{SnapshotMark, UNSYNCED};
 use crate::cluster::disk::durable::DirLock;
+use crate::cluster::failpoints::failpoint;
 use crate::cluster::raft::wire::{Entry, HardState, WalMetadata};
 
 /// Whether the log may be written to.
@@ -128,10 +129,12 @@ impl Wal {
         if self.tail.unsynced == 0 {
             return Ok(());
         }
+        failpoint!(walBeforeSync);
         if let Err(source) = self.device.sync(&self.tail.file) {
             self.health = Health::Closed;
             return Err(WalError::Sync { path: self.tail.path.clone(), source });
         }
+        failpoint!(walAfterSync);
         self.tail.unsynced = 0;
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::cluster::etcd::node::{Credentials, Watching};
 use crate::cluster::etcd::pb::etcdserverpb::{self as pb, watch_request::RequestUnion, watch_server::Watch};
 use crate::cluster::etcd::status::{in_gos_words, watch_canceled};
 use crate::cluster::etcd::surface::{Surface, credentials};
+use crate::cluster::failpoints::failpoint;
 use crate::cluster::store::id::WatchId;
 use crate::cluster::store::watch::Notice;
 use spec::spec;
@@ -76,6 +77,7 @@ impl Stream for Session {
         let session = self.get_mut();
         loop {
             if let Some(answer) = session.ready.pop_front() {
+                failpoint!(beforeSendWatchResponse);
                 return Poll::Ready(Some(Ok(answer)));
             }
             if session.ended {

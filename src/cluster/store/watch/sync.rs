@@ -7,6 +7,10 @@ use super::StreamId;
 use super::hub::{EventSets, Matches, WatchHub};
 use super::notice::Notice;
 
+/// After so many bytes of keys and values a stretch ends: what one reader is told at once is held in memory, encoded, until
+/// it takes it, for each reader that is behind.
+const STRETCH_BYTES: usize = 1 << 20;
+
 /// How far the watches are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Syncing {
@@ -26,8 +30,8 @@ struct Stretch<'s> {
 }
 
 impl WatchHub {
-    /// Brings the watches forward that are not up to date: reads about `budget` versions of the log, once for all
-    /// watches that are within that stretch. A watch for which the store has forgotten what comes next is ended.
+    /// Brings the watches forward that are not up to date: reads about `budget` versions of the log, or a
+    /// megabyte, once for all watches that are within that stretch. A watch for which the store has forgotten what comes next is ended.
     pub fn sync_step(&mut self, store: &Store, budget: usize) -> Syncing {
         self.end_compacted(store);
         self.resume();
@@ -83,17 +87,19 @@ impl WatchHub {
         let (first, ..) = *ahead.or_else(|| self.positions.first())?;
         let mut records: Vec<(Revision, &Record)> = Vec::new();
         let mut last = self.seen;
+        let mut bytes = 0;
         for (mark, record) in store.log.from(Mark { main: first, sub: 0 }) {
             if mark.main > self.seen {
                 break;
             }
             let before = records.last().map(|(main, _)| *main);
-            if records.len() >= budget
+            if (records.len() >= budget || bytes >= STRETCH_BYTES)
                 && let Some(before) = before.filter(|before| *before < mark.main)
             {
                 last = before;
                 break;
             }
+            bytes += record.key().len() + record.content().value.len();
             records.push((mark.main, record));
         }
         Some(Stretch { first, last, records })

@@ -63,6 +63,14 @@ impl Clients {
         Asker { client, deed }
     }
 
+    /// Whether anybody waits for something of that key.
+    pub fn somebody_waits_for(&self, key: u8) -> bool {
+        self.waiting.values().any(|deed| match self.deeds[*deed].request {
+            Request::Write(command) => command.key == key,
+            Request::Read(read) => read == key,
+        })
+    }
+
     /// Whether it still waits for that.
     pub fn waits(&self, asker: Asker) -> bool {
         self.waiting.get(&asker.client) == Some(&asker.deed)

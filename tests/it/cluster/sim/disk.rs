@@ -39,6 +39,8 @@ pub struct Disk {
     queue: Vec<Job>,
     sync: Option<Sync>,
     syncs: u64,
+    /// At the last start, the log's end was torn.
+    pub torn: bool,
     /// Bodies of snapshots by index.
     pub bodies: BTreeMap<u64, Bytes>,
 }
@@ -65,7 +67,7 @@ impl Disk {
         let bytes = encoder.bytes().to_vec();
         encoder.clear();
         let (synced, bodies) = (bytes.len(), BTreeMap::new());
-        Self { bytes, synced, encoder, queue: Vec::new(), sync: None, syncs: 0, bodies }
+        Self { bytes, synced, encoder, queue: Vec::new(), sync: None, syncs: 0, torn: false, bodies }
     }
 
     pub fn save(&mut self, save: Save) {
@@ -130,21 +132,30 @@ impl Disk {
         (sync.entries, sync.answers)
     }
 
-    /// The power goes: what was not synced is kept, lost, cut at a byte, or lost sector by sector.
-    pub fn crash(&mut self, rng: &mut Rng) {
+    /// The power goes: what was not synced is kept, lost, cut at a byte, or lost sector by sector. Whether any was lost.
+    pub fn crash(&mut self, rng: &mut Rng) -> bool {
         self.queue.clear();
         self.sync = None;
         let unsynced = self.synced..self.bytes.len();
+        let mut lost = false;
         match rng.u32(0..4) {
             0 => {}
-            1 => self.bytes.truncate(self.synced),
-            2 => return self.bytes.truncate(rng.usize(unsynced.start..=unsynced.end)),
+            1 => {
+                lost = !unsynced.is_empty();
+                self.bytes.truncate(self.synced);
+            }
+            2 => {
+                let left = rng.usize(unsynced.start..=unsynced.end);
+                self.bytes.truncate(left);
+                return left < unsynced.end;
+            }
             _ => {
                 let mut at = unsynced.start;
                 while at < unsynced.end {
                     let next = unsynced.end.min((at / SECTOR + 1) * SECTOR);
                     if rng.bool() {
                         self.bytes[at..next].fill(0);
+                        lost = true;
                     }
                     at = next;
                 }
@@ -152,6 +163,7 @@ impl Disk {
         }
         // What is reserved and not written.
         self.bytes.resize(self.bytes.len() + 2 * SECTOR, 0);
+        lost
     }
 
     /// What a member starts from.
@@ -159,9 +171,11 @@ impl Disk {
         let read = |wanted| {
             let mut replay = Replay::new(wanted);
             let end = replay.segment(&self.bytes, Place::Newest).map_err(|broken| format!("{broken:?}"))?;
-            Ok::<_, String>((replay, end.offset))
+            Ok::<_, String>((replay, end))
         };
         let (marks, end) = read(Wanted::Marks)?;
+        self.torn = end.tear.is_some();
+        let end = end.offset;
         // Not the last: making one takes a while, and a leader may have sent a newer one meanwhile.
         let committed = marks.marks.iter().filter(|mark| mark.index <= marks.state.commit);
         let newest = committed.max_by_key(|mark| mark.index);

@@ -7,15 +7,14 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use fastrand::Rng;
 use mgmt::cluster::raft::wire::{ConfChange, ConfChangeType, Message, MessageType, SnapshotMetadata};
-use mgmt::cluster::raft::{
-    Committed, Input, MemberId, Output, ProposalId, ReadId, Role, Saved, SnapshotRule,
-};
+use mgmt::cluster::raft::{Committed, Input, MemberId, Output, Saved};
 
-use super::clients::{Asker, Clients, Outcome, Request};
-use super::command::{Command, Write};
-use super::invariants::{self, Invariant, Last, Seen, Verdict};
+use super::clients::{Asker, Clients, Outcome};
+use super::command::Command;
+use super::invariants::{self, Invariant, Seen, Verdict};
 use super::member::Member;
 use super::network::Network;
+use super::tally::{Counted, Tally};
 use super::telling;
 use super::watchers::Watchers;
 use super::{MS, Mistake, SECOND, Time};
@@ -31,7 +30,7 @@ const STALL: Time = 500 * MS;
 
 /// Something that will happen. Numbers: the member, and the life for which it is meant.
 #[derive(Debug)]
-enum Next {
+pub enum Next {
     Tick(u64, u64),
     Wake(u64, u64),
     Deliver(Message),
@@ -50,7 +49,7 @@ enum Next {
 }
 
 pub struct Life {
-    mistake: Mistake,
+    pub mistake: Mistake,
     pub rng: Rng,
     pub now: Time,
     queue: BinaryHeap<Reverse<(Time, u64)>>,
@@ -60,15 +59,19 @@ pub struct Life {
     queued: u64,
     pub members: BTreeMap<u64, Member>,
     pub network: Network,
-    clients: Clients,
-    watchers: Watchers,
-    invariants: Vec<Box<dyn Invariant>>,
+    pub clients: Clients,
+    pub watchers: Watchers,
+    pub invariants: Vec<Box<dyn Invariant>>,
     trace: Option<Trace>,
     /// When troubles end.
     pub heals: Time,
     pub healed: bool,
-    next_id: u64,
-    keys: u8,
+    pub tally: Tally,
+    /// Who votes, and the entry that last said so: for the tally.
+    pub voters: Vec<u64>,
+    pub counted_change: u64,
+    pub next_id: u64,
+    pub keys: u8,
 }
 
 impl Life {
@@ -94,6 +97,9 @@ impl Life {
             trace,
             heals,
             healed: false,
+            tally: Tally::default(),
+            voters: (1..=voters).collect(),
+            counted_change: 0,
             next_id: 1,
             keys: rng.u8(1..5),
             rng,
@@ -101,6 +107,9 @@ impl Life {
         for id in 1..=voters {
             life.add(id, &Saved::new_cluster(&changes));
         }
+        let ticks = || life.members.values().map(|member| member.tick);
+        let (slow, fast) = (ticks().max().unwrap_or(1), ticks().min().unwrap_or(1));
+        life.tally.add(Counted::Skewed, u64::from(slow * 4 >= fast * 5));
         let clients = life.rng.usize(2..7);
         (0..clients).for_each(|client| life.after(SECOND, Next::Ask(client)));
         (0..2).for_each(|watcher| life.after(SECOND, Next::Watch(watcher)));
@@ -110,7 +119,7 @@ impl Life {
     }
 
     /// Lives until all is quiet again, or something is broken.
-    pub fn live(mut self) -> Result<(), String> {
+    pub fn live(mut self) -> Result<Tally, String> {
         while let Some(Reverse((at, number))) = self.queue.pop() {
             self.now = at;
             self.moment += 1;
@@ -132,13 +141,13 @@ impl Life {
         }
     }
 
-    fn after(&mut self, delay: Time, next: Next) {
+    pub fn after(&mut self, delay: Time, next: Next) {
         self.queued += 1;
         self.queue.push(Reverse((self.now + delay, self.queued)));
         self.next.insert(self.queued, next);
     }
 
-    fn seen(&mut self, seen: &Seen<'_>) -> Verdict {
+    pub fn seen(&mut self, seen: &Seen<'_>) -> Verdict {
         for invariant in &mut self.invariants {
             invariant.seen(seen).map_err(|error| format!("{}: {error}", invariant.name()))?;
         }
@@ -163,6 +172,7 @@ impl Life {
             }
             Next::SyncIsSlow(id, life, number) => {
                 if self.member(id, life).is_some_and(|member| member.disk.syncs(number)) {
+                    self.tally.add(Counted::Stalled, 1);
                     self.tell(|| format!("{id}: its disk stalls"));
                     self.hand(id, Input::DiskStalled);
                 }
@@ -170,6 +180,7 @@ impl Life {
             Next::BodyWritten(id, life, metadata, body) => {
                 if let Some(member) = self.member(id, life) {
                     member.disk.keep(metadata, body);
+                    self.tally.add(Counted::SnapshotMade, 1);
                     self.write(id);
                 }
             }
@@ -198,7 +209,7 @@ impl Life {
     }
 
     /// A member, if it is still in that life.
-    fn member(&mut self, id: u64, life: u64) -> Option<&mut Member> {
+    pub fn member(&mut self, id: u64, life: u64) -> Option<&mut Member> {
         self.members.get_mut(&id).filter(|member| member.life == life && member.process.is_some())
     }
 
@@ -252,6 +263,7 @@ impl Life {
                 member.disk.save(save);
             }
             Output::Send(message) => {
+                self.tally.add(Counted::HandedOver, u64::from(message.r#type() == MessageType::TimeoutNow));
                 self.seen(&Seen::Sent(&message))?;
                 self.send(message);
             }
@@ -268,6 +280,7 @@ impl Life {
                 let Some(process) = member.awake() else { return Ok(()) };
                 process.machine.restore(&body);
                 process.applied = index;
+                self.tally.add(Counted::SnapshotInstalled, 1);
             }
             Output::SnapshotDue(metadata) => {
                 let delay = self.rng.u64(MS..100 * MS);
@@ -275,6 +288,7 @@ impl Life {
                 let Some(process) = self.member(id, life).and_then(Member::awake) else { return Ok(()) };
                 let body = process.machine.snapshot();
                 if fails {
+                    self.tally.add(Counted::SnapshotFailed, 1);
                     self.hand(id, Input::SnapshotFailed);
                 } else {
                     self.after(delay, Next::BodyWritten(id, life, metadata, body));
@@ -288,6 +302,7 @@ impl Life {
                 }
             }
             Output::Leader { leader, term } if leader == Some(MemberId(id)) => {
+                self.tally.add(Counted::Elected, 1);
                 self.seen(&Seen::Leads { member: id, term })?;
             }
             Output::Leader { .. } | Output::Members(_) => {}
@@ -309,6 +324,7 @@ impl Life {
         process.applied = entry.index;
         if entry.r#type() == mgmt::cluster::raft::wire::EntryType::ConfChange {
             let change = <ConfChange as prost::Message>::decode(entry.data.clone()).unwrap();
+            self.count_change(entry.index, &change);
             if change.r#type() == ConfChangeType::RemoveNode
                 && let Some(gone) = self.members.get_mut(&change.node_id)
             {
@@ -332,126 +348,8 @@ impl Life {
         Ok(())
     }
 
-    /// A proposal has its end; whether a client heard of it.
-    fn settle(&mut self, id: u64, life: u64, proposal: ProposalId, outcome: Outcome) -> Result<bool, String> {
-        let Some(process) = self.member(id, life).and_then(Member::awake) else { return Ok(false) };
-        let Some(waiter) = process.proposals.remove(&proposal) else {
-            return Err(format!("one end: {proposal:?} ends twice at {id}"));
-        };
-        Ok(waiter.is_some_and(|asker| self.answer(asker, outcome)))
-    }
-
-    fn serve(&mut self, id: u64, life: u64, read: ReadId) -> Verdict {
-        let Some(process) = self.member(id, life).and_then(Member::awake) else { return Ok(()) };
-        let Some(asker) = process.reads.remove(&read) else {
-            return Err(format!("one end: {read:?} ends twice at {id}"));
-        };
-        let Request::Read(key) = self.clients.deeds[asker.deed].request else { return Ok(()) };
-        let Some(process) = self.member(id, life).and_then(Member::awake) else { return Ok(()) };
-        let (value, applied) = (process.machine.get(key), process.applied);
-        let at = self.moment;
-        if !self.answer(asker, Outcome::Read { value, at }) {
-            return Ok(());
-        }
-        self.seen(&Seen::Read { member: id, life, read, applied })
-    }
-
-    fn answer(&mut self, asker: Asker, outcome: Outcome) -> bool {
-        let heard = self.clients.end(asker, outcome);
-        if heard {
-            let client = asker.client;
-            self.tell(|| format!("client {client}: {outcome:?}"));
-            let think = if self.rng.u32(0..4) == 0 { 400 } else { 60 };
-            let think = self.rng.u64(0..think * MS);
-            self.after(think, Next::Ask(client));
-        }
-        heard
-    }
-
-    /// A client asks for something, at any member.
-    fn ask(&mut self, client: usize) -> Verdict {
-        if self.now > self.heals + 1500 * MS {
-            return Ok(());
-        }
-        let ids: Vec<u64> = self.members.keys().copied().collect();
-        let id = ids[self.rng.usize(0..ids.len())];
-        let life = self.members[&id].life;
-        if self.members[&id].process.is_none() {
-            self.after(50 * MS, Next::Ask(client));
-            return Ok(());
-        }
-        let key = self.rng.u8(0..self.keys);
-        let (kind, padding) = (self.rng.u32(0..10), self.rng.usize(0..20));
-        let request =
-            if kind < 4 { Request::Read(key) } else { Request::Write(self.write_to(key, kind < 7)) };
-        let asker = self.clients.ask(client, request, self.moment);
-        self.tell(|| format!("client {client} asks {id}: {request:?}"));
-        let padding = if padding == 0 { 3_000 } else { padding * padding };
-        let process = self.members.get_mut(&id).and_then(|member| member.process.as_mut());
-        let process = process.expect("it was looked at");
-        let input = match request {
-            Request::Write(command) => {
-                process.proposals.insert(command.id, Some(asker));
-                Input::Propose { id: command.id, data: command.encode(padding) }
-            }
-            Request::Read(_) => {
-                let read = ReadId(process.next_read);
-                process.next_read += 1;
-                process.reads.insert(read, asker);
-                self.seen(&Seen::Asked { member: id, life, read })?;
-                Input::Read(read)
-            }
-        };
-        self.hand(id, input);
-        let patience = self.rng.u64(500 * MS..4 * SECOND);
-        self.after(patience, Next::GiveUp(asker));
-        Ok(())
-    }
-
-    fn write_to(&mut self, key: u8, put: bool) -> Command {
-        let id = self.new_id();
-        // What the key had lately, as one or other member knows.
-        let process = self.members.values().find_map(|member| member.process.as_ref());
-        let lately = process.and_then(|process| process.machine.get(key));
-        let write = if put { Write::Put } else { Write::Swap(lately) };
-        Command { id, key, write, value: id.0 }
-    }
-
-    pub fn new_id(&mut self) -> ProposalId {
-        self.next_id += 1;
-        ProposalId(self.next_id)
-    }
-
-    /// A watcher goes to any member that is there.
-    fn watch(&mut self, watcher: usize) -> Verdict {
-        self.members.values_mut().filter_map(|member| member.process.as_mut()).for_each(|process| {
-            process.watchers.remove(&watcher);
-        });
-        let ids: Vec<u64> = self.members.keys().copied().collect();
-        let id = ids[self.rng.usize(0..ids.len())];
-        let next = self.watchers.next[watcher];
-        if let Some(process) = self.members.get_mut(&id).and_then(|member| member.process.as_mut()) {
-            process.watchers.insert(watcher, next);
-        }
-        let stays = if self.healed { 300 * MS } else { self.rng.u64(100 * MS..3 * SECOND) };
-        self.after(stays, Next::Watch(watcher));
-        self.feed(id)
-    }
-
-    /// Watchers are told what a member's machine has for them.
-    fn feed(&mut self, id: u64) -> Verdict {
-        let Some(process) = self.members.get_mut(&id).and_then(Member::awake) else { return Ok(()) };
-        self.watchers.happened(process.machine.events(self.watchers.newest() + 1))?;
-        for (watcher, next) in &mut process.watchers {
-            let events = process.machine.events(*next);
-            *next += events.len() as u64;
-            self.watchers.told(*watcher, events)?;
-        }
-        Ok(())
-    }
-
     /// A member's disk goes on with what waits for it.
-    fn write(&mut self, id: u64) {
+    pub fn write(&mut self, id: u64) {
         let now = self.now;
         let Some(member) = self.members.get_mut(&id).filter(|member| member.process.is_some()) else {
             return;
@@ -472,8 +370,9 @@ impl Life {
     fn send(&mut self, message: Message) {
         let (from, to) = (message.from, message.to);
         // A transfer that is passed on bears its aim as sender; no cut matters less.
-        let copies = self.network.copies(from, to, &mut self.rng);
+        let copies = self.network.copies(self.now, (from, to), &mut self.rng, &mut self.tally);
         if message.r#type() == MessageType::Snap {
+            self.tally.add(Counted::SnapshotSent, 1);
             let Some(member) = self.members.get(&from) else { return };
             let index = message.snapshot.metadata.index;
             let body = (!copies.is_empty()).then(|| member.disk.bodies[&index].clone());
@@ -499,166 +398,5 @@ impl Life {
         if self.member(from, sender_life).is_some() {
             self.hand(from, Input::SnapshotSent { to: MemberId(to), arrived });
         }
-    }
-
-    /// A member that was not there before.
-    pub fn add(&mut self, id: u64, saved: &Saved) {
-        let tick = self.rng.u64(70 * MS..130 * MS);
-        let rule = SnapshotRule::Entries(self.rng.u64(5..80));
-        let keep = self.rng.u64(0..20);
-        self.members.insert(id, Member::new(id, saved, tick, rule, keep));
-        let delay = self.rng.u64(0..500 * MS);
-        self.after(delay, Next::Start(id));
-    }
-
-    fn start(&mut self, id: u64) -> Verdict {
-        let seed = self.rng.u64(..);
-        let Some(member) = self.members.get_mut(&id) else { return Ok(()) };
-        if member.process.is_some() {
-            return Ok(());
-        }
-        let entries = member.start(seed).map_err(|error| format!("{id} does not start: {error}"))?;
-        let life = member.life;
-        let process = member.process.as_ref().expect("it was started");
-        let index = process.applied;
-        self.tell(|| format!("{id} starts behind {index}"));
-        self.after(0, Next::Tick(id, life));
-        self.seen(&Seen::OnDisk(&entries))?;
-        self.seen(&Seen::Started { member: id, index })
-    }
-
-    /// The power goes, and comes again after that.
-    pub fn crash(&mut self, id: u64, down: Time) {
-        let Some(member) = self.members.get_mut(&id) else { return };
-        let Some(process) = member.process.take() else { return };
-        member.disk.crash(&mut self.rng);
-        self.tell(|| format!("{id} crashes"));
-        for asker in process.waiting() {
-            self.answer(asker, Outcome::Unknown);
-        }
-        self.after(down, Next::Start(id));
-    }
-
-    pub fn freeze(&mut self, id: u64, time: Time) {
-        let Some(member) = self.members.get_mut(&id).filter(|member| member.process.is_some()) else {
-            return;
-        };
-        member.frozen = true;
-        let life = member.life;
-        self.tell(|| format!("{id} freezes"));
-        self.after(time, Next::Thaw(id, life));
-    }
-
-    fn thaw(&mut self, id: u64) {
-        let Some(member) = self.members.get_mut(&id) else { return };
-        if let Some(process) = member.process.as_mut().filter(|_| member.frozen) {
-            member.frozen = false;
-            process.waking = false;
-            self.tell(|| format!("{id} goes on"));
-            self.hand(id, Input::Tick);
-        }
-    }
-
-    /// A change of members is asked for, at any that is there.
-    pub fn change(&mut self, at: u64, kind: ConfChangeType, node: u64) {
-        let id = self.new_id();
-        let change = ConfChange { id: id.0, r#type: kind.into(), node_id: node, ..Default::default() };
-        let Some(process) = self.members.get_mut(&at).and_then(|member| member.process.as_mut()) else {
-            return;
-        };
-        process.proposals.insert(id, None);
-        self.tell(|| format!("asked of {at}: {change:?}"));
-        self.hand(at, Input::Change(change));
-    }
-
-    /// From now on nothing befalls anybody.
-    fn heal(&mut self) -> Verdict {
-        self.tell(|| "all is well again".to_owned());
-        self.healed = true;
-        self.network = Network::fair();
-        let ids: Vec<u64> = self.members.keys().copied().collect();
-        for id in ids {
-            self.thaw(id);
-            self.members.get_mut(&id).expect("it is there").stall = None;
-            self.start(id)?;
-        }
-        self.after(SECOND, Next::Look);
-        Ok(())
-    }
-
-    /// Stops those that were removed, as soon as all others know it: before, their votes may be needed.
-    fn dismiss(&mut self) {
-        let ids: Vec<u64> = self.members.keys().copied().collect();
-        for id in ids {
-            let mut others = self.members.values().filter(|other| !other.removed);
-            let known = others.all(|other| {
-                let members = other.process.as_ref().map(|process| process.replica.members());
-                members.is_some_and(|known| !known.voters.contains(&id) && !known.learners.contains(&id))
-            });
-            let Some(member) = self.members.get_mut(&id).filter(|member| known && member.removed) else {
-                continue;
-            };
-            let gone = member.process.take();
-            for asker in gone.iter().flat_map(|process| process.waiting()) {
-                self.answer(asker, Outcome::Unknown);
-            }
-        }
-    }
-
-    /// What is not as it should be, once all is well.
-    fn unrest(&self) -> Option<String> {
-        let live = self.members.values().filter(|member| !member.removed);
-        let mut applied = None;
-        let mut leaders = 0;
-        for member in live {
-            let Some(process) = &member.process else { return Some(format!("{} is down", member.id)) };
-            let status = process.replica.status();
-            let known = process.replica.members();
-            if !known.voters.contains(&member.id) && !known.learners.contains(&member.id) {
-                // Its addition did not get through.
-                continue;
-            }
-            leaders += u32::from(status.role == Role::Leader);
-            let first = *applied.get_or_insert(process.applied);
-            if process.applied != first || status.last != first {
-                return Some(format!("{first} is applied, but {status:?}"));
-            }
-            if !process.proposals.is_empty() || !process.reads.is_empty() {
-                return Some(format!("{}: {:?} {:?} wait", member.id, process.proposals, process.reads));
-            }
-        }
-        if leaders != 1 {
-            return Some(format!("{leaders} leaders"));
-        }
-        let behind = self.watchers.next.iter().any(|next| *next != self.watchers.newest() + 1);
-        (behind || !self.clients.waiting.is_empty()).then(|| "somebody waits".to_owned())
-    }
-
-    fn quiet(&self) -> bool {
-        self.healed && self.now > self.heals + 1800 * MS && self.unrest().is_none()
-    }
-
-    fn end(mut self) -> Verdict {
-        self.tell(|| "all is quiet".to_owned());
-        let processes = self.members.iter().filter(|(_, member)| !member.removed);
-        let processes: Vec<_> =
-            processes.filter_map(|(id, member)| Some((*id, member.process.as_ref()?))).collect();
-        let members = processes.iter().filter(|(id, process)| {
-            let known = process.replica.members();
-            known.voters.contains(id) || known.learners.contains(id)
-        });
-        let states: Vec<(u64, u64, Bytes)> =
-            members.map(|(id, process)| (*id, process.applied, process.machine.snapshot())).collect();
-        for (id, _, state) in &states {
-            if *state != states[0].2 {
-                return Err(format!("one state: {} and {id} differ", states[0].0));
-            }
-        }
-        let applied = states.iter().map(|(id, applied, _)| (*id, *applied)).collect();
-        let last = Last { clients: &self.clients, applied };
-        for invariant in &mut self.invariants {
-            invariant.end(&last).map_err(|error| format!("{}: {error}", invariant.name()))?;
-        }
-        Ok(())
     }
 }

@@ -3,6 +3,10 @@
 //! | file | what |
 //! |---|---|
 //! | `life` | one simulation: the queue of what happens, and a driver's loop |
+//! | `fate` | members come, fall, rise again and go |
+//! | `asking` | what clients and watchers ask, and are told |
+//! | `ending` | all is well again: what is then not as it should be |
+//! | `tally` | how often each thing happened |
 //! | `member` | one member: its process, what waits in it |
 //! | `disk` | the log's bytes, and what a crash leaves of them |
 //! | `network` | losses, delays, cuts |
@@ -14,14 +18,18 @@
 //!
 //! A failure names its seed; `make sim SEEDS=<seed>` runs that one again and prints all that happened in it.
 
+mod asking;
 mod clients;
 mod command;
 mod disk;
+mod ending;
+mod fate;
 mod invariants;
 mod life;
 mod machine;
 mod member;
 mod network;
+mod tally;
 mod telling;
 mod trouble;
 mod watchers;
@@ -32,6 +40,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use self::life::{Life, Trace};
+use self::tally::{Counted, Tally};
 use crate::sim::seeds;
 
 /// Microseconds since the simulation began.
@@ -51,10 +60,17 @@ enum Mistake {
     None,
     /// The driver says that a save is on disk when it is only written.
     AnswersBeforeSync,
+    /// A member reads what it has, without asking the others whether that is all.
+    ReadsUnasked,
+    /// A watcher that comes from another member is told what happens from then on.
+    WatchesFromNow,
 }
 
-/// Lives one seed; what it broke.
-fn live(seed: u64, mistake: Mistake, trace: Option<Trace>) -> Result<(), String> {
+/// In how many lives of a thousand each thing is to happen, at the least.
+const ENOUGH: u64 = 20;
+
+/// Lives one seed; what happened in it, or what it broke.
+fn live(seed: u64, mistake: Mistake, trace: Option<Trace>) -> Result<Tally, String> {
     let lived = catch_unwind(AssertUnwindSafe(|| Life::new(seed, mistake, trace).live()));
     lived.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -63,48 +79,85 @@ fn live(seed: u64, mistake: Mistake, trace: Option<Trace>) -> Result<(), String>
     })
 }
 
-/// The first seed, in time, that breaks something.
-fn first_broken(seeds: Range<u64>, mistake: Mistake) -> Option<u64> {
+/// Lives these seeds: what happened in all of them, or the first, in time, that breaks something.
+fn live_all(seeds: Range<u64>, mistake: Mistake) -> Result<Tally, u64> {
     let next = AtomicU64::new(seeds.start);
-    let broken = Mutex::new(None);
+    let lived = Mutex::new(Ok(Tally::default()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while broken.lock().unwrap().is_none() {
+                while lived.lock().unwrap().is_ok() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
                         return;
                     }
-                    if live(seed, mistake, None).is_err() {
-                        broken.lock().unwrap().get_or_insert(seed);
+                    let one = live(seed, mistake, None);
+                    let mut all = lived.lock().unwrap();
+                    match (&mut *all, one) {
+                        (Ok(all), Ok(one)) => all.join(&one),
+                        (Ok(_), Err(_)) => *all = Err(seed),
+                        (Err(_), _) => {}
                     }
                 }
             });
         }
     });
-    broken.into_inner().unwrap()
+    lived.into_inner().unwrap()
 }
 
-#[test]
-fn a_cluster_keeps_its_promises_in_every_simulated_life() {
-    let seeds = seeds::from_environment(DEFAULT);
-    let single = seeds.end - seeds.start == 1;
-    let seed = if single { Some(seeds.start) } else { first_broken(seeds, Mistake::None) };
-    let Some(seed) = seed else { return };
+/// Lives one seed again, and tells all that happened.
+fn tell(seed: u64, single: bool) {
     let trace = Trace::default();
     let lived = live(seed, Mistake::None, Some(trace.clone()));
     let trace = trace.lock().unwrap_or_else(PoisonError::into_inner);
     let from = if single { 0 } else { trace.len().saturating_sub(SHOWN) };
     let lines = trace[from..].join("\n");
     match lived {
-        Ok(()) => println!("{lines}"),
+        Ok(tally) => println!("{lines}\n\n{tally}"),
         Err(error) => panic!("seed {seed}: {error}\n\n{lines}\n\nthe whole of it: make sim SEEDS={seed}"),
     }
 }
 
 #[test]
+fn a_cluster_keeps_its_promises_in_every_simulated_life() {
+    let seeds = seeds::from_environment(DEFAULT);
+    let lives = seeds.end.saturating_sub(seeds.start);
+    if lives == 1 {
+        return tell(seeds.start, true);
+    }
+    match live_all(seeds, Mistake::None) {
+        Ok(tally) => {
+            println!("{tally}");
+            // Few lives need not have seen everything.
+            for what in Counted::ALL.into_iter().filter(|_| lives >= 1000) {
+                let seen = tally.lives(what);
+                assert!(seen >= lives / 1000 * ENOUGH, "{what:?} in {seen} of {lives} lives\n{tally}");
+            }
+        }
+        Err(seed) => tell(seed, false),
+    }
+}
+
+/// A mistake breaks a life that is sound without it.
+fn is_found_out(mistake: Mistake) {
+    let broken = live_all(0..400, mistake).expect_err("some life breaks");
+    assert!(live(broken, mistake, None).is_err());
+    assert!(live(broken, Mistake::None, None).is_ok());
+}
+
+#[test]
 fn an_answer_before_the_sync_is_found_out() {
-    assert!(first_broken(0..400, Mistake::AnswersBeforeSync).is_some());
+    is_found_out(Mistake::AnswersBeforeSync);
+}
+
+#[test]
+fn a_read_that_asks_nobody_is_found_out() {
+    is_found_out(Mistake::ReadsUnasked);
+}
+
+#[test]
+fn a_watch_that_skips_events_is_found_out() {
+    is_found_out(Mistake::WatchesFromNow);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What becomes of messages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 
+use super::tally::{Counted, Tally};
 use super::{MS, Time};
 
 /// The weather between members.
@@ -19,17 +20,19 @@ pub struct Network {
     pub delay: Time,
     /// Beside that, at the most; the less the likelier.
     pub jitter: Time,
+    /// When the last message from one to the other will be there.
+    last: BTreeMap<(u64, u64), Time>,
 }
 
 impl Network {
     pub fn fair() -> Self {
-        Self { cut: BTreeSet::new(), loss: 0, doubling: 0, delay: MS / 5, jitter: MS }
+        Self { cut: BTreeSet::new(), loss: 0, doubling: 0, delay: MS / 5, jitter: MS, last: BTreeMap::new() }
     }
 
     /// Other losses and delays; cuts stay.
     pub fn turn(&mut self, rng: &mut Rng) {
-        let cut = std::mem::take(&mut self.cut);
-        *self = Self { cut, ..Self::fair() };
+        let (cut, last) = (std::mem::take(&mut self.cut), std::mem::take(&mut self.last));
+        *self = Self { cut, last, ..Self::fair() };
         match rng.u32(0..5) {
             0 => {}
             1 => self.loss = rng.u32(1..40),
@@ -43,16 +46,35 @@ impl Network {
     }
 
     /// How long each copy of a message takes; none if it is lost.
-    pub fn copies(&self, from: u64, to: u64, rng: &mut Rng) -> Vec<Time> {
-        if self.cut.contains(&(from, to)) || rng.u32(0..100) < self.loss {
+    pub fn copies(
+        &mut self,
+        now: Time,
+        (from, to): (u64, u64),
+        rng: &mut Rng,
+        tally: &mut Tally,
+    ) -> Vec<Time> {
+        if self.cut.contains(&(from, to)) {
+            tally.add(Counted::Cut, 1);
+            return Vec::new();
+        }
+        if rng.u32(0..100) < self.loss {
+            tally.add(Counted::Lost, 1);
             return Vec::new();
         }
         let count = if rng.u32(0..100) < self.doubling { 2 } else { 1 };
+        tally.add(Counted::Doubled, count - 1);
         let mut late = || {
             let share = rng.f64();
             self.delay + (self.jitter as f64 * share * share * share) as Time
         };
-        (0..count).map(|_| late()).collect()
+        let delays: Vec<Time> = (0..count).map(|_| late()).collect();
+        let last = self.last.entry((from, to)).or_default();
+        for delay in &delays {
+            tally.add(Counted::Delayed, u64::from(*delay >= 100 * MS));
+            tally.add(Counted::Overtaking, u64::from(now + delay < *last));
+            *last = (now + delay).max(*last);
+        }
+        delays
     }
 
     /// Cuts one from all others, one way or both.
