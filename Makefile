@@ -88,7 +88,7 @@ fix: cargo-present ## format, apply what clippy can mend, write the generated pa
 	fi
 
 .PHONY: sim
-sim: cargo-present ## seeded simulations of the engine: SEEDS=7 or SEEDS=0..5000
+sim: cargo-present ## seeded simulations of the engine and of store clusters: SEEDS=7 or SEEDS=0..5000
 	MGMT_SIM_SEEDS=$(SEEDS) $(CARGO) test --release $(LOCKED) --test it -- sim:: --nocapture
 
 .PHONY: differential

@@ -1,4 +1,4 @@
-//! Makes messages and service stubs of `proto/etcd`.
+//! Makes messages and service stubs of `proto`.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 const PROTOS: &[&str] = &["rpc", "raft_internal", "v3lock", "v3election", "health"];
 
 fn main() -> ExitCode {
-    println!("cargo::rerun-if-changed=proto/etcd");
+    println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-env-changed=PROTOC");
     let protoc = std::env::var_os("PROTOC").unwrap_or_else(|| "protoc".into());
     if Command::new(&protoc).arg("--version").output().is_err() {
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match generate() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cannot compile proto/etcd: {error}");
+            eprintln!("cannot compile proto: {error}");
             ExitCode::FAILURE
         }
     }
@@ -31,5 +31,10 @@ fn generate() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".")
         .file_descriptor_set_path(out.join("etcd.bin"))
         .compile_protos(&files, &["proto/etcd".to_owned()])?;
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .bytes(".")
+        .extern_path(".mgmt.peer.RaftMessage", "crate::cluster::raft::wire::Message")
+        .compile_protos(&["proto/mgmt/peer.proto"], &["proto/mgmt"])?;
     Ok(())
 }

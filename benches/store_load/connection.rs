@@ -107,7 +107,8 @@ impl Stream {
     pub async fn next<M: Message + Default>(&mut self) -> Result<M, Failure> {
         loop {
             if self.read.len() >= 5 {
-                let length = u32::from_be_bytes([self.read[1], self.read[2], self.read[3], self.read[4]]) as usize;
+                let length =
+                    u32::from_be_bytes([self.read[1], self.read[2], self.read[3], self.read[4]]) as usize;
                 if self.read.len() >= 5 + length {
                     self.read.advance(5);
                     return Ok(M::decode(self.read.split_to(length))?);

@@ -107,7 +107,11 @@ async fn open(connections: &[Connection], count: usize) -> Result<Vec<Stream>, F
         opening.spawn(async move {
             let mut stream = method.stream(requests::watch(KEY)).await?;
             let first: WatchResponse = stream.next().await?;
-            if first.created { Ok::<Stream, Failure>(stream) } else { Err("the watch was not created".into()) }
+            if first.created {
+                Ok::<Stream, Failure>(stream)
+            } else {
+                Err("the watch was not created".into())
+            }
         });
     }
     while let Some(ended) = opening.join_next().await {

@@ -44,7 +44,9 @@ impl Fill {
             running.spawn(async move {
                 for first in (client * puts..count).step_by(step as usize) {
                     let numbers = first..(first + puts).min(count);
-                    method.call(requests::put_many(numbers.map(|number| key(&prefix, number)), &value)).await?;
+                    method
+                        .call(requests::put_many(numbers.map(|number| key(&prefix, number)), &value))
+                        .await?;
                 }
                 Ok::<(), Failure>(())
             });

@@ -35,11 +35,16 @@ impl FirstGet {
     pub async fn run(&self, endpoints: &[String]) -> Result<Value, Failure> {
         let start = Instant::now();
         loop {
-            let last = match tokio::time::timeout(Duration::from_secs_f64(self.patience), self.ask(&endpoints[0])).await {
-                Ok(Ok(found)) => return Ok(json!({ "ms": start.elapsed().as_secs_f64() * 1e3, "found": found })),
-                Ok(Err(error)) => error,
-                Err(elapsed) => elapsed.into(),
-            };
+            let last =
+                match tokio::time::timeout(Duration::from_secs_f64(self.patience), self.ask(&endpoints[0]))
+                    .await
+                {
+                    Ok(Ok(found)) => {
+                        return Ok(json!({ "ms": start.elapsed().as_secs_f64() * 1e3, "found": found }));
+                    }
+                    Ok(Err(error)) => error,
+                    Err(elapsed) => elapsed.into(),
+                };
             if start.elapsed().as_secs_f64() > self.within {
                 return Err(last);
             }

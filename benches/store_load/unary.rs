@@ -70,7 +70,8 @@ impl Clients {
         path: &str,
         request: impl Fn(Bytes) -> Bytes + 'static,
     ) -> Result<Value, Failure> {
-        let window = Window::new(Duration::from_secs_f64(self.warm_up), Duration::from_secs_f64(self.seconds));
+        let window =
+            Window::new(Duration::from_secs_f64(self.warm_up), Duration::from_secs_f64(self.seconds));
         let request = Rc::new(request);
         let local = LocalSet::new();
         let mut running = JoinSet::new();

@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod environment;
+mod etcd;
 mod exit;
 mod explain;
 mod graph;
@@ -49,6 +50,7 @@ enum Command {
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Etcd(Box<etcd::Args>),
 }
 
 /// The command line, from which help, completions and man pages derive too.
@@ -74,9 +76,20 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// The arguments. A binary that is called `etcd` is `mgmt etcd`.
+fn arguments() -> Vec<std::ffi::OsString> {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    let called = arguments.first().and_then(|called| std::path::Path::new(called).file_name());
+    if called.is_some_and(|called| called == "etcd") {
+        arguments.insert(1, "etcd".into());
+    }
+    arguments
+}
+
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let parsed = definition().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        definition().try_get_matches_from(arguments()).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(mut error) => {
@@ -97,5 +110,6 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::main(&args),
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
+        Command::Etcd(args) => etcd::main(&args),
     }
 }

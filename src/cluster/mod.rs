@@ -2,5 +2,8 @@
 
 pub mod disk;
 pub mod etcd;
+pub mod node;
+pub mod peer;
 pub mod raft;
+pub mod server;
 pub mod store;

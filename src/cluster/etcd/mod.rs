@@ -1,7 +1,16 @@
 //! The etcd v3 gRPC and HTTP surface over the store: the only place beside `cluster/raft` that knows a wire format.
 
+pub mod backend;
 pub mod convert;
+pub mod front;
+mod http;
+mod leader_guard;
 pub mod log_entry;
+pub mod lone;
+mod methods;
 pub mod node;
 pub mod pb;
+pub mod serve;
+pub mod services;
 pub mod status;
+pub mod surface;

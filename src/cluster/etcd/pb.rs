@@ -1,5 +1,11 @@
 //! Messages and service stubs, made from `proto/etcd` by the build.
-#![allow(missing_docs, clippy::all, reason = "written by a program")]
+#![allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    clippy::too_many_lines,
+    reason = "written by a program"
+)]
 
 pub mod mvccpb {
     include!(concat!(env!("OUT_DIR"), "/mvccpb.rs"));

@@ -3,9 +3,12 @@
 use tonic::{Code, Status};
 
 use super::convert::RequestError;
-use super::node::{DowngradeError, MemberError, NodeError};
+use super::node::{DowngradeError, NodeError};
 use crate::cluster::store::auth::AuthError;
 use crate::cluster::store::error::StoreError;
+use crate::cluster::store::member::MemberError;
+use crate::cluster::store::refusal::Refusal;
+use crate::cluster::store::validate::FormError;
 
 /// What etcd sets before the text of every error.
 pub const PREFIX: &str = "etcdserver: ";
@@ -22,15 +25,28 @@ impl From<RequestError> for Status {
     }
 }
 
+impl From<FormError> for Status {
+    fn from(error: FormError) -> Self {
+        RequestError::from(error).into()
+    }
+}
+
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
         Self::new(store_code(error), format!("{PREFIX}{error}"))
     }
 }
 
+impl From<MemberError> for Status {
+    fn from(error: MemberError) -> Self {
+        NodeError::from(error).into()
+    }
+}
+
 impl From<AuthError> for Status {
     fn from(error: AuthError) -> Self {
-        Self::new(auth_code(error), format!("{PREFIX}{error}"))
+        let prefix = if error.is_bare() { "" } else { PREFIX };
+        Self::new(refusal_code(error.refusal()), format!("{prefix}{error}"))
     }
 }
 
@@ -42,10 +58,12 @@ pub fn watch_canceled() -> Status {
 fn node_code(error: &NodeError) -> Code {
     match error {
         NodeError::Store(error) => store_code(*error),
-        NodeError::Member(error) => member_code(*error),
+        NodeError::Member(error) => refusal_code(error.refusal()),
         NodeError::Downgrade(error) => downgrade_code(*error),
         NodeError::RequestTooLarge => Code::InvalidArgument,
-        NodeError::NotLeader | NodeError::BadTransferee | NodeError::NotForLearner => Code::FailedPrecondition,
+        NodeError::NotLeader | NodeError::BadTransferee | NodeError::NotForLearner => {
+            Code::FailedPrecondition
+        }
         NodeError::NoLeader
         | NodeError::LeaderChanged
         | NodeError::Timeout
@@ -66,44 +84,12 @@ fn store_code(error: StoreError) -> Code {
         StoreError::Corrupt => Code::DataLoss,
         StoreError::LeaseNotFound => Code::NotFound,
         StoreError::LeaseExists => Code::FailedPrecondition,
-        StoreError::Auth(error) => auth_code(error),
+        StoreError::Auth(error) => refusal_code(error.refusal()),
     }
 }
 
-fn auth_code(error: AuthError) -> Code {
-    match error {
-        AuthError::RootUserNotExist
-        | AuthError::RootRoleNotGranted
-        | AuthError::UserExists
-        | AuthError::UserNotFound
-        | AuthError::RoleExists
-        | AuthError::RoleNotFound
-        | AuthError::RoleNotGranted
-        | AuthError::PermissionNotGranted
-        | AuthError::NotEnabled => Code::FailedPrecondition,
-        AuthError::UserEmpty
-        | AuthError::RoleEmpty
-        | AuthError::Failed
-        | AuthError::InvalidManagement
-        | AuthError::OldRevision => Code::InvalidArgument,
-        AuthError::PermissionDenied => Code::PermissionDenied,
-        AuthError::InvalidToken => Code::Unauthenticated,
-    }
-}
-
-fn member_code(error: MemberError) -> Code {
-    match error {
-        MemberError::BadUrls => Code::InvalidArgument,
-        MemberError::NotFound => Code::NotFound,
-        MemberError::IdExists
-        | MemberError::PeerUrlExists
-        | MemberError::NotLearner
-        | MemberError::LearnerNotReady
-        | MemberError::TooManyLearners => Code::FailedPrecondition,
-        // As with too many requests.
-        MemberError::NotEnoughStarted => Code::Unknown,
-        MemberError::Unhealthy => Code::Unavailable,
-    }
+fn refusal_code(refusal: Refusal) -> Code {
+    Code::from_i32(refusal.code())
 }
 
 fn downgrade_code(error: DowngradeError) -> Code {
@@ -116,13 +102,12 @@ fn downgrade_code(error: DowngradeError) -> Code {
 
 fn request_code(error: RequestError) -> Code {
     match error {
-        RequestError::LeaseTtlTooLarge => Code::OutOfRange,
+        RequestError::Form(FormError::LeaseTtlTooLarge) => Code::OutOfRange,
         RequestError::EmptyKey
         | RequestError::UnsetOp
         | RequestError::ValueProvided
         | RequestError::LeaseProvided
-        | RequestError::TooManyOps
-        | RequestError::DuplicateKey
+        | RequestError::Form(FormError::TooManyOps | FormError::DuplicateKey)
         | RequestError::InvalidSort
         | RequestError::InvalidAlarm
         | RequestError::NoPermissionGiven => Code::InvalidArgument,

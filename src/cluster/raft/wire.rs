@@ -18,7 +18,7 @@ pub enum EntryType {
 }
 
 /// One entry of the log.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
 pub struct Entry {
     /// An [`EntryType`].
     #[prost(enumeration = "EntryType", required, tag = "1")]
@@ -49,7 +49,7 @@ pub struct HardState {
 }
 
 /// Who votes and who only listens.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
 pub struct ConfState {
     /// Members that vote (the incoming ones during a joint change).
     #[prost(uint64, repeated, packed = "false", tag = "1")]
@@ -69,7 +69,7 @@ pub struct ConfState {
 }
 
 /// Where a snapshot stands in the log.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
 pub struct SnapshotMetadata {
     /// The members at that place.
     #[prost(message, required, tag = "1")]
@@ -83,7 +83,7 @@ pub struct SnapshotMetadata {
 }
 
 /// The state of the store up to an entry.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
 pub struct Snapshot {
     /// What the state machine put there.
     #[prost(bytes = "bytes", tag = "1")]
@@ -151,7 +151,7 @@ pub enum MessageType {
 }
 
 /// What members say to one another.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
 pub struct Message {
     /// A [`MessageType`].
     #[prost(enumeration = "MessageType", required, tag = "1")]

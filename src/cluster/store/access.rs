@@ -5,13 +5,13 @@ use super::auth::{AuthChange, AuthError, AuthReply};
 use super::request::{Caller, Change};
 
 impl Store {
-    /// Whether the caller may make a change. Everything is allowed while authentication cannot be turned on.
-    pub(super) fn allowed(&self, _caller: Option<&Caller>, _change: &Change) -> Result<(), AuthError> {
-        Ok(())
+    /// Whether the caller may make a change.
+    pub(super) fn allowed(&self, caller: Option<&Caller>, change: &Change) -> Result<(), AuthError> {
+        self.auth.check(caller, change, &|lease| self.leases.keys(lease).collect())
     }
 
     /// Changes who may do what.
-    pub(super) fn change_auth(&mut self, _change: AuthChange) -> Result<AuthReply, AuthError> {
-        Err(AuthError::NotEnabled)
+    pub(super) fn change_auth(&mut self, change: &AuthChange) -> Result<AuthReply, AuthError> {
+        self.auth.apply(change, self.applied)
     }
 }

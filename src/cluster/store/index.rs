@@ -1,9 +1,11 @@
 //! Which versions each key has.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use super::id::Revision;
+use super::id::{LeaseId, Mark, Revision};
 use super::key::KeyRange;
+use super::log::Log;
 use super::record::{ByKey, Record};
 
 /// The keys in order, with their versions. A key's oldest kept version is also the map's key, so most keys (those with
@@ -14,7 +16,7 @@ pub(super) struct Index {
 }
 
 /// All versions of a key but the oldest kept, oldest first.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Newer {
     versions: Vec<Record>,
 }
@@ -27,6 +29,24 @@ pub(super) struct Versions<'a> {
 }
 
 impl Index {
+    /// Of all versions of a log: much faster than one after the other, and it fills the map's nodes.
+    pub(super) fn of(log: &Log) -> Self {
+        let keys = in_order(log);
+        let by_key = keys.chunk_by(|left, right| left.key() == right.key());
+        let entry = |versions: &[&Record]| {
+            let (oldest, newer) = versions.split_first()?;
+            let newer: Vec<Record> = newer.iter().map(|record| (*record).clone()).collect();
+            let newer = (!newer.is_empty()).then(|| Box::new(Newer { versions: newer }));
+            Some((ByKey((*oldest).clone()), newer))
+        };
+        Self { keys: by_key.filter_map(entry).collect() }
+    }
+
+    /// The newest version of each key.
+    pub(super) fn newest(&self) -> impl Iterator<Item = &Record> {
+        self.keys.iter().map(|entry| Versions::of(entry).newest())
+    }
+
     /// How many keys there are, deleted ones that are still kept too.
     pub(super) fn len(&self) -> usize {
         self.keys.len()
@@ -44,14 +64,20 @@ impl Index {
         found.into_iter().flatten().map(Versions::of)
     }
 
-    /// Adds a key's newest version.
-    pub(super) fn push(&mut self, record: &Record) {
-        match self.keys.get_mut(record.key()) {
-            None => {
-                self.keys.insert(ByKey(record.clone()), None);
+    /// Adds a key's newest version; returns the lease of the one before.
+    pub(super) fn push(&mut self, record: &Record) -> LeaseId {
+        match self.keys.entry(ByKey(record.clone())) {
+            Entry::Vacant(entry) => {
+                entry.insert(None);
+                LeaseId(0)
             }
-            Some(Some(newer)) => newer.versions.push(record.clone()),
-            Some(none) => *none = Some(Box::new(Newer { versions: vec![record.clone()] })),
+            Entry::Occupied(mut entry) => {
+                let oldest = entry.key().0.lease();
+                let newer = entry.get_mut().get_or_insert_default();
+                let before = newer.versions.last().map_or(oldest, Record::lease);
+                newer.versions.push(record.clone());
+                before
+            }
         }
     }
 
@@ -78,6 +104,28 @@ impl Index {
         let newer = if newer.versions.is_empty() { None } else { Some(newer) };
         self.keys.insert(oldest, newer);
     }
+}
+
+/// The versions of a log by key, those of a key in their order. What sorts them lies side by side: a look at the keys
+/// themselves would have to fetch each from elsewhere.
+fn in_order(log: &Log) -> Vec<&Record> {
+    let records = || log.from(Mark::default()).map(|(_, record)| record);
+    let first = records().next().map_or(&[][..], Record::key);
+    let alike = records().fold(first.len(), |alike, record| {
+        let same = first[..alike].iter().zip(record.key()).take_while(|(left, right)| left == right);
+        same.count()
+    });
+    let head = |record: &Record| {
+        let mut head = [0; 16];
+        let distinct = record.key().get(alike..).unwrap_or_default();
+        let length = distinct.len().min(head.len());
+        head[..length].copy_from_slice(&distinct[..length]);
+        u128::from_be_bytes(head)
+    };
+    let mut heads: Vec<(u128, &Record)> = records().map(|record| (head(record), record)).collect();
+    // Stable: versions of a key stay in their order.
+    heads.sort_by(|(left, one), (right, other)| left.cmp(right).then_with(|| one.key().cmp(other.key())));
+    heads.into_iter().map(|(_, record)| record).collect()
 }
 
 impl<'a> Versions<'a> {

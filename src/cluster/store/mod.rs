@@ -12,6 +12,8 @@ pub mod id;
 pub mod key;
 pub mod lease;
 pub mod lessor;
+pub mod member;
+pub mod refusal;
 pub mod reply;
 pub mod request;
 pub mod restore;
@@ -33,6 +35,7 @@ mod write;
 
 use std::collections::BTreeSet;
 
+use auth::Auth;
 use error::StoreError;
 use facts::Facts;
 use id::{LeaseId, Mark, Revision};
@@ -60,6 +63,7 @@ pub struct Store {
     log: Log,
     leases: Leases,
     alarms: BTreeSet<Alarm>,
+    auth: Auth,
     facts: Facts,
     /// Room for building records.
     scratch: Vec<u8>,
@@ -76,6 +80,7 @@ impl Default for Store {
             log: Log::default(),
             leases: Leases::default(),
             alarms: BTreeSet::new(),
+            auth: Auth::default(),
             facts: Facts::default(),
             scratch: Vec::new(),
         }
@@ -138,6 +143,11 @@ impl Store {
         &self.leases
     }
 
+    /// Who may do what.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
     /// What the members have told of themselves and agreed on.
     pub fn facts(&self) -> &Facts {
         &self.facts
@@ -164,7 +174,7 @@ impl Store {
                 Reply::Done
             }
             Change::Alarm(change) => Reply::Alarms(self.change_alarms(change)),
-            Change::Auth(change) => Reply::Auth(self.change_auth(change)?),
+            Change::Auth(change) => Reply::Auth(self.change_auth(&change)?),
             Change::MemberAttributes { id, name, client_urls } => {
                 self.facts.describe(id, name, client_urls);
                 Reply::Done

@@ -243,9 +243,9 @@ pub enum Operand {
 pub struct AlarmChange {
     /// Raised or ended.
     pub raise: bool,
-    /// The member that has the trouble; 0: when ending, every member.
+    /// The member that has the trouble; exactly this one, 0 is no other word for all (as in etcd).
     pub member: MemberId,
-    /// Which; `None`: when ending, every kind.
+    /// Which; `None` (etcd's alarm `NONE`): changes nothing.
     pub kind: Option<AlarmKind>,
 }
 

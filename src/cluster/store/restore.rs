@@ -1,13 +1,16 @@
 //! A store from what was saved of one.
 
 use super::Store;
+use super::auth::Auth;
+use super::auth::record::AuthRecord;
 use super::facts::Facts;
 use super::id::{LeaseId, Mark, Revision};
+use super::index::Index;
 use super::record::{Content, Record};
 use super::reply::Alarm;
 use super::snapshot::Saved;
 
-/// Builds a store from what was saved: leases first, then versions in the order of the log.
+/// Builds a store from what was saved: versions come in the order of the log.
 #[derive(Debug, Default)]
 pub struct Restore {
     store: Store,
@@ -49,6 +52,11 @@ impl Restore {
         self.store.alarms.insert(alarm);
     }
 
+    /// Adds who may do what.
+    pub fn auth(&mut self, auth: AuthRecord) {
+        self.store.auth = Auth::from_record(auth);
+    }
+
     /// Adds what the members have told.
     pub fn facts(&mut self, facts: Facts) {
         self.store.facts = facts;
@@ -73,14 +81,6 @@ impl Restore {
                 Content { mark, created: kv.created, version: kv.version, lease: kv.lease, value: &kv.value };
             Record::written(&mut store.scratch, &kv.key, &content)
         };
-        let hung = store.index.get(record.key()).map(|versions| versions.newest().lease());
-        if let Some(old) = hung.filter(|old| *old != LeaseId(0) && *old != record.lease()) {
-            store.leases.detach(old, record.key());
-        }
-        if record.lease() != LeaseId(0) {
-            store.leases.attach(&record);
-        }
-        store.index.push(&record);
         store.log.append(mark, record);
         Ok(())
     }
@@ -89,6 +89,10 @@ impl Restore {
     /// `applied` the last entry of the consensus log that is in it.
     pub fn finish(self, compacted: Revision, applied: u64) -> Store {
         let mut store = self.store;
+        store.index = Index::of(&store.log);
+        for record in store.index.newest() {
+            store.leases.attach(record);
+        }
         let newest = self.last.map_or(Revision(1), |last| last.main);
         store.revision = newest.max(compacted).max(Revision(1));
         store.compacted = compacted;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Store;
+use super::auth::record::AuthRecord;
 use super::facts::Facts;
 use super::id::{LeaseId, Mark, Revision};
 use super::log::Log;
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub leases: Vec<(LeaseId, i64)>,
     /// The alarms that are on.
     pub alarms: Vec<Alarm>,
+    /// Users, roles, and whether that is on.
+    pub auth: AuthRecord,
     /// What the members have told.
     pub facts: Facts,
     sweep: Option<Mark>,
@@ -49,6 +52,7 @@ impl Store {
             compacted: self.compacted,
             leases: self.leases.all().collect(),
             alarms: self.alarms().collect(),
+            auth: self.auth.to_record(),
             facts: self.facts.clone(),
             sweep: self.sweep,
             log: self.log.clone(),
@@ -67,6 +71,16 @@ impl Snapshot {
             }
             Saved { mark, tombstone, kv }
         })
+    }
+
+    /// About how many versions there are: those that a compaction has not got to are counted.
+    pub fn len(&self) -> usize {
+        self.log.versions()
+    }
+
+    /// Whether nothing was ever written, or everything is forgotten.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// About how many bytes the versions take.

@@ -53,13 +53,8 @@ impl Store {
             value: put.value.as_deref().or(before.as_ref().map(|before| before.value)).unwrap_or_default(),
         };
         let record = Record::written(&mut self.scratch, &put.key, &content);
-        if old_lease != content.lease && old_lease != LeaseId(0) {
-            self.leases.detach(old_lease, &put.key);
-        }
-        if content.lease != LeaseId(0) {
-            self.leases.attach(&record);
-        }
-        self.index.push(&record);
+        let before = self.index.push(&record);
+        self.hang(&record, before);
         self.log.append(mark, record);
         PutReply { previous: old.filter(|_| put.previous).map(|old| old.to_kv(true)) }
     }
@@ -82,12 +77,25 @@ impl Store {
 
     /// Deletes a key that is there.
     pub(super) fn delete_one(&mut self, writing: &mut Writing, key: &[u8]) {
-        let Some(lease) = self.current(key).map(Record::lease) else { return };
+        if self.current(key).is_none() {
+            return;
+        }
         let mark = self.mark(writing);
-        self.leases.detach(lease, key);
         let record = Record::tombstone(&mut self.scratch, key, mark);
-        self.index.push(&record);
+        let before = self.index.push(&record);
+        self.hang(&record, before);
         self.log.append(mark, record);
+    }
+
+    /// Hangs a key's newest version on its lease, and takes the one before from its own.
+    pub(super) fn hang(&mut self, record: &Record, before: LeaseId) {
+        let lease = record.lease();
+        if before != LeaseId(0) && before != lease {
+            self.leases.detach(before, record.key());
+        }
+        if lease != LeaseId(0) {
+            self.leases.attach(record);
+        }
     }
 
     /// The place of the next write; the first makes the revision current.

@@ -1,5 +1,18 @@
-//! What the store leaves on disk, seen by etcd's own tools; the store's server beside the real one.
+//! The store inside the binary: its cluster, simulated; as its clients see it, and beside the real one; what it leaves on
+//! disk, seen by etcd's own tools.
+
+mod raw;
+mod served;
+mod server;
 
 mod differential;
-mod server;
+mod etcdctl;
+mod headers;
+mod pages;
+mod queues;
+mod refusals;
+mod rights;
+mod sim;
 mod snapshot_file;
+mod tls;
+mod watches;

@@ -2,14 +2,11 @@
 
 use std::ops::Range;
 
-/// Without a wish: enough to meet rare coincidences, and little enough for every test run.
-const DEFAULT: Range<u64> = 0..5000;
-
-/// The seeds that the environment asks for.
-pub fn from_environment() -> Range<u64> {
+/// The seeds that the environment asks for, or else `default`.
+pub fn from_environment(default: Range<u64>) -> Range<u64> {
     match std::env::var("MGMT_SIM_SEEDS") {
         Ok(text) => parse(&text).unwrap_or_else(|| panic!("MGMT_SIM_SEEDS={text:?}: use SEED or FROM..TO")),
-        Err(_) => DEFAULT,
+        Err(_) => default,
     }
 }
 

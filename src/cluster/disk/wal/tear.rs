@@ -42,7 +42,9 @@ pub fn judge(bytes: &[u8], offset: usize, crc: u32, fault: Option<Fault>) -> End
     if length == 0 {
         return Ending::Clean;
     }
-    let torn = !has_wrong_length(tail, crc)
+    // A header that fills the end of a sector may be lost alone.
+    let alone = fault.is_none() && (offset + HEADER).is_multiple_of(SECTOR);
+    let torn = (alone || !has_wrong_length(tail, crc))
         && match fault {
             None => tail[..length.min(SECTOR - offset % SECTOR)].iter().all(|byte| *byte == 0),
             Some(Fault::Header) => false,

@@ -1,8 +1,13 @@
 //! Why a request is refused before the store sees it.
 
+use crate::cluster::store::validate::FormError;
+
 /// Why a request is refused before the store sees it. The texts are etcd's, without its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// What is wrong with it by its form.
+    #[error(transparent)]
+    Form(#[from] FormError),
     /// Without a key.
     #[error("key is not provided")]
     EmptyKey,
@@ -15,18 +20,9 @@ pub enum RequestError {
     /// A put that keeps the lease, and has one.
     #[error("lease is provided")]
     LeaseProvided,
-    /// More operations than allowed.
-    #[error("too many operations in txn request")]
-    TooManyOps,
-    /// Two operations of a transaction write the same key.
-    #[error("duplicate key given in txn request")]
-    DuplicateKey,
     /// An order or a target of a sort that is none.
     #[error("invalid sort option")]
     InvalidSort,
-    /// A lease that would live longer than 9,000,000,000 s.
-    #[error("too large lease TTL")]
-    LeaseTtlTooLarge,
     /// An alarm that is none.
     #[error("invalid alarm")]
     InvalidAlarm,

@@ -4,14 +4,12 @@
 //! refused here, with etcd's own errors.
 
 mod auth;
-mod checks;
 mod error;
 mod reply;
 mod request;
 mod unrequest;
 
 pub use auth::{permission, permission_range, permission_to_wire};
-pub use checks::{check_txn, check_writes};
 pub use error::RequestError;
 pub use reply::{alarm_to_wire, delete_reply, event, key_value, member, put_reply, range_reply, txn_reply};
 pub use request::{alarm_kind, delete, put, range, txn};

@@ -1,10 +1,11 @@
 //! The store's answers, to the wire. Keys and values are shared, not copied.
 
 use super::alarm_kind_to_wire;
-use crate::cluster::etcd::node::{Event, Member};
+use crate::cluster::etcd::node::Member;
 use crate::cluster::etcd::pb::{etcdserverpb as pb, mvccpb};
 use crate::cluster::store::id::Revision;
 use crate::cluster::store::reply::{Alarm, DeleteReply, KeyValue, OpReply, PutReply, RangeReply, TxnReply};
+use crate::cluster::store::watch::{Event, EventKind};
 
 /// A key with its value.
 pub fn key_value(kv: KeyValue) -> mvccpb::KeyValue {
@@ -18,20 +19,17 @@ pub fn key_value(kv: KeyValue) -> mvccpb::KeyValue {
     }
 }
 
-/// An event of a watch.
-pub fn event(event: Event) -> mvccpb::Event {
+/// An event of a watch. Keys and values are shared with all who are told of it.
+pub fn event(event: &Event) -> mvccpb::Event {
     use mvccpb::event::EventType;
-    match event {
-        Event::Put { kv, previous } => mvccpb::Event {
-            r#type: EventType::Put.into(),
-            kv: Some(key_value(kv)),
-            prev_kv: previous.map(key_value),
-        },
-        Event::Delete { key, revision, previous } => mvccpb::Event {
-            r#type: EventType::Delete.into(),
-            kv: Some(mvccpb::KeyValue { key, mod_revision: revision.0, ..Default::default() }),
-            prev_kv: previous.map(key_value),
-        },
+    let kind = match event.kind {
+        EventKind::Put => EventType::Put,
+        EventKind::Delete => EventType::Delete,
+    };
+    mvccpb::Event {
+        r#type: kind.into(),
+        kv: Some(key_value(event.kv.clone())),
+        prev_kv: event.previous.clone().map(key_value),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Requests of the key-value service, from the wire.
+//! Requests of the key-value service, from the wire. Keys and values are shared with the buffer that they came in, which
+//! lives no longer than the request: the store copies what it keeps.
 
 use bytes::Bytes;
 
@@ -9,15 +10,11 @@ use crate::cluster::store::key::KeyRange;
 use crate::cluster::store::request::{
     AlarmKind, Compare, Delete, Filter, Op, Operand, Put, Range, Sort, SortBy, Test, Txn, Wanted,
 };
+use crate::cluster::store::validate::FormError;
 
 /// How deep transactions may be nested. prost reads messages 100 deep, and an operation takes two of them; the log's
 /// entry around the request must still be readable.
 const DEEPEST: usize = 40;
-
-/// A copy of its own: what prost hands out keeps the whole buffer of the connection alive.
-fn own(bytes: &Bytes) -> Bytes {
-    Bytes::copy_from_slice(bytes)
-}
 
 /// A put.
 pub fn put(wire: &pb::PutRequest) -> Result<Put, RequestError> {
@@ -31,8 +28,8 @@ pub fn put(wire: &pb::PutRequest) -> Result<Put, RequestError> {
         return Err(RequestError::LeaseProvided);
     }
     Ok(Put {
-        key: own(&wire.key),
-        value: (!wire.ignore_value).then(|| own(&wire.value)),
+        key: wire.key.clone(),
+        value: (!wire.ignore_value).then(|| wire.value.clone()),
         lease: (!wire.ignore_lease).then_some(LeaseId(wire.lease)),
         previous: wire.prev_kv,
     })
@@ -43,7 +40,7 @@ pub fn delete(wire: &pb::DeleteRangeRequest) -> Result<Delete, RequestError> {
     if wire.key.is_empty() {
         return Err(RequestError::EmptyKey);
     }
-    Ok(Delete { range: KeyRange::of(own(&wire.key), own(&wire.range_end)), previous: wire.prev_kv })
+    Ok(Delete { range: KeyRange::of(wire.key.clone(), wire.range_end.clone()), previous: wire.prev_kv })
 }
 
 /// A range.
@@ -52,7 +49,7 @@ pub fn range(wire: &pb::RangeRequest) -> Result<Range, RequestError> {
         return Err(RequestError::EmptyKey);
     }
     Ok(Range {
-        range: KeyRange::of(own(&wire.key), own(&wire.range_end)),
+        range: KeyRange::of(wire.key.clone(), wire.range_end.clone()),
         revision: (wire.revision > 0).then_some(Revision(wire.revision)),
         limit: usize::try_from(wire.limit).ok().filter(|limit| *limit > 0),
         sort: sort(wire)?,
@@ -85,14 +82,14 @@ fn sort(wire: &pb::RangeRequest) -> Result<Option<Sort>, RequestError> {
     Ok((by != SortBy::Key || descending).then_some(Sort { by, descending }))
 }
 
-/// A transaction, whose number of operations and whose keys `check_txn` has looked at.
+/// A transaction.
 pub fn txn(wire: &pb::TxnRequest) -> Result<Txn, RequestError> {
     nested_txn(wire, 0)
 }
 
 fn nested_txn(wire: &pb::TxnRequest, depth: usize) -> Result<Txn, RequestError> {
     if depth > DEEPEST {
-        return Err(RequestError::TooManyOps);
+        return Err(FormError::TooManyOps.into());
     }
     let ops = |list: &[pb::RequestOp]| list.iter().map(|wire| op(wire, depth)).collect::<Result<_, _>>();
     Ok(Txn {
@@ -133,12 +130,12 @@ fn compare(wire: &pb::Compare) -> Result<Compare, RequestError> {
             Operand::Lease(LeaseId(number(|u| if let TargetUnion::Lease(n) = u { Some(*n) } else { None })))
         }
         Ok(CompareTarget::Value) => match &wire.target_union {
-            Some(TargetUnion::Value(value)) => Operand::Value(own(value)),
+            Some(TargetUnion::Value(value)) => Operand::Value(value.clone()),
             _ => Operand::Value(Bytes::new()),
         },
         Err(_) => Operand::Unknown,
     };
-    let range = KeyRange::of(own(&wire.key), own(&wire.range_end));
+    let range = KeyRange::of(wire.key.clone(), wire.range_end.clone());
     Ok(match CompareResult::try_from(wire.result) {
         Ok(result) => Compare { range, test: test(result), with },
         // A relation that nobody knows always holds, as in etcd.

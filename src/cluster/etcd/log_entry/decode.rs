@@ -66,3 +66,21 @@ fn alarm(wire: pb::AlarmRequest) -> Result<Change, LogEntryError> {
     };
     Ok(Change::Alarm(AlarmChange { raise, member: MemberId(wire.member_id), kind: alarm_kind(wire.alarm)? }))
 }
+
+/// The id in an entry's header, without reading the rest of it.
+pub fn id_of(entry: &[u8]) -> Option<u64> {
+    /// `InternalRaftRequest.header`.
+    const HEADER: u32 = 100;
+    let mut rest = entry;
+    while !rest.is_empty() {
+        let (tag, wire_type) = prost::encoding::decode_key(&mut rest).ok()?;
+        if tag == HEADER {
+            let length = prost::encoding::decode_varint(&mut rest).ok()?;
+            let header = rest.get(..usize::try_from(length).ok()?)?;
+            return Some(pb::RequestHeader::decode(header).ok()?.id).filter(|id| *id != 0);
+        }
+        prost::encoding::skip_field(wire_type, tag, &mut rest, prost::encoding::DecodeContext::default())
+            .ok()?;
+    }
+    None
+}

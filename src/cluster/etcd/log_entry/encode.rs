@@ -47,14 +47,16 @@ fn of_change(change: &Change) -> InternalRaftRequest {
         Change::Alarm(change) => request.alarm = Some(alarm(change)),
         Change::Auth(change) => auth::encode(change, &mut request),
         Change::MemberAttributes { id, name, client_urls } => {
-            let attributes = membershippb::Attributes { name: name.clone(), client_urls: client_urls.clone() };
+            let attributes =
+                membershippb::Attributes { name: name.clone(), client_urls: client_urls.clone() };
             request.cluster_member_attr_set = Some(membershippb::ClusterMemberAttrSetRequest {
                 member_id: id.0,
                 member_attributes: Some(attributes),
             });
         }
         Change::ClusterVersion { version } => {
-            request.cluster_version_set = Some(membershippb::ClusterVersionSetRequest { ver: version.clone() });
+            request.cluster_version_set =
+                Some(membershippb::ClusterVersionSetRequest { ver: version.clone() });
         }
         Change::Downgrade { enabled, target } => {
             request.downgrade_info_set =

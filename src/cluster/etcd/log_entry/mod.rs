@@ -8,7 +8,7 @@ mod tests;
 
 use super::convert::RequestError;
 
-pub use decode::decode;
+pub use decode::{decode, id_of};
 pub use encode::{encode, header_room};
 
 /// Why an entry of the log is no command.

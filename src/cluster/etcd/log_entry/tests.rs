@@ -7,8 +7,8 @@ use crate::cluster::store::auth::{Access, AuthChange, Permission};
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 use crate::cluster::store::key::KeyRange;
 use crate::cluster::store::request::{
-    AlarmChange, AlarmKind, Caller, Change, Command, Compare, Delete, Filter, Op, Operand, Put, Range, Sort, SortBy,
-    Test, Txn, Wanted,
+    AlarmChange, AlarmKind, Caller, Change, Command, Compare, Delete, Filter, Op, Operand, Put, Range, Sort,
+    SortBy, Test, Txn, Wanted,
 };
 
 fn b(text: &'static str) -> Bytes {

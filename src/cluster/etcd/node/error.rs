@@ -2,6 +2,7 @@
 
 use crate::cluster::store::auth::AuthError;
 use crate::cluster::store::error::StoreError;
+use crate::cluster::store::member::MemberError;
 
 /// Why a member could not do what it was asked. The texts are etcd's, without its prefix: clients compare them.
 #[derive(Debug, thiserror::Error)]
@@ -62,38 +63,6 @@ impl From<AuthError> for NodeError {
     fn from(error: AuthError) -> Self {
         Self::Store(StoreError::Auth(error))
     }
-}
-
-/// Why a change of members is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MemberError {
-    /// URLs that are none.
-    #[error("given member URLs are invalid")]
-    BadUrls,
-    /// A member of this id is there.
-    #[error("member ID already exist")]
-    IdExists,
-    /// A member of one of these URLs is there.
-    #[error("Peer URLs already exists")]
-    PeerUrlExists,
-    /// No such member, or no longer.
-    #[error("member not found")]
-    NotFound,
-    /// It has a vote already.
-    #[error("can only promote a learner member")]
-    NotLearner,
-    /// It has not yet what the leader has.
-    #[error("can only promote a learner member which is in sync with leader")]
-    LearnerNotReady,
-    /// No more learners are allowed.
-    #[error("too many learner members in cluster")]
-    TooManyLearners,
-    /// So few members have started that the change would stop the cluster.
-    #[error("re-configuration failed due to not enough started members")]
-    NotEnoughStarted,
-    /// Too few members are reachable.
-    #[error("unhealthy cluster")]
-    Unhealthy,
 }
 
 /// Why a downgrade is refused.

@@ -10,14 +10,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
+pub use crate::cluster::store::member::{Member, MemberError};
 pub use credentials::Credentials;
-pub use error::{DowngradeError, MemberError, NodeError};
-pub use member::{Member, MemberChange};
+pub use error::{DowngradeError, NodeError};
+pub use member::MemberChange;
 pub use standing::{Identity, Sizes, Standing};
-pub use watching::{Event, WatchNews, WatchRefusal, WatchWish, Watching};
+pub use watching::Watching;
 
-use crate::cluster::store::auth::{AuthError, Permission, RoleName, UserName};
+use crate::cluster::store::auth::{Access, AuthError, Permission, RoleName, UserName};
+use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
+use crate::cluster::store::key::KeyRange;
 use crate::cluster::store::reply::{Alarm, Applied, RangeReply};
 use crate::cluster::store::request::{Caller, Change, Range, Txn};
 
@@ -48,6 +51,15 @@ pub trait Node: Send + Sync + 'static {
     /// A transaction that writes nothing, on what is here.
     fn read_txn(&self, txn: &Txn, caller: Option<&Caller>) -> Result<Applied, NodeError>;
 
+    /// Returns when what was compacted has given back its room.
+    async fn swept(&self);
+
+    /// Whether a caller may watch these keys.
+    fn may_watch(&self, range: &KeyRange, caller: Option<&Caller>) -> Result<(), AuthError>;
+
+    /// Whether a caller may do with a lease what needs a right to each of its keys.
+    fn may_use_lease(&self, id: LeaseId, access: Access, caller: Option<&Caller>) -> Result<(), AuthError>;
+
     /// A stream of watches.
     fn watch(&self) -> Box<dyn Watching>;
 
@@ -55,7 +67,12 @@ pub trait Node: Send + Sync + 'static {
     async fn keep_alive(&self, id: LeaseId) -> Result<i64, NodeError>;
 
     /// What is known of a lease, by the leader; `None`: there is none.
-    async fn lease(&self, id: LeaseId, keys: bool, caller: Option<&Caller>) -> Result<Option<LeaseView>, NodeError>;
+    async fn lease(
+        &self,
+        id: LeaseId,
+        keys: bool,
+        caller: Option<&Caller>,
+    ) -> Result<Option<LeaseView>, NodeError>;
 
     /// Every lease, those that expire first before the others.
     fn leases(&self) -> Vec<LeaseId>;
@@ -87,8 +104,8 @@ pub trait Node: Send + Sync + 'static {
     /// A checksum of everything that is stored here.
     async fn hash(&self) -> Result<u32, NodeError>;
 
-    /// A checksum of the keys up to a revision; `None`: the current one.
-    async fn hash_kv(&self, revision: Option<Revision>) -> Result<HashKv, NodeError>;
+    /// A checksum of the keys up to a revision, `None`: the current one; and the store's revision.
+    async fn hash_kv(&self, revision: Option<Revision>) -> Result<(HashKv, Revision), NodeError>;
 
     /// Gives back to the file system what deleted data took.
     async fn defragment(&self) -> Result<(), NodeError>;
@@ -99,7 +116,7 @@ pub trait Node: Send + Sync + 'static {
     /// Whether authentication is on, and the revision of who may do what.
     fn auth_state(&self) -> (bool, u64);
 
-    /// Who asks; `None`: authentication is off.
+    /// Who asks; `None`: authentication is off, or nothing was shown.
     fn caller(&self, credentials: &Credentials) -> Result<Option<Caller>, AuthError>;
 
     /// Whether a caller may do what only `root` may. Everybody may while authentication is off.
@@ -133,17 +150,6 @@ pub struct LeaseView {
     pub left_s: i64,
     /// Its keys, when asked for.
     pub keys: Vec<Bytes>,
-}
-
-/// A checksum of the keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HashKv {
-    /// The checksum.
-    pub hash: u32,
-    /// What was before this revision is not in it; -1: nothing was compacted yet.
-    pub compacted: Revision,
-    /// The store's revision when it was made.
-    pub current: Revision,
 }
 
 /// All data as a bbolt file.

@@ -1,163 +1,78 @@
 //! Users, roles and what they may do.
+//!
+//! [`Auth`] is a part of the state machine: pure, and the same on every member. Passwords are hashed and verified beside
+//! it ([`password`]), by whoever proposes; tokens are kept by each member ([`token`]) or by nobody ([`jwt`]).
+//!
+//! Rules and errors are etcd 3.5.30's, tried on it one by one.
 
-use super::key::KeyRange;
+mod apply;
+mod change;
+mod check;
+mod error;
+pub mod jwt;
+pub mod option;
+pub mod password;
+mod permission;
+mod ranges;
+mod read;
+pub mod record;
+mod rights;
+#[cfg(test)]
+mod tests;
+pub mod token;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use change::{AuthChange, AuthReply};
+pub use error::AuthError;
+pub use permission::{Access, Permission};
+pub use read::{AuthStatus, Secret};
+pub use rights::Rights;
+
+use permission::RangeKey;
 
 /// A user's name.
 pub type UserName = std::sync::Arc<str>;
 /// A role's name.
 pub type RoleName = std::sync::Arc<str>;
 
-/// What a role allows on a range of keys.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Permission {
-    /// What may be done.
-    pub access: Access,
-    /// With which keys.
-    pub range: KeyRange,
-}
+/// The user that must be there while authentication is on, and the role that may do everything.
+pub const ROOT: &str = "root";
 
-/// What may be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Access {
-    /// Reading.
-    Read,
-    /// Writing.
-    Write,
-    /// Both.
-    ReadWrite,
-}
-
-/// A change of who may do what. Passwords come hashed (bcrypt, made by the proposer): applying makes no random salt.
+/// Who may do what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuthChange {
-    /// Turns authentication on.
-    Enable,
-    /// Turns it off.
-    Disable,
-    /// A user has shown the password; the token is what the proposer chose, known to all members.
-    Authenticate {
-        /// Who.
-        user: UserName,
-        /// The token, without the index that applying adds.
-        simple_token: String,
-    },
-    /// Makes a user.
-    UserAdd {
-        /// Who.
-        user: UserName,
-        /// The password's hash; `None`: may only come with a certificate.
-        password_hash: Option<String>,
-    },
-    /// Removes a user.
-    UserDelete {
-        /// Who.
-        user: UserName,
-    },
-    /// Changes a password.
-    UserChangePassword {
-        /// Who.
-        user: UserName,
-        /// The new hash.
-        password_hash: String,
-    },
-    /// Gives a role to a user.
-    UserGrantRole {
-        /// Who.
-        user: UserName,
-        /// Which.
-        role: RoleName,
-    },
-    /// Takes a role from a user.
-    UserRevokeRole {
-        /// Who.
-        user: UserName,
-        /// Which.
-        role: RoleName,
-    },
-    /// Makes a role.
-    RoleAdd {
-        /// Which.
-        role: RoleName,
-    },
-    /// Removes a role.
-    RoleDelete {
-        /// Which.
-        role: RoleName,
-    },
-    /// Lets a role do more.
-    RoleGrantPermission {
-        /// Which.
-        role: RoleName,
-        /// What.
-        permission: Permission,
-    },
-    /// Takes a permission from a role.
-    RoleRevokePermission {
-        /// Which.
-        role: RoleName,
-        /// On exactly this range.
-        range: KeyRange,
-    },
+pub struct Auth {
+    enabled: bool,
+    /// Counts the changes, from 1; turning authentication on is none.
+    revision: u64,
+    users: BTreeMap<UserName, User>,
+    roles: BTreeMap<RoleName, Role>,
 }
 
-/// What a change of authentication answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuthReply {
-    /// A token.
-    Token(String),
-    /// Nothing.
-    Done,
+/// A user.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct User {
+    /// bcrypt's text; `None`: comes with a certificate.
+    password_hash: Option<String>,
+    roles: BTreeSet<RoleName>,
+    /// What the roles allow together, made anew by each change that bears on it: so a check needs no lock.
+    rights: Rights,
 }
 
-/// Why a request about or under authentication is refused. The texts are etcd's, without its prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AuthError {
-    /// Enabling needs a user `root`.
-    #[error("root user does not exist")]
-    RootUserNotExist,
-    /// Enabling needs `root` to have the role `root`.
-    #[error("root user does not have root role")]
-    RootRoleNotGranted,
-    /// Adding a user who is there.
-    #[error("user name already exists")]
-    UserExists,
-    /// Without a name.
-    #[error("user name is empty")]
-    UserEmpty,
-    /// No such user.
-    #[error("user name not found")]
-    UserNotFound,
-    /// Adding a role that is there.
-    #[error("role name already exists")]
-    RoleExists,
-    /// No such role.
-    #[error("role name not found")]
-    RoleNotFound,
-    /// Without a name.
-    #[error("role name is empty")]
-    RoleEmpty,
-    /// A wrong name or password.
-    #[error("authentication failed, invalid user ID or password")]
-    Failed,
-    /// Not allowed.
-    #[error("permission denied")]
-    PermissionDenied,
-    /// Taking a role that the user does not have.
-    #[error("role is not granted to the user")]
-    RoleNotGranted,
-    /// Taking a permission that the role does not have.
-    #[error("permission is not granted to the role")]
-    PermissionNotGranted,
-    /// It is off.
-    #[error("authentication is not enabled")]
-    NotEnabled,
-    /// A token that is not known, or no longer.
-    #[error("invalid auth token")]
-    InvalidToken,
-    /// `root` must stay as it is.
-    #[error("invalid auth management")]
-    InvalidManagement,
-    /// The rights may have changed since the caller was recognised.
-    #[error("revision of auth store is old")]
-    OldRevision,
+/// A role: at most one permission a range.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Role {
+    permissions: BTreeMap<RangeKey, Access>,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self { enabled: false, revision: 1, users: BTreeMap::new(), roles: BTreeMap::new() }
+    }
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User").field("roles", &self.roles).finish_non_exhaustive()
+    }
 }

@@ -185,6 +185,11 @@ impl WatchHub {
         self.seen = store.revision();
     }
 
+    /// Whether watches are to be brought forward by `sync_step`.
+    pub fn has_stragglers(&self) -> bool {
+        !self.positions.is_empty() || !self.stalled.is_empty()
+    }
+
     /// The store was replaced by one that is further, or made anew: watches that were up to date go on from its log.
     pub fn restored(&mut self, store: &Store) {
         let up_to_date: Vec<(StreamId, WatchId)> = self
@@ -227,9 +232,7 @@ impl WatchHub {
                 }
             }
         }
-        for name in active {
-            self.watch_mut(name).map(|it| it.quiet = false);
-        }
+        self.note_active(&active);
         for name in slow {
             let Some(range) = self.watch_mut(name).map(|it| it.range.clone()) else { continue };
             self.synced.remove(&range, name);
@@ -249,13 +252,13 @@ impl WatchHub {
             self.positions.insert((next, name.0, name.1));
             Place::Behind(next)
         };
-        self.watch_mut(name).map(|it| it.place = place);
+        self.place(name, place);
     }
 
     /// Notes that a watch, taken from where it was, waits for room in its stream's queue.
     pub(super) fn stall(&mut self, name: (StreamId, WatchId), next: Revision) {
         self.stalled.insert((next, name.0, name.1));
-        self.watch_mut(name).map(|it| it.place = Place::Stalled(next));
+        self.place(name, Place::Stalled(next));
     }
 
     /// Ends a watch with a notice.
@@ -264,6 +267,21 @@ impl WatchHub {
         let Some(it) = stream.remove(watch) else { return };
         stream.outbox.answer(notice);
         self.leave((id, watch), &it);
+    }
+
+    /// Notes that watches that want progress have told something.
+    pub(super) fn note_active(&mut self, names: &[(StreamId, WatchId)]) {
+        for name in names {
+            if let Some(it) = self.watch_mut(*name) {
+                it.quiet = false;
+            }
+        }
+    }
+
+    fn place(&mut self, name: (StreamId, WatchId), place: Place) {
+        if let Some(it) = self.watch_mut(name) {
+            it.place = place;
+        }
     }
 
     pub(super) fn watch_mut(&mut self, (id, watch): (StreamId, WatchId)) -> Option<&mut Watch> {

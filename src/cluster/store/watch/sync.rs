@@ -127,9 +127,7 @@ impl WatchHub {
                 }
             }
         }
-        for name in active {
-            self.watch_mut(name).map(|it| it.quiet = false);
-        }
+        self.note_active(&active);
         slow.sort_unstable();
         slow
     }

@@ -44,6 +44,26 @@ fn a_last_record_whose_sectors_were_lost_is_cut_and_the_log_goes_on() {
 }
 
 #[test]
+fn a_header_that_was_lost_with_the_end_of_its_sector_is_cut() {
+    let scratch = Scratch::new();
+    let mut wal = scratch.create();
+    let (mut start, mut last) = (0, 0);
+    while start % 512 != 504 {
+        // Frames are multiples of eight, so sooner or later one ends eight bytes before a sector does.
+        last += 1;
+        wal.append(None, &[entry(last, &vec![7; last as usize % 29])]).unwrap();
+        wal.sync().unwrap();
+        start = *frames(&std::fs::read(scratch.newest()).unwrap()).last().unwrap();
+    }
+    wal.append(None, &[entry(last + 1, &[7; 3])]).unwrap();
+    drop(wal);
+    edit(&scratch.newest(), |bytes| bytes[start..start + 8].fill(0));
+    let (_, recovered) = scratch.open().unwrap();
+    assert_eq!(indices(&recovered), (1..=last).collect::<Vec<_>>());
+    assert_eq!(recovered.cut.unwrap().offset, start as u64);
+}
+
+#[test]
 fn a_file_that_ends_inside_its_last_record_is_cut() {
     for missing in [1, 7, 8, 100, 2999, 3005] {
         let scratch = written(5, 3000);

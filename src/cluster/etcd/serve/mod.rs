@@ -1,0 +1,111 @@
+//! Listening, and serving what comes.
+
+mod address;
+mod connection;
+mod listener;
+mod subject;
+mod tls;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+pub use address::{Address, AddressError, Place};
+pub use listener::{ListenError, Listener};
+pub use tls::{Tls, TlsError, TlsFiles};
+
+use super::front::Front;
+
+/// How connections are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// An idle client is asked after this time whether it is still there; etcd's two hours.
+    pub ping_every: Duration,
+    /// And taken for dead when it has not answered after this; etcd's 20 s.
+    pub ping_timeout: Duration,
+    /// Calls at a time on one connection.
+    pub concurrent_streams: u32,
+    /// Connections at a time on one listener; more wait.
+    pub connections: usize,
+    /// How long calls may take to end after a shutdown has begun.
+    pub farewell: Duration,
+}
+
+impl Default for Options {
+    /// As in etcd, whose number of calls has no bound.
+    fn default() -> Self {
+        Self {
+            ping_every: Duration::from_secs(2 * 60 * 60),
+            ping_timeout: Duration::from_secs(20),
+            concurrent_streams: u32::MAX,
+            connections: 100_000,
+            farewell: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Options {
+    fn builder(&self) -> Builder<TokioExecutor> {
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new());
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Some(self.ping_every))
+            .keep_alive_timeout(self.ping_timeout)
+            .max_concurrent_streams(self.concurrent_streams)
+            // A request of 1.5 MiB comes in one go.
+            .adaptive_window(true);
+        builder
+    }
+}
+
+/// Serves all listeners until `stop`; then takes no more connections, and lets calls end for a while.
+pub async fn serve(front: Front, listeners: Vec<Listener>, options: Options, stop: impl Future<Output = ()>) {
+    let graceful = Arc::new(GracefulShutdown::new());
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        let (front, graceful) = (front.clone(), graceful.clone());
+        accepting.spawn(async move { accept(front, listener, options, &graceful).await });
+    }
+    stop.await;
+    // The connections live in these tasks' sets: they are kept until the calls have ended.
+    accepting.abort_all();
+    while accepting.join_next().await.is_some() {}
+    let Ok(graceful) = Arc::try_unwrap(graceful).map_err(|_| tracing::warn!("a listener has not ended"))
+    else {
+        return;
+    };
+    if tokio::time::timeout(options.farewell, graceful.shutdown()).await.is_err() {
+        tracing::info!("calls that did not end were cut off");
+    }
+}
+
+async fn accept(front: Front, listener: Listener, options: Options, graceful: &GracefulShutdown) {
+    let builder = options.builder();
+    let room = Arc::new(Semaphore::new(options.connections));
+    loop {
+        let Ok(place) = room.clone().acquire_owned().await else { return };
+        let socket = match listener.accept().await {
+            Ok(socket) => socket,
+            Err(error) => {
+                // Too many open files, mostly: soon there may be room again.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let watcher = graceful.watcher();
+        let (front, builder, tls) = (front.clone(), builder.clone(), listener.tls());
+        tokio::spawn(async move {
+            connection::serve(front, builder, socket, tls, watcher).await;
+            drop(place);
+        });
+    }
+}

@@ -1,0 +1,130 @@
+//! One connection to a member.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
+
+use super::pb::peering_client::PeeringClient;
+use super::{ConnectError, PeerTls, PeerUrl};
+
+/// How long it may take to connect.
+const CONNECT: Duration = Duration::from_secs(3);
+/// A member is asked so often whether it is still there,
+pub(super) const PING_EVERY: Duration = Duration::from_secs(2);
+/// and taken for gone when it has not answered after this: etcd's time-out of its streams.
+pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// A batch may be as large as what a user lets a request be, and some.
+pub(super) const MESSAGE_LIMIT_BYTES: usize = 256 << 20;
+
+/// One connection to a member. It ends with the last clone, calls or no calls.
+#[derive(Clone)]
+pub(super) struct Channel {
+    sender: SendRequest<Body>,
+    origin: http::Uri,
+    _connection: Arc<EndsWithIt>,
+}
+
+struct EndsWithIt(AbortHandle);
+
+impl Drop for EndsWithIt {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Channel {
+    /// Connects to a URL.
+    pub(super) async fn connect(url: &PeerUrl, tls: Option<&Arc<PeerTls>>) -> Result<Self, ConnectError> {
+        let connected = tokio::time::timeout(CONNECT, connect(url, tls)).await;
+        connected.map_err(|_| ConnectError::Deadline { url: url.clone(), after: CONNECT })?
+    }
+
+    /// Connects to the first of these URLs that answers, of which there is one at least.
+    pub(super) async fn connect_any(
+        urls: &[PeerUrl],
+        tls: Option<&Arc<PeerTls>>,
+    ) -> Option<Result<Self, ConnectError>> {
+        let mut last = None;
+        for url in urls {
+            let connected = Self::connect(url, tls).await;
+            if connected.is_ok() {
+                return Some(connected);
+            }
+            last = Some(connected);
+        }
+        last
+    }
+
+    /// It still holds, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// Calls over it.
+    pub(super) fn client(&self) -> PeeringClient<Self> {
+        PeeringClient::with_origin(self.clone(), self.origin.clone())
+            .max_decoding_message_size(MESSAGE_LIMIT_BYTES)
+    }
+}
+
+async fn connect(url: &PeerUrl, tls: Option<&Arc<PeerTls>>) -> Result<Channel, ConnectError> {
+    let tcp = |cause| ConnectError::Tcp { url: url.clone(), cause };
+    let socket = TcpStream::connect((&*url.host, url.port)).await.map_err(tcp)?;
+    // A heartbeat does not wait for more.
+    socket.set_nodelay(true).map_err(tcp)?;
+    if !url.tls {
+        return speak(url, socket).await;
+    }
+    let tls = tls.ok_or_else(|| ConnectError::NoCertificates { url: url.clone() })?;
+    let name =
+        ServerName::try_from(url.host.clone()).map_err(|_| ConnectError::HostName { url: url.clone() })?;
+    let agreed = tls.connector().connect(name, socket).await;
+    speak(url, agreed.map_err(|cause| ConnectError::Tls { url: url.clone(), cause })?).await
+}
+
+async fn speak<S>(url: &PeerUrl, stream: S) -> Result<Channel, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|cause| ConnectError::Http { url: url.clone(), cause })?;
+    let connection = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection to a peer has broken");
+        }
+    });
+    let origin = url.to_string().parse().map_err(|_| ConnectError::HostName { url: url.clone() })?;
+    Ok(Channel { sender, origin, _connection: Arc::new(EndsWithIt(connection.abort_handle())) })
+}
+
+impl Service<http::Request<Body>> for Channel {
+    type Response = http::Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, hyper::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
+        self.sender.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(self.sender.send_request(request))
+    }
+}

@@ -1,0 +1,122 @@
+//! What a member does when it is called.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::identity::claimed;
+use super::pb::peering_server::Peering;
+use super::pb::{self, Batch, Chunk, HashKvReply, HashKvRequest, LeaseLeftReply, LeaseRenewed, LeaseRequest};
+use super::pb::{MembersReply, Nothing};
+use super::refusals::Refusals;
+use super::{PeerHandler, PeerIdentity, Refusal, snapshot};
+use crate::cluster::store::id::{LeaseId, MemberId, Revision};
+
+/// What a member does when it is called.
+#[derive(Clone)]
+pub(super) struct PeerService {
+    pub identity: PeerIdentity,
+    pub snapshots: PathBuf,
+    pub handler: Arc<dyn PeerHandler>,
+    pub refusals: Arc<Refusals>,
+}
+
+impl PeerService {
+    /// Who calls, if that is another member of the same cluster that means this one.
+    fn admit(&self, metadata: &MetadataMap) -> Result<MemberId, Refusal> {
+        let admitted = self
+            .identity
+            .admit(metadata)
+            .and_then(|from| if self.handler.is_removed(from) { Err(Refusal::Removed) } else { Ok(from) });
+        if let Err(why) = admitted {
+            let (cluster, member) = claimed(metadata);
+            if self.refusals.is_new(format!("{why} {cluster} {member}")) {
+                tracing::warn!(cluster, member, %why, "a peer is refused");
+            }
+        }
+        admitted
+    }
+
+    /// Takes messages until they end, or the member is removed.
+    async fn take(self, metadata: MetadataMap, mut batches: Streaming<Batch>) -> Result<(), Status> {
+        while let Some(batch) = batches.message().await? {
+            self.admit(&metadata)?;
+            for message in batch.messages {
+                if message.to == self.identity.member.0 {
+                    self.handler.message(message);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Peering for PeerService {
+    type MessagesStream = BoxStream<'static, Result<Nothing, Status>>;
+
+    async fn messages(
+        &self,
+        request: Request<Streaming<Batch>>,
+    ) -> Result<Response<Self::MessagesStream>, Status> {
+        self.admit(request.metadata())?;
+        let (metadata, _, batches) = request.into_parts();
+        let taken = stream::once(self.clone().take(metadata, batches));
+        let ended = taken.filter_map(async |taken| taken.err().map(Err));
+        Ok(Response::new(ended.boxed()))
+    }
+
+    async fn snapshot(&self, request: Request<Streaming<Chunk>>) -> Result<Response<Nothing>, Status> {
+        let from = self.admit(request.metadata())?;
+        match snapshot::receive(&self.snapshots, from, request.into_inner()).await {
+            Ok((message, file)) => {
+                tracing::info!(%from, index = message.snapshot.metadata.index, "a snapshot arrived");
+                self.handler.snapshot(message, file);
+                Ok(Response::new(Nothing {}))
+            }
+            Err(error) => {
+                tracing::warn!(%from, %error, "a snapshot did not arrive");
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn renew_lease(&self, request: Request<LeaseRequest>) -> Result<Response<LeaseRenewed>, Status> {
+        self.admit(request.metadata())?;
+        let ttl_s = self.handler.renew_lease(LeaseId(request.into_inner().id)).await?;
+        Ok(Response::new(LeaseRenewed { found: ttl_s.is_some(), ttl_s: ttl_s.unwrap_or_default() }))
+    }
+
+    async fn lease_left(&self, request: Request<LeaseRequest>) -> Result<Response<LeaseLeftReply>, Status> {
+        self.admit(request.metadata())?;
+        let left = self.handler.lease_left(LeaseId(request.into_inner().id)).await?;
+        let found = left.is_some();
+        let left = left.unwrap_or_default();
+        Ok(Response::new(LeaseLeftReply { found, left_s: left.left_s, granted_s: left.granted_s }))
+    }
+
+    async fn members(&self, _: Request<Nothing>) -> Result<Response<MembersReply>, Status> {
+        let membership = self.handler.members().await?;
+        let members = membership.members.into_iter().map(|member| pb::Member {
+            id: member.id.0,
+            name: member.name,
+            peer_urls: member.peer_urls,
+            client_urls: member.client_urls,
+            learner: member.learner,
+        });
+        Ok(Response::new(MembersReply { cluster: membership.cluster.0, members: members.collect() }))
+    }
+
+    async fn hash_kv(&self, request: Request<HashKvRequest>) -> Result<Response<HashKvReply>, Status> {
+        self.admit(request.metadata())?;
+        let revision = request.into_inner().revision;
+        let hash = self.handler.hash_kv((revision != 0).then_some(Revision(revision))).await?;
+        let (revision, compacted) = (hash.revision.0, hash.compacted.0);
+        Ok(Response::new(HashKvReply { hash: hash.hash, revision, compacted }))
+    }
+}

@@ -1,0 +1,90 @@
+//! How a member is served.
+
+use std::sync::Arc;
+
+use crate::cluster::etcd::serve::{Address, ListenError, TlsError, TlsFiles};
+use crate::cluster::etcd::surface::Limits;
+use crate::cluster::node::{Config, Founding, NodeStartError};
+use crate::cluster::peer::{
+    CallError, ListenError as PeerListenError, PeerTls, PeerTlsError, PeerTlsFiles, PeerUrl, members_at,
+};
+use crate::cluster::store::member::Members;
+
+/// How a member is served.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The member.
+    pub node: Config,
+    /// When it joins a cluster which runs, and has no files yet: where the others are, to ask who they are.
+    pub ask: Vec<PeerUrl>,
+    /// Where it is, as the others know it: how it finds itself among them when it joins.
+    pub peer_urls: Vec<String>,
+    /// Where clients are listened to.
+    pub listen_clients: Vec<Address>,
+    /// Where peers are listened to.
+    pub listen_peers: Vec<PeerUrl>,
+    /// For clients.
+    pub client_tls: Option<TlsFiles>,
+    /// Between members.
+    pub peer_tls: Option<PeerTlsFiles>,
+    /// What is not served.
+    pub limits: Limits,
+}
+
+/// Why a member cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum ServerError {
+    #[error(transparent)]
+    Node(#[from] NodeStartError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    PeerTls(#[from] PeerTlsError),
+    #[error(transparent)]
+    PeerListen(#[from] PeerListenError),
+    #[error("cannot learn from {at} who the members are: {source}")]
+    Ask { at: String, source: CallError },
+    #[error("the cluster does not know a member at {urls}")]
+    NotAMember { urls: String },
+    #[error("cannot make {path:?}: {source}")]
+    Folder { path: std::path::PathBuf, source: std::io::Error },
+    #[error("the store panicked while it started: {0}")]
+    Panicked(tokio::task::JoinError),
+}
+
+impl ServerError {
+    /// What to do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Node(NodeStartError::Open(error)) => error.hint(),
+            Self::NotAMember { .. } => Some("add it first, with `etcdctl member add NAME --peer-urls=URL`"),
+            Self::Ask { .. } => Some("name members that run in --initial-cluster"),
+            _ => None,
+        }
+    }
+}
+
+impl Settings {
+    /// The member's configuration; who the others are is asked of them if it joins them.
+    pub(super) async fn founded(&self, tls: Option<&Arc<PeerTls>>) -> Result<Config, ServerError> {
+        let has_files = self.node.data_dir.join("member").join("wal").is_dir();
+        if self.ask.is_empty() || has_files {
+            return Ok(self.node.clone());
+        }
+        let told = members_at(&self.ask, tls).await.map_err(|source| {
+            let at: Vec<String> = self.ask.iter().map(ToString::to_string).collect();
+            ServerError::Ask { at: at.join(", "), source }
+        })?;
+        let mut members = told.members;
+        let mut urls = self.peer_urls.clone();
+        urls.sort_unstable();
+        let not_a_member = || ServerError::NotAMember { urls: urls.join(", ") };
+        let own = members.iter_mut().find(|member| member.peer_urls == urls).ok_or_else(not_a_member)?;
+        own.name.clone_from(&self.node.name);
+        let founding = Founding::Joining { members: Members::restore(members, []), cluster: told.cluster };
+        Ok(Config { founding, ..self.node.clone() })
+    }
+}
