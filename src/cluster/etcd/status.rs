@@ -15,6 +15,9 @@ pub const PREFIX: &str = "etcdserver: ";
 
 impl From<NodeError> for Status {
     fn from(error: NodeError) -> Self {
+        if let NodeError::Store(error) = error {
+            return error.into();
+        }
         Self::new(node_code(&error), format!("{PREFIX}{error}"))
     }
 }
@@ -33,6 +36,9 @@ impl From<FormError> for Status {
 
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Auth(error) = error {
+            return error.into();
+        }
         Self::new(store_code(error), format!("{PREFIX}{error}"))
     }
 }

@@ -25,11 +25,11 @@ pub fn reference() -> Vec<String> {
     vec![etcd35("etcd").display().to_string()]
 }
 
-/// The server under test: a command in `MGMT_STORE_SERVER`, or else the real one.
+/// The server under test: a command in `MGMT_STORE_SERVER`, or else ours.
 pub fn under_test() -> Vec<String> {
     match std::env::var("MGMT_STORE_SERVER") {
         Ok(command) => command.split_whitespace().map(str::to_owned).collect(),
-        Err(_) => reference(),
+        Err(_) => vec![env!("CARGO_BIN_EXE_mgmt").to_owned(), "etcd".to_owned()],
     }
 }
 
@@ -49,7 +49,11 @@ pub fn free_address() -> String {
 
 /// In memory where that is possible: what is compared is not the disk.
 pub fn scratch() -> TempDir {
-    if Path::new("/dev/shm").is_dir() { tempfile::tempdir_in("/dev/shm").unwrap() } else { tempfile::tempdir().unwrap() }
+    if Path::new("/dev/shm").is_dir() {
+        tempfile::tempdir_in("/dev/shm").unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
 }
 
 impl Server {
@@ -90,7 +94,11 @@ impl Server {
         let start = Instant::now();
         while TcpStream::connect(&self.client).is_err() {
             let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none() && start.elapsed() < PATIENCE, "the server does not listen ({ended:?}): {}", self.log());
+            assert!(
+                ended.is_none() && start.elapsed() < PATIENCE,
+                "the server does not listen ({ended:?}): {}",
+                self.log()
+            );
             std::thread::sleep(LOOK);
         }
     }

@@ -10,19 +10,19 @@ use super::draw::Draw;
 use super::request::Request;
 
 impl Draw {
-    fn name(&mut self) -> String {
+    pub(super) fn name(&mut self) -> String {
         ["ann", "bob", "eve", ""][self.random.usize(..4)].to_owned()
     }
 
-    /// Never root, so that authentication stays off.
+    /// Never root, so that authentication stays off outside its episodes.
     fn user(&mut self) -> AuthUserAddRequest {
         // A password costs both servers a tenth of a second.
         let options = Some(UserAddOptions { no_password: true });
         AuthUserAddRequest { name: self.name(), options, ..Default::default() }
     }
 
-    fn permission(&mut self) -> Permission {
-        let (key, range_end) = self.range();
+    pub(super) fn permission(&mut self) -> Permission {
+        let (key, range_end) = self.grantable();
         Permission { perm_type: self.random.i32(0..=2), key, range_end }
     }
 
@@ -34,8 +34,14 @@ impl Draw {
             // Two changes of the members at once, and etcd drops one of them, to time out.
             16 => Request::MemberRemove(MemberRemoveRequest { id: 4711 }),
             17 => Request::MemberPromote(MemberPromoteRequest { id: 4711 }),
-            18 => Request::MemberAdd(MemberAddRequest { peer_ur_ls: self.bad_urls(), is_learner: self.random.bool() }),
-            19 => Request::MemberUpdate(MemberUpdateRequest { id: 4711, peer_ur_ls: vec!["http://127.0.0.1:1".to_owned()] }),
+            18 => Request::MemberAdd(MemberAddRequest {
+                peer_ur_ls: self.bad_urls(),
+                is_learner: self.random.bool(),
+            }),
+            19 => Request::MemberUpdate(MemberUpdateRequest {
+                id: 4711,
+                peer_ur_ls: vec!["http://127.0.0.1:1".to_owned()],
+            }),
             0 => Request::UserAdd(self.user()),
             1 => Request::UserDelete(AuthUserDeleteRequest { name }),
             2 => Request::UserGrantRole(AuthUserGrantRoleRequest { user: name, role }),
@@ -44,7 +50,7 @@ impl Draw {
             5 => Request::RoleDelete(AuthRoleDeleteRequest { role }),
             6 => Request::RoleGrant(AuthRoleGrantPermissionRequest { name, perm: Some(self.permission()) }),
             7 => {
-                let (key, range_end) = self.range();
+                let (key, range_end) = self.grantable();
                 Request::RoleRevoke(AuthRoleRevokePermissionRequest { role, key, range_end })
             }
             // Nobody waits for these names: each is one lease's own.
@@ -69,7 +75,8 @@ impl Draw {
 
     fn leader_key(&mut self) -> Option<LeaderKey> {
         let lease = self.random.i64(1..=12);
-        let (name, key) = (Bytes::from(format!("vote{lease}")), Bytes::from(format!("vote{lease}/{lease:x}")));
+        let (name, key) =
+            (Bytes::from(format!("vote{lease}")), Bytes::from(format!("vote{lease}/{lease:x}")));
         let rev = self.revision - self.random.i64(0..4);
         (!self.one_in(8)).then_some(LeaderKey { name, key, rev, lease })
     }
@@ -80,7 +87,7 @@ impl Draw {
             2 => Request::MemberList(MemberListRequest { linearizable: self.random.bool() }),
             3 => Request::MoveLeader(MoveLeaderRequest { target_id: 4711 }),
             4 => Request::Alarm(AlarmRequest::default()),
-            5 => Request::HashKv(HashKvRequest { revision: self.at_revision() }),
+            5 => Request::HashKv(HashKvRequest { revision: self.digest_revision() }),
             6 => Request::Downgrade(DowngradeRequest { action: 0, version: self.version() }),
             7 => Request::AuthEnable(AuthEnableRequest {}),
             8 => Request::AuthStatus(AuthStatusRequest {}),
@@ -89,7 +96,9 @@ impl Draw {
             11 => Request::UserList(AuthUserListRequest {}),
             12 => Request::RoleGet(AuthRoleGetRequest { role: self.name() }),
             13 => Request::RoleList(AuthRoleListRequest {}),
-            14 => Request::Leader(LeaderRequest { name: Bytes::from(format!("vote{}", self.random.u32(1..=12))) }),
+            14 => Request::Leader(LeaderRequest {
+                name: Bytes::from(format!("vote{}", self.random.u32(1..=12))),
+            }),
             _ if self.random.bool() => Request::NoSuchMethod(CompactionRequest::default()),
             _ => Request::NoSuchService(CompactionRequest::default()),
         }
@@ -100,7 +109,14 @@ impl Draw {
     }
 
     fn bad_urls(&mut self) -> Vec<String> {
-        let url = ["", "127.0.0.1:1", "http://", "ftp://127.0.0.1:1", "http://127.0.0.1", "http://127.0.0.1:1/path"];
+        let url = [
+            "",
+            "127.0.0.1:1",
+            "http://",
+            "ftp://127.0.0.1:1",
+            "http://127.0.0.1",
+            "http://127.0.0.1:1/path",
+        ];
         let count = self.random.usize(..3);
         (0..count).map(|_| url[self.random.usize(..url.len())].to_owned()).collect()
     }

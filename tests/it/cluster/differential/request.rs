@@ -8,12 +8,13 @@ use mgmt::cluster::etcd::pb::etcdserverpb::*;
 use mgmt::cluster::etcd::pb::v3electionpb::*;
 use mgmt::cluster::etcd::pb::v3lockpb::*;
 use prost::Message;
+use tonic::Status;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
-use tonic::{Request as Envelope, Status};
 use tonic_prost::ProstCodec;
 
+use super::line::Line;
 use super::normal::Normal;
 
 /// An answer that takes longer than this is none.
@@ -33,7 +34,9 @@ impl Answer {
     pub fn same(&self, other: &Answer) -> bool {
         match (self, other) {
             (Answer::Replies { encoded: left, .. }, Answer::Replies { encoded: right, .. }) => left == right,
-            (Answer::Refusal { code: left, text }, Answer::Refusal { code: right, text: other }) => left == right && text == other,
+            (Answer::Refusal { code: left, text }, Answer::Refusal { code: right, text: other }) => {
+                left == right && text == other
+            }
             _ => false,
         }
     }
@@ -41,12 +44,25 @@ impl Answer {
     /// For people.
     pub fn show(&self) -> String {
         match self {
-            Answer::Replies { encoded, show } => encoded.iter().map(|reply| show(reply)).collect::<Vec<_>>().join("\n"),
-            Answer::Refusal { code, text } => format!("error {code} ({:?}): {text}", tonic::Code::from(*code)),
+            Answer::Replies { encoded, show } => {
+                encoded.iter().map(|reply| show(reply)).collect::<Vec<_>>().join("\n")
+            }
+            Answer::Refusal { code, text } => {
+                format!("error {code} ({:?}): {text}", tonic::Code::from(*code))
+            }
         }
     }
 
-    fn of<R: Normal + Debug>(result: Result<Vec<R>, Status>) -> Answer {
+    /// In a word.
+    pub fn brief(&self) -> String {
+        match self {
+            Answer::Replies { .. } => "ok".to_owned(),
+            Answer::Refusal { text, .. } => text.clone(),
+        }
+    }
+
+    /// What came, without what may differ.
+    pub fn of<R: Normal + Debug>(result: Result<Vec<R>, Status>) -> Answer {
         match result {
             Ok(mut replies) => {
                 replies.iter_mut().for_each(Normal::normalise);
@@ -68,27 +84,27 @@ pub async fn ready(channel: &Channel) -> Result<Grpc<Channel>, Status> {
 }
 
 /// Calls a method with one message each way.
-pub async fn unary<Q, R>(channel: &Channel, path: &'static str, request: Q) -> Result<R, Status>
+pub async fn unary<Q, R>(line: &Line, path: &'static str, request: Q) -> Result<R, Status>
 where
     Q: Message + Send + Sync + 'static,
     R: Message + Default + Send + Sync + 'static,
 {
-    let mut grpc = ready(channel).await?;
-    let mut request = Envelope::new(request);
+    let mut grpc = ready(&line.channel).await?;
+    let mut request = line.envelope(request);
     request.set_timeout(PATIENCE);
     let codec = ProstCodec::<Q, R>::default();
     Ok(grpc.unary(request, PathAndQuery::from_static(path), codec).await?.into_inner())
 }
 
 /// Sends some messages, closes its side, and takes what comes until the server closes too.
-async fn exchange<Q, R>(channel: &Channel, path: &'static str, requests: Vec<Q>) -> Result<Vec<R>, Status>
+async fn exchange<Q, R>(line: &Line, path: &'static str, requests: Vec<Q>) -> Result<Vec<R>, Status>
 where
     Q: Message + Send + Sync + 'static,
     R: Message + Default + Send + Sync + 'static,
 {
-    let mut grpc = ready(channel).await?;
+    let mut grpc = ready(&line.channel).await?;
     let codec = ProstCodec::<Q, R>::default();
-    let requests = Envelope::new(stream::iter(requests));
+    let requests = line.envelope(stream::iter(requests));
     let mut replies = grpc.streaming(requests, PathAndQuery::from_static(path), codec).await?.into_inner();
     let mut read = Vec::new();
     while let Some(reply) = replies.message().await? {
@@ -118,15 +134,15 @@ macro_rules! requests {
             }
 
             /// Asks one server.
-            pub async fn ask(&self, channel: &Channel) -> Answer {
+            pub async fn ask(&self, line: &Line) -> Answer {
                 match self {
                     $(Request::$name(request) => {
-                        let reply = unary::<_, $reply>(channel, $path, request.clone()).await;
+                        let reply = unary::<_, $reply>(line, $path, request.clone()).await;
                         Answer::of(reply.map(|reply| vec![reply]))
                     })*
                     Request::KeepAlive(requests) => {
                         let path = "/etcdserverpb.Lease/LeaseKeepAlive";
-                        Answer::of(exchange::<_, LeaseKeepAliveResponse>(channel, path, requests.clone()).await)
+                        Answer::of(exchange::<_, LeaseKeepAliveResponse>(line, path, requests.clone()).await)
                     }
                 }
             }
@@ -164,6 +180,7 @@ requests! {
     UserAdd(AuthUserAddRequest) -> AuthUserAddResponse = "/etcdserverpb.Auth/UserAdd";
     UserGet(AuthUserGetRequest) -> AuthUserGetResponse = "/etcdserverpb.Auth/UserGet";
     UserList(AuthUserListRequest) -> AuthUserListResponse = "/etcdserverpb.Auth/UserList";
+    UserChangePassword(AuthUserChangePasswordRequest) -> AuthUserChangePasswordResponse = "/etcdserverpb.Auth/UserChangePassword";
     UserDelete(AuthUserDeleteRequest) -> AuthUserDeleteResponse = "/etcdserverpb.Auth/UserDelete";
     UserGrantRole(AuthUserGrantRoleRequest) -> AuthUserGrantRoleResponse = "/etcdserverpb.Auth/UserGrantRole";
     UserRevokeRole(AuthUserRevokeRoleRequest) -> AuthUserRevokeRoleResponse = "/etcdserverpb.Auth/UserRevokeRole";

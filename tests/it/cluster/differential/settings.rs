@@ -1,4 +1,4 @@
-//! What is run: all by environment variables, so that a failure can print the command that repeats it.
+//! What is run: all by environment variables, so that `make differential` can set it.
 
 use crate::cluster::server::{reference, under_test};
 
@@ -8,7 +8,7 @@ pub struct Settings {
     pub seed: u64,
     /// `MGMT_DIFF_REQUESTS`
     pub requests: usize,
-    /// `MGMT_DIFF_MISMATCHES`: how many different ones are told of before the run ends.
+    /// `MGMT_DIFF_MISMATCHES`: after how many a seed's run ends.
     pub mismatches: usize,
     /// `MGMT_DIFF_REFERENCE`: what is right.
     pub reference: Vec<String>,
@@ -23,27 +23,23 @@ fn number(name: &str, default: u64) -> u64 {
     }
 }
 
+/// The real server, without waiting for its disk.
+fn unsynced() -> Vec<String> {
+    let mut command = reference();
+    command.push("--unsafe-no-fsync".to_owned());
+    command
+}
+
 impl Settings {
-    /// As the environment asks for; without a wish a short run.
+    /// As the environment asks for; without a wish as in every test run.
     pub fn from_environment() -> Settings {
         let command = |text: String| text.split_whitespace().map(str::to_owned).collect();
         Settings {
             seed: number("MGMT_DIFF_SEED", 1),
-            requests: number("MGMT_DIFF_REQUESTS", 3000) as usize,
+            requests: number("MGMT_DIFF_REQUESTS", 100_000) as usize,
             mismatches: number("MGMT_DIFF_MISMATCHES", 1) as usize,
-            reference: std::env::var("MGMT_DIFF_REFERENCE").map_or_else(|_| reference(), command),
+            reference: std::env::var("MGMT_DIFF_REFERENCE").map_or_else(|_| unsynced(), command),
             under_test: under_test(),
         }
-    }
-
-    /// The command that repeats this run.
-    pub fn replay(&self) -> String {
-        format!(
-            "MGMT_DIFF_REFERENCE='{}' MGMT_STORE_SERVER='{}' make differential SEED={} REQUESTS={}",
-            self.reference.join(" "),
-            self.under_test.join(" "),
-            self.seed,
-            self.requests
-        )
     }
 }
