@@ -9,6 +9,10 @@ CARGO := cargo
 LOCKED := --locked
 # Seeds of `make sim`: one number, or a range FROM..TO.
 SEEDS ?= 0..5000
+# What `make differential` draws: from which seed, how much, and how many differences it tells before it ends.
+SEED ?= 1
+REQUESTS ?= 100000
+MISMATCHES ?= 1
 # Options of `make bench` and `make bench-store`, such as BENCH="--quick --only hello".
 BENCH ?=
 
@@ -97,6 +101,11 @@ sim: cargo-present ## seeded simulations of the engine and of store clusters: SE
 .PHONY: failpoints
 failpoints: cargo-present ## store members killed at each failpoint: what was acknowledged is there afterwards
 	$(CARGO) test $(LOCKED) --features failpoints --test it -- cluster::failpoints --nocapture
+
+.PHONY: differential
+differential: cargo-present etcd35 ## our etcd server and the real one in lock step: SEED=7 REQUESTS=100000 MISMATCHES=20
+	MGMT_DIFF_SEED=$(SEED) MGMT_DIFF_REQUESTS=$(REQUESTS) MGMT_DIFF_MISMATCHES=$(MISMATCHES) \
+		$(CARGO) test $(LOCKED) --test it -- differential --nocapture
 
 .PHONY: bench
 bench: cargo-present ## every speed target measured, peers beside it (a quarter of an hour): BENCH="--quick --only hello"

@@ -47,6 +47,7 @@ fn get(store: &Store, key: Bytes) -> usize {
         revision: None,
         limit: None,
         sort: None,
+        sorted: None,
         wanted: Wanted::All,
         filter: Filter::default(),
     };

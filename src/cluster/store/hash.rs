@@ -1,16 +1,19 @@
 //! A digest of the history, to tell whether replicas hold the same.
 
-use crc32c::crc32c_append;
+use std::collections::HashMap;
+
+use crc32c::{crc32c, crc32c_append};
 
 use super::Store;
 use super::error::StoreError;
-use super::id::Revision;
+use super::id::{Mark, Revision};
+use super::record::Record;
 use super::snapshot::Snapshot;
 
 /// A digest of the history, comparable between replicas that have compacted at the same revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashKv {
-    /// The digest: crc32c over places, keys, numbers and values of all versions that are kept.
+    /// The digest, etcd's: crc32c over the bucket's name and over all versions that are kept, as its backend has them.
     pub hash: u32,
     /// Up to and including this revision.
     pub revision: Revision,
@@ -37,19 +40,75 @@ impl Snapshot {
         if revision < self.compacted {
             return Err(StoreError::Compacted);
         }
-        let mut hash = 0;
+        let mut hash = crc32c(b"key");
+        let mut scratch = Vec::new();
+        let superseded = self.newer(revision);
+        let lives = |record: &Record| !record.is_tombstone() && !superseded.contains_key(record.key());
+        let older = |mark: Mark| mark.main <= self.compacted;
+        // As in etcd: of what is as old as the compaction, only what is still there at the revision counts; but all
+        // of it when nothing is there.
+        let anything = superseded.values().any(|there| *there)
+            || self.kept().take_while(|(mark, _)| older(*mark)).any(|(_, record)| lives(record));
         for (mark, record) in self.kept().take_while(|(mark, _)| mark.main <= revision) {
-            let content = record.content();
+            if anything && older(mark) && !lives(record) {
+                continue;
+            }
             hash = crc32c_append(hash, &mark.main.0.to_be_bytes());
-            hash = crc32c_append(hash, &mark.sub.to_be_bytes());
-            hash = crc32c_append(hash, &(record.key().len() as u64).to_be_bytes());
-            hash = crc32c_append(hash, record.key());
-            hash = crc32c_append(hash, &[u8::from(record.is_tombstone())]);
-            hash = crc32c_append(hash, &content.created.0.to_be_bytes());
-            hash = crc32c_append(hash, &content.version.to_be_bytes());
-            hash = crc32c_append(hash, &content.lease.0.to_be_bytes());
-            hash = crc32c_append(hash, content.value);
+            hash = crc32c_append(hash, b"_");
+            hash = crc32c_append(hash, &u64::from(mark.sub).to_be_bytes());
+            if record.is_tombstone() {
+                hash = crc32c_append(hash, b"t");
+            }
+            as_in_backend(&mut scratch, record);
+            hash = crc32c_append(hash, &scratch);
         }
         Ok(HashKv { hash, revision, compacted: self.compacted })
     }
+
+    /// The keys that were written after the compaction and up to a revision: whether they are there at that revision.
+    fn newer(&self, revision: Revision) -> HashMap<&[u8], bool> {
+        let within = |mark: Mark| mark.main > self.compacted && mark.main <= revision;
+        let written = self.kept().filter(|(mark, _)| within(*mark));
+        written.map(|(_, record)| (record.key(), !record.is_tombstone())).collect()
+    }
+}
+
+/// A version as etcd's backend has it: the message `mvccpb.KeyValue`, without what is zero. Of a deletion, the key.
+fn as_in_backend(to: &mut Vec<u8>, record: &Record) {
+    to.clear();
+    let content = record.content();
+    bytes_field(to, 1, record.key());
+    if record.is_tombstone() {
+        return;
+    }
+    number_field(to, 2, content.created.0);
+    number_field(to, 3, content.mark.main.0);
+    number_field(to, 4, content.version);
+    bytes_field(to, 5, content.value);
+    number_field(to, 6, content.lease.0);
+}
+
+/// A field of varying length: its tag, with the wire type 2, the length, and the bytes.
+fn bytes_field(to: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    if !bytes.is_empty() {
+        to.push(tag << 3 | 2);
+        number(to, bytes.len() as u64);
+        to.extend_from_slice(bytes);
+    }
+}
+
+/// A number's field: its tag, with the wire type 0, and the number.
+fn number_field(to: &mut Vec<u8>, tag: u8, value: i64) {
+    if value != 0 {
+        to.push(tag << 3);
+        number(to, value as u64);
+    }
+}
+
+fn number(to: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        to.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    to.push(value as u8);
 }

@@ -28,7 +28,7 @@ impl Store {
 
     /// Reads keys at a revision that was checked.
     pub(super) fn read(&self, range: &Range) -> RangeReply {
-        let at = range.revision.unwrap_or(self.revision);
+        let at = range.revision.filter(|revision| *revision > Revision(0)).unwrap_or(self.revision);
         if range.wanted == Wanted::CountOnly {
             return RangeReply { count: self.found(&range.range, at).count(), ..RangeReply::default() };
         }
@@ -53,6 +53,7 @@ impl Store {
             .filter(|(_, content)| range.filter.admits(content))
             .collect();
         if let Some(sort) = range.sort {
+            found.truncate(range.sorted.unwrap_or(usize::MAX));
             found.sort_by(|left, right| sort.compare(left, right));
         }
         let more = found.len() > limit;
@@ -137,6 +138,7 @@ impl Test {
             Self::Greater => order.is_gt(),
             Self::Less => order.is_lt(),
             Self::NotEqual => order.is_ne(),
+            Self::Any => true,
         }
     }
 }

@@ -111,7 +111,10 @@ pub struct Delete {
 pub struct Range {
     /// Which.
     pub range: KeyRange,
-    /// At which revision; `None`: the current one.
+    /// Of the keys found, only so many are put in order, the first ones; `None`: all. etcd sorts so what comes with a
+    /// limit and a target, but without an order.
+    pub sorted: Option<usize>,
+    /// At which revision; `None`, and one below 1 if it is not compacted: the current one.
     pub revision: Option<Revision>,
     /// How many at the most; `None`: all.
     pub limit: Option<usize>,
@@ -218,6 +221,8 @@ pub enum Test {
     Less,
     /// Not the same.
     NotEqual,
+    /// In any way: a relation that this version does not know holds, as in etcd.
+    Any,
 }
 
 /// What of a key is compared, with what. A key that is missing has zeros, and no value: a comparison of its value never

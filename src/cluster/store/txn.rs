@@ -18,14 +18,15 @@ impl Store {
     /// Does a transaction that only reads.
     pub fn read_txn(&self, txn: &Txn) -> Result<TxnReply, StoreError> {
         let path = self.path(txn);
-        self.check_ops(txn, &path)?;
+        self.check_ranges(txn, &path)?;
         Ok(self.read_ops(txn, &path))
     }
 
     /// Does a transaction.
     pub(super) fn txn(&mut self, txn: &Txn) -> Result<TxnReply, StoreError> {
         let path = self.path(txn);
-        self.check_ops(txn, &path)?;
+        self.check_puts(txn, &path)?;
+        self.check_ranges(txn, &path)?;
         Ok(self.do_ops(&mut Writing::after(self.revision), txn, &path))
     }
 
@@ -38,21 +39,37 @@ impl Store {
         Path { succeeded, nested: nested.collect() }
     }
 
-    fn check_ops(&self, txn: &Txn, path: &Path) -> Result<(), StoreError> {
+    /// All puts are looked at before any range: which of two errors is told is seen by clients.
+    fn check_puts(&self, txn: &Txn, path: &Path) -> Result<(), StoreError> {
         let mut nested = path.nested.iter();
         for op in txn.list(path.succeeded) {
             match op {
-                Op::Range(range) => self.check_revision(range.revision)?,
                 Op::Put(put) => {
                     self.check_kept(put)?;
                     self.leases.check(put.lease.unwrap_or_default())?;
                 }
-                Op::Delete(_) => {}
                 Op::Txn(txn) => {
                     if let Some(path) = nested.next() {
-                        self.check_ops(txn, path)?;
+                        self.check_puts(txn, path)?;
                     }
                 }
+                Op::Range(_) | Op::Delete(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_ranges(&self, txn: &Txn, path: &Path) -> Result<(), StoreError> {
+        let mut nested = path.nested.iter();
+        for op in txn.list(path.succeeded) {
+            match op {
+                Op::Range(range) => self.check_revision(range.revision)?,
+                Op::Txn(txn) => {
+                    if let Some(path) = nested.next() {
+                        self.check_ranges(txn, path)?;
+                    }
+                }
+                Op::Put(_) | Op::Delete(_) => {}
             }
         }
         Ok(())

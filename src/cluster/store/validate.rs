@@ -55,29 +55,38 @@ struct Writes<'a> {
     deletes: Vec<&'a KeyRange>,
 }
 
+/// As etcd looks at them: puts of this list against all other writes, puts of a transaction within against the deletions
+/// of this list and all writes of transactions before it. So one may delete what another before it puts.
 fn writes(ops: &[Op]) -> Result<Writes<'_>, FormError> {
-    let mut all = Writes::default();
+    let mut all = Writes { deletes: ops.iter().filter_map(deleted).collect(), ..Writes::default() };
     for op in ops {
-        let mut one = Writes::default();
-        match op {
-            Op::Range(_) => continue,
-            Op::Put(put) => {
-                one.puts.insert(&*put.key);
-            }
-            Op::Delete(delete) => one.deletes.push(&delete.range),
-            Op::Txn(txn) => {
-                // Only one of the two is done: they may write the same.
-                let (then, otherwise) = (writes(&txn.then)?, writes(&txn.otherwise)?);
-                one = then;
-                one.add(otherwise);
-            }
-        }
-        if all.clashes(&one) || one.clashes(&all) {
+        let Op::Txn(txn) = op else { continue };
+        let (then, otherwise) = (writes(&txn.then)?, writes(&txn.otherwise)?);
+        if all.clashes(&then.puts) || all.clashes(&otherwise.puts) {
             return Err(FormError::DuplicateKey);
         }
-        all.add(one);
+        // Only one of the two is done: they may write the same.
+        all.add(then);
+        all.add(otherwise);
+    }
+    for op in ops {
+        let Op::Put(put) = op else { continue };
+        let one = BTreeSet::from([&*put.key]);
+        if all.clashes(&one) {
+            return Err(FormError::DuplicateKey);
+        }
+        all.puts.insert(&put.key);
     }
     Ok(all)
+}
+
+/// What an operation deletes. To etcd, a deletion without an end deletes nothing here: what comes after it may be put
+/// again.
+fn deleted(op: &Op) -> Option<&KeyRange> {
+    match op {
+        Op::Delete(delete) => Some(&delete.range).filter(|range| !matches!(range, KeyRange::From(_))),
+        _ => None,
+    }
 }
 
 impl<'a> Writes<'a> {
@@ -86,15 +95,15 @@ impl<'a> Writes<'a> {
         self.deletes.append(&mut other.deletes);
     }
 
-    /// Whether it puts what the other puts or deletes.
-    fn clashes(&self, other: &Writes<'_>) -> bool {
-        if self.puts.is_empty() {
+    /// Whether it puts or deletes one of these.
+    fn clashes(&self, puts: &BTreeSet<&[u8]>) -> bool {
+        if puts.is_empty() {
             return false;
         }
-        other.puts.iter().any(|key| self.puts.contains(key))
-            || other.deletes.iter().any(|range| {
+        puts.iter().any(|key| self.puts.contains(key))
+            || self.deletes.iter().any(|range| {
                 let (start, end): (Bound<&[u8]>, Bound<&[u8]>) = range.bounds();
-                !range.is_empty() && self.puts.range::<[u8], _>((start, end)).next().is_some()
+                !range.is_empty() && puts.range::<[u8], _>((start, end)).next().is_some()
             })
     }
 }

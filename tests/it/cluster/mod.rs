@@ -1,10 +1,13 @@
-//! The store inside the binary: its cluster, simulated; as its clients see it; what it leaves on disk, seen by etcd's own tools.
+//! The store inside the binary: its cluster, simulated; as its clients see it, and beside the real one; what it leaves on
+//! disk, seen by etcd's own tools.
 
 mod processes;
 mod raw;
 mod served;
+mod server;
 
 mod corruption;
+mod differential;
 mod etcdctl;
 #[cfg(feature = "failpoints")]
 mod failpoints;

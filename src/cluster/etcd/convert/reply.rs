@@ -57,7 +57,8 @@ pub fn delete_reply(reply: DeleteReply, header: Option<pb::ResponseHeader>) -> p
     }
 }
 
-/// The answer to a transaction. Those inside have only a revision in their headers; a nested transaction has none.
+/// The answer to a transaction. Those inside have only a revision in their headers; a nested
+/// transaction's header is empty, as in etcd 3.5.
 pub fn txn_reply(reply: TxnReply, header: Option<pb::ResponseHeader>) -> pb::TxnResponse {
     pb::TxnResponse {
         header,
@@ -73,7 +74,7 @@ fn op_reply(revision: Revision, reply: OpReply) -> pb::ResponseOp {
         OpReply::Range(reply) => Response::ResponseRange(range_reply(reply, header)),
         OpReply::Put(reply) => Response::ResponsePut(put_reply(reply, header)),
         OpReply::Delete(reply) => Response::ResponseDeleteRange(delete_reply(reply, header)),
-        OpReply::Txn(reply) => Response::ResponseTxn(txn_reply(reply, None)),
+        OpReply::Txn(reply) => Response::ResponseTxn(txn_reply(reply, Some(pb::ResponseHeader::default()))),
     };
     pb::ResponseOp { response: Some(response) }
 }

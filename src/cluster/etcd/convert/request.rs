@@ -48,22 +48,30 @@ pub fn range(wire: &pb::RangeRequest) -> Result<Range, RequestError> {
     if wire.key.is_empty() {
         return Err(RequestError::EmptyKey);
     }
+    let filter = Filter {
+        min_modified: wire.min_mod_revision,
+        max_modified: wire.max_mod_revision,
+        min_created: wire.min_create_revision,
+        max_created: wire.max_create_revision,
+    };
+    let limit = usize::try_from(wire.limit).ok().filter(|limit| *limit > 0);
+    let sort = sort(wire)?;
+    let bounded = sort.is_some()
+        && wire.sort_order == i32::from(pb::range_request::SortOrder::None)
+        && filter == Filter::default();
     Ok(Range {
         range: KeyRange::of(wire.key.clone(), wire.range_end.clone()),
         revision: (wire.revision > 0).then_some(Revision(wire.revision)),
-        limit: usize::try_from(wire.limit).ok().filter(|limit| *limit > 0),
-        sort: sort(wire)?,
+        limit,
+        sort,
+        // One more than wanted: to know whether there are more.
+        sorted: limit.filter(|_| bounded).map(|limit| limit.saturating_add(1)),
         wanted: match (wire.count_only, wire.keys_only) {
             (true, _) => Wanted::CountOnly,
             (false, true) => Wanted::KeysOnly,
             (false, false) => Wanted::All,
         },
-        filter: Filter {
-            min_modified: wire.min_mod_revision,
-            max_modified: wire.max_mod_revision,
-            min_created: wire.min_create_revision,
-            max_created: wire.max_create_revision,
-        },
+        filter,
     })
 }
 
@@ -82,16 +90,16 @@ fn sort(wire: &pb::RangeRequest) -> Result<Option<Sort>, RequestError> {
     Ok((by != SortBy::Key || descending).then_some(Sort { by, descending }))
 }
 
-/// A transaction.
-pub fn txn(wire: &pb::TxnRequest) -> Result<Txn, RequestError> {
-    nested_txn(wire, 0)
+/// A transaction with at most so many comparisons or operations in a list; one within it may have so many fewer.
+pub fn txn(wire: &pb::TxnRequest, most_ops: usize) -> Result<Txn, RequestError> {
+    nested_txn(wire, 0, most_ops)
 }
 
-fn nested_txn(wire: &pb::TxnRequest, depth: usize) -> Result<Txn, RequestError> {
-    if depth > DEEPEST {
-        return Err(FormError::TooManyOps.into());
-    }
-    let ops = |list: &[pb::RequestOp]| list.iter().map(|wire| op(wire, depth)).collect::<Result<_, _>>();
+fn nested_txn(wire: &pb::TxnRequest, depth: usize, most_ops: usize) -> Result<Txn, RequestError> {
+    let widest = wire.compare.len().max(wire.success.len()).max(wire.failure.len());
+    let left = most_ops.checked_sub(widest).filter(|_| depth <= DEEPEST).ok_or(FormError::TooManyOps)?;
+    let ops =
+        |list: &[pb::RequestOp]| list.iter().map(|wire| op(wire, depth, left)).collect::<Result<_, _>>();
     Ok(Txn {
         compares: wire.compare.iter().map(compare).collect::<Result<_, _>>()?,
         then: ops(&wire.success)?,
@@ -99,13 +107,18 @@ fn nested_txn(wire: &pb::TxnRequest, depth: usize) -> Result<Txn, RequestError> 
     })
 }
 
-fn op(wire: &pb::RequestOp, depth: usize) -> Result<Op, RequestError> {
+fn op(wire: &pb::RequestOp, depth: usize, most_ops: usize) -> Result<Op, RequestError> {
     use pb::request_op::Request;
     match wire.request.as_ref().ok_or(RequestError::UnsetOp)? {
-        Request::RequestRange(wire) => range(wire).map(Op::Range),
+        Request::RequestRange(wire) => {
+            let mut range = range(wire)?;
+            // Here etcd looks at negative ones too: some are compacted.
+            range.revision = (wire.revision != 0).then_some(Revision(wire.revision));
+            Ok(Op::Range(range))
+        }
         Request::RequestPut(wire) => put(wire).map(Op::Put),
         Request::RequestDeleteRange(wire) => delete(wire).map(Op::Delete),
-        Request::RequestTxn(wire) => nested_txn(wire, depth + 1).map(Op::Txn),
+        Request::RequestTxn(wire) => nested_txn(wire, depth + 1, most_ops).map(Op::Txn),
     }
 }
 
@@ -136,11 +149,7 @@ fn compare(wire: &pb::Compare) -> Result<Compare, RequestError> {
         Err(_) => Operand::Unknown,
     };
     let range = KeyRange::of(wire.key.clone(), wire.range_end.clone());
-    Ok(match CompareResult::try_from(wire.result) {
-        Ok(result) => Compare { range, test: test(result), with },
-        // A relation that nobody knows always holds, as in etcd.
-        Err(_) => Compare { range, test: Test::Equal, with: Operand::Unknown },
-    })
+    Ok(Compare { range, test: CompareResult::try_from(wire.result).map_or(Test::Any, test), with })
 }
 
 fn test(wire: pb::compare::CompareResult) -> Test {

@@ -47,7 +47,12 @@ pub fn range_to_wire(range: &Range) -> pb::RangeRequest {
             SortBy::Modified => SortTarget::Mod,
             SortBy::Value => SortTarget::Value,
         };
-        (if sort.descending { SortOrder::Descend } else { SortOrder::Ascend }, target)
+        let order = match (range.sorted, sort.descending) {
+            (Some(_), _) => SortOrder::None,
+            (None, true) => SortOrder::Descend,
+            (None, false) => SortOrder::Ascend,
+        };
+        (order, target)
     });
     pb::RangeRequest {
         key,
@@ -87,6 +92,8 @@ fn op_to_wire(op: &Op) -> pb::RequestOp {
     pb::RequestOp { request: Some(request) }
 }
 
+/// A relation that no version knows.
+const UNKNOWN_RELATION: i32 = -1;
 /// A target that no version knows.
 const UNKNOWN_TARGET: i32 = -1;
 
@@ -94,10 +101,11 @@ fn compare_to_wire(compare: &Compare) -> pb::Compare {
     use pb::compare::{CompareResult, CompareTarget, TargetUnion};
     let (key, range_end) = ends_of(&compare.range);
     let result = match compare.test {
-        Test::Equal => CompareResult::Equal,
-        Test::Greater => CompareResult::Greater,
-        Test::Less => CompareResult::Less,
-        Test::NotEqual => CompareResult::NotEqual,
+        Test::Equal => CompareResult::Equal.into(),
+        Test::Greater => CompareResult::Greater.into(),
+        Test::Less => CompareResult::Less.into(),
+        Test::NotEqual => CompareResult::NotEqual.into(),
+        Test::Any => UNKNOWN_RELATION,
     };
     let (target, union) = match &compare.with {
         Operand::Version(n) => (CompareTarget::Version.into(), Some(TargetUnion::Version(*n))),
@@ -107,7 +115,7 @@ fn compare_to_wire(compare: &Compare) -> pb::Compare {
         Operand::Lease(id) => (CompareTarget::Lease.into(), Some(TargetUnion::Lease(id.0))),
         Operand::Unknown => (UNKNOWN_TARGET, None),
     };
-    pb::Compare { result: result.into(), target, key, target_union: union, range_end }
+    pb::Compare { result, target, key, target_union: union, range_end }
 }
 
 /// The kind of an alarm.

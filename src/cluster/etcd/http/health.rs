@@ -134,6 +134,7 @@ fn read(surface: &Surface) -> Result<(), NodeError> {
         revision: None,
         limit: Some(1),
         sort: None,
+        sorted: None,
         wanted: Wanted::CountOnly,
         filter: Filter::default(),
     };

@@ -25,7 +25,7 @@ fn change(request: InternalRaftRequest) -> Result<Change, LogEntryError> {
         return Ok(Change::Delete(delete(wire)?));
     }
     if let Some(wire) = &request.txn {
-        return Ok(Change::Txn(txn(wire)?));
+        return Ok(Change::Txn(txn(wire, usize::MAX)?));
     }
     if let Some(wire) = request.compaction {
         return Ok(Change::Compact { revision: Revision(wire.revision) });

@@ -48,6 +48,7 @@ fn a_transaction_comes_back_with_all_that_is_in_it() {
         revision: Some(Revision(9)),
         limit: Some(3),
         sort: Some(Sort { by: SortBy::Value, descending: true }),
+        sorted: None,
         wanted: Wanted::KeysOnly,
         filter: Filter { min_modified: 1, max_modified: 2, min_created: 3, max_created: 4 },
     };
@@ -131,7 +132,7 @@ fn a_transaction_as_deep_as_the_wire_allows_can_be_read_from_the_log_or_is_refus
             wire = pb::TxnRequest { success: vec![op], ..Default::default() };
         }
         let Ok(wire) = pb::TxnRequest::decode(&*wire.encode_to_vec()) else { continue };
-        let Ok(txn) = crate::cluster::etcd::convert::txn(&wire) else { continue };
+        let Ok(txn) = crate::cluster::etcd::convert::txn(&wire, usize::MAX) else { continue };
         comes_back(Change::Txn(txn));
     }
 }

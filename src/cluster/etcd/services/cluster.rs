@@ -17,9 +17,9 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl Cluster for ClusterService {
     async fn member_add(&self, request: Request<pb::MemberAddRequest>) -> Answer<pb::MemberAddResponse> {
+        let peer_urls = peer_urls(request.get_ref().peer_ur_ls.clone())?;
         self.0.root(&request)?;
         let wire = request.into_inner();
-        let peer_urls = peer_urls(wire.peer_ur_ls)?;
         let change = MemberChange::Add { peer_urls, learner: wire.is_learner };
         let (members, added) = self.0.node.change_members(change).await?;
         let member = members.iter().find(|member| member.id == added).cloned().map(convert::member);

@@ -33,7 +33,7 @@ impl Election for ElectionService {
             self.proclaim_as(&leader, wire.value, caller).await?;
         }
         turn.come().await?;
-        Ok(Response::new(pb::CampaignResponse { header: self.0.header_now(), leader: Some(leader) }))
+        Ok(Response::new(pb::CampaignResponse { header: self.0.header(turn.stood), leader: Some(leader) }))
     }
 
     async fn proclaim(&self, request: Request<pb::ProclaimRequest>) -> Answer<pb::ProclaimResponse> {

@@ -18,8 +18,9 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl Kv for KvService {
     async fn range(&self, request: Request<pb::RangeRequest>) -> Answer<pb::RangeResponse> {
-        let caller = self.0.caller(&request)?;
+        // What is wrong with a request by its form is told to whoever asks.
         let range = convert::range(request.get_ref())?;
+        let caller = self.0.caller(&request)?;
         if !request.get_ref().serializable {
             self.0.barrier().await?;
         }
@@ -28,8 +29,8 @@ impl Kv for KvService {
     }
 
     async fn put(&self, request: Request<pb::PutRequest>) -> Answer<pb::PutResponse> {
-        let caller = self.0.caller(&request)?;
         let put = convert::put(request.get_ref())?;
+        let caller = self.0.caller(&request)?;
         self.0.fits(request.get_ref(), caller.as_ref())?;
         let applied = self.0.propose(Change::Put(put), caller).await?;
         let Reply::Put(reply) = applied.reply else { return Err(wrong_reply()) };
@@ -40,8 +41,8 @@ impl Kv for KvService {
         &self,
         request: Request<pb::DeleteRangeRequest>,
     ) -> Answer<pb::DeleteRangeResponse> {
-        let caller = self.0.caller(&request)?;
         let delete = convert::delete(request.get_ref())?;
+        let caller = self.0.caller(&request)?;
         self.0.fits(request.get_ref(), caller.as_ref())?;
         let applied = self.0.propose(Change::Delete(delete), caller).await?;
         let Reply::Delete(reply) = applied.reply else { return Err(wrong_reply()) };
@@ -49,9 +50,9 @@ impl Kv for KvService {
     }
 
     async fn txn(&self, request: Request<pb::TxnRequest>) -> Answer<pb::TxnResponse> {
-        let caller = self.0.caller(&request)?;
-        let txn = convert::txn(request.get_ref())?;
+        let txn = convert::txn(request.get_ref(), self.0.limits.txn_ops)?;
         check_txn(&txn, self.0.limits.txn_ops)?;
+        let caller = self.0.caller(&request)?;
         let applied = if txn.only_reads() {
             if !serializable(request.get_ref()) {
                 self.0.barrier().await?;

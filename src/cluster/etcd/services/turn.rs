@@ -27,6 +27,8 @@ pub struct Turn {
     pub lease: LeaseId,
     /// The revision that made the key.
     pub created: Revision,
+    /// The revision when it stood in line: what the header of the answer says.
+    pub stood: Revision,
     /// The value that it was found with.
     pub value: Bytes,
     prefix: Bytes,
@@ -57,6 +59,7 @@ pub fn first_of(range: KeyRange, order: SortBy, descending: bool, max_created: i
         revision: None,
         limit: Some(1),
         sort: Some(Sort { by: order, descending }),
+        sorted: None,
         wanted: Wanted::All,
         filter: Filter { max_created, ..Filter::default() },
     }
@@ -87,6 +90,7 @@ impl Turn {
             key,
             lease,
             created: applied.revision,
+            stood: applied.revision,
             value: value.clone(),
             prefix,
             leaves: true,

@@ -15,7 +15,7 @@ use crate::cluster::etcd::pb::etcdserverpb::{self as pb, watch_request::RequestU
 use crate::cluster::etcd::status::{in_gos_words, watch_canceled};
 use crate::cluster::etcd::surface::{Surface, credentials};
 use crate::cluster::failpoints::failpoint;
-use crate::cluster::store::id::WatchId;
+use crate::cluster::store::id::{Revision, WatchId};
 use crate::cluster::store::watch::Notice;
 use spec::spec;
 
@@ -136,8 +136,13 @@ impl Session {
     fn create(&mut self, wire: &pb::WatchCreateRequest) {
         let spec = spec(wire);
         let node = &self.surface.node;
-        let caller = node.caller(&self.credentials);
-        match caller.and_then(|caller| node.may_watch(&spec.range, caller.as_ref())) {
+        let allowed = if spec.start < Revision(0) {
+            // Refused by its form, whoever asks.
+            Ok(())
+        } else {
+            node.caller(&self.credentials).and_then(|caller| node.may_watch(&spec.range, caller.as_ref()))
+        };
+        match allowed {
             Ok(()) => {
                 self.asked.push_back(wire.fragment);
                 self.watching.create(spec);

@@ -2,7 +2,8 @@
 
 use super::{Handle, Shared};
 use crate::cluster::etcd::node::{Credentials, Node as _, NodeError};
-use crate::cluster::store::auth::{AuthChange, AuthError, AuthReply, password, token};
+use crate::cluster::store::auth::password::{self, HashError};
+use crate::cluster::store::auth::{AuthChange, AuthError, AuthReply, token};
 use crate::cluster::store::reply::Reply;
 use crate::cluster::store::request::{Caller, Change};
 
@@ -64,7 +65,10 @@ impl Handle {
         let (password, cost) = (password.to_owned(), self.shared.config.bcrypt_cost);
         let hashed = tokio::task::spawn_blocking(move || password::hash(&password, cost)).await;
         let failed = |cause| NodeError::Files { operation: "hash a password", cause };
-        hashed.map_err(std::io::Error::other).map_err(failed)?.map_err(std::io::Error::other).map_err(failed)
+        match hashed.map_err(std::io::Error::other).map_err(failed)? {
+            Err(HashError::Password(error)) => Err(error.into()),
+            made => made.map_err(std::io::Error::other).map_err(failed),
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn range_of(key: &str, end: &str) -> Range {
         revision: None,
         limit: None,
         sort: None,
+        sorted: None,
         wanted: Wanted::All,
         filter: Filter::default(),
     }

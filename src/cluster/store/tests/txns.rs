@@ -191,10 +191,9 @@ fn a_key_is_written_once_in_a_txn() {
         vec![puts("a"), puts("a")],
         vec![puts("a"), deletes("a", "")],
         vec![deletes("a", "c"), puts("b")],
-        vec![deletes("a", "\0"), within(puts("b"))],
         vec![within(puts("b")), puts("b")],
         vec![within(puts("b")), within(puts("b"))],
-        vec![within(puts("b")), within(deletes("a", "c"))],
+        vec![within(deletes("a", "c")), within(puts("b"))],
         vec![within(within(puts("b"))), deletes("b", "")],
     ];
     for ops in duplicates {
@@ -206,6 +205,9 @@ fn a_key_is_written_once_in_a_txn() {
     let fine = [
         then(vec![deletes("a", ""), deletes("a", "c"), deletes("c", "a"), puts("c")]),
         then(vec![puts("a"), deletes("b", "a")]),
+        // etcd overlooks ranges without an end, and deletions within what comes after.
+        then(vec![within(puts("b")), within(deletes("a", "c"))]),
+        then(vec![deletes("a", "\0"), within(puts("b"))]),
         Txn { then: vec![puts("a")], otherwise: vec![puts("a")], ..Txn::default() },
         then(vec![Op::Txn(Txn {
             then: vec![puts("a")],

@@ -59,6 +59,8 @@ pub(super) struct Stream {
     pub outbox: Arc<Outbox>,
     /// In order; a vector, as nearly all streams have one.
     watches: Vec<(WatchId, Watch)>,
+    /// Ended by a compaction, and not yet by the client: their numbers are taken, and cancelling is still answered.
+    compacted: BTreeSet<WatchId>,
     next_id: i64,
     pub tick: Option<Time>,
 }
@@ -162,9 +164,14 @@ impl WatchHub {
         Some(watch)
     }
 
-    /// Ends a watch and says so; of a watch that is not there, nothing is said.
+    /// Ends a watch and says so; of a watch that is not there, nothing is said. One that a compaction has ended is there
+    /// until then.
     pub fn cancel(&mut self, id: StreamId, watch: WatchId) {
         let notice = Notice::Canceled { watch, revision: self.seen };
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.compacted.remove(&watch) {
+            return stream.outbox.answer(notice);
+        }
         self.end((id, watch), notice);
     }
 
@@ -314,13 +321,22 @@ impl Stream {
             return Err(Refusal::EmptyRange);
         }
         if let Some(id) = spec.id {
-            return if self.get_mut(id).is_some() { Err(Refusal::DuplicateId) } else { Ok(id) };
+            return if self.is_taken(id) { Err(Refusal::DuplicateId) } else { Ok(id) };
         }
-        while self.get_mut(WatchId(self.next_id)).is_some() {
+        while self.is_taken(WatchId(self.next_id)) {
             self.next_id += 1;
         }
         self.next_id += 1;
         Ok(WatchId(self.next_id - 1))
+    }
+
+    fn is_taken(&self, id: WatchId) -> bool {
+        self.find(id).is_ok() || self.compacted.contains(&id)
+    }
+
+    /// Keeps the number of a watch that a compaction has ended.
+    pub(super) fn keep(&mut self, id: WatchId) {
+        self.compacted.insert(id);
     }
 
     fn find(&self, id: WatchId) -> Result<usize, usize> {

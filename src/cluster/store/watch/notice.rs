@@ -106,8 +106,12 @@ impl Wanted {
 }
 
 impl Store {
-    /// What a key was before one of its versions, unless that is compacted.
+    /// What a key was before one of its versions, unless that is compacted. A key that is made anew was nothing, even if
+    /// the same transaction had deleted it.
     fn before(&self, record: &Record) -> Option<KeyValue> {
+        if !record.is_tombstone() && record.content().version == 1 {
+            return None;
+        }
         let at = Revision(record.main().0 - 1);
         if at < self.compacted {
             return None;

@@ -55,6 +55,9 @@ impl WatchHub {
             .collect();
         for (id, watch) in lost {
             self.end((id, watch), Notice::Compacted { watch, compacted });
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.keep(watch);
+            }
         }
     }
 

@@ -13,7 +13,15 @@ fn told(bench: &Bench, change: &Change) -> [Result<(), AuthError>; 4] {
 const DENIED: Result<(), AuthError> = Err(PermissionDenied);
 
 fn range(range: KeyRange) -> Range {
-    Range { range, revision: None, limit: None, sort: None, wanted: Wanted::All, filter: Filter::default() }
+    Range {
+        range,
+        revision: None,
+        limit: None,
+        sort: None,
+        sorted: None,
+        wanted: Wanted::All,
+        filter: Filter::default(),
+    }
 }
 
 fn compare(range: KeyRange) -> Compare {
