@@ -162,6 +162,7 @@ impl Core {
                 self.step(Input::SnapshotMade { metadata, data, size: bytes });
             }
             Letter::SnapshotFailed => self.step(Input::SnapshotFailed),
+            Letter::Removed => self.removed(),
             Letter::Stop => self.stopping = true,
         }
     }
@@ -303,9 +304,13 @@ impl Core {
         let members: Vec<_> = machine.members.iter().filter(|member| member.id != own).cloned().collect();
         self.shared.transport.set_members(&members);
         if machine.members.is_removed(own) {
-            tracing::warn!("this member was removed from the cluster: it ends");
-            self.stopping = true;
+            self.removed();
         }
+    }
+
+    fn removed(&mut self) {
+        tracing::warn!("this member was removed from the cluster: it ends");
+        self.stopping = true;
     }
 
     /// Becomes what a snapshot says.

@@ -46,6 +46,8 @@ pub enum Letter {
     SnapshotMade { metadata: SnapshotMetadata, bytes: u64 },
     /// A snapshot could not be made.
     SnapshotFailed,
+    /// A peer says that this member was removed. A leader that goes does not hear of it from the log.
+    Removed,
     /// The member ends.
     Stop,
 }

@@ -108,6 +108,9 @@ impl PeerHandler for Peering {
 
     fn refused(&self, by: MemberId, why: Refusal) {
         tracing::warn!(%by, %why, "a member does not take this one's messages");
+        if why == Refusal::Removed {
+            self.tell(Letter::Removed);
+        }
     }
 
     fn met(&self, member: MemberId, urls: Vec<PeerUrl>) {

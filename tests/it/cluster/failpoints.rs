@@ -6,7 +6,8 @@ use etcd_client::{Client, CompactionOptions, GetOptions, MemberAddOptions, Watch
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::processes::{Cluster, Process, free_ports};
+use super::process::free_port;
+use super::processes::{Cluster, Process};
 
 /// More writes than leaders keep for members that are behind.
 const MANY: usize = 5_500;
@@ -118,7 +119,7 @@ async fn provoke(written: &mut Written, client: &mut Client, other: &mut Client,
 async fn kill_at(name: &str) {
     println!("{name}");
     let cluster = Cluster::of(3, &["--snapshot-count=500"]);
-    let ports = free_ports(3);
+    let ports = [free_port(), free_port(), free_port()];
     let doors: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
     let mut processes: Vec<Process> = cluster
         .members
@@ -170,7 +171,7 @@ async fn kill_at(name: &str) {
 
 #[tokio::test]
 async fn what_was_acknowledged_outlives_a_death_at_any_failpoint() {
-    let port = free_ports(1)[0];
+    let port = free_port();
     let cluster = Cluster::of(1, &[]);
     let lone = cluster.members[0].start(&[("GOFAIL_HTTP", &format!("127.0.0.1:{port}"))]);
     lone.ready().await;

@@ -1,10 +1,10 @@
 //! The store inside the binary: its cluster, simulated; as its clients see it, and beside the real one; what it leaves on
 //! disk, seen by etcd's own tools.
 
+mod process;
 mod processes;
 mod raw;
 mod served;
-mod server;
 
 mod corruption;
 mod differential;

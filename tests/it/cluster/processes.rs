@@ -1,6 +1,5 @@
 //! Members as processes of their own: `mgmt etcd` on ports of this host.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,6 +9,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+
+use super::process::free_port;
 
 /// How long anything may take. Nothing waits for it to pass.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -37,17 +38,11 @@ pub struct Process {
     lines: watch::Receiver<Vec<String>>,
 }
 
-/// Ports that nobody has at the moment.
-pub fn free_ports(count: usize) -> Vec<u16> {
-    let held: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
-}
-
 impl Cluster {
     /// So many members with these flags beside those that they need; none of them runs.
     pub fn of(count: usize, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ports = free_ports(2 * count);
+        let ports: Vec<u16> = (0..2 * count).map(|_| free_port()).collect();
         let names: Vec<String> = (0..count).map(|number| format!("m{number}")).collect();
         let peers: Vec<String> =
             names.iter().zip(&ports).map(|(name, port)| format!("{name}=http://127.0.0.1:{port}")).collect();

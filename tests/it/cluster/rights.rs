@@ -91,6 +91,9 @@ async fn a_watch_that_is_not_allowed_says_so_in_its_answer() {
     assert_eq!(answer.watch_id(), -1);
     let reason = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
     assert_eq!(answer.cancel_reason(), reason);
+    // Its own key is in it, but what comes after is not.
+    let mut from_own = eve.watch("e", Some(WatchOptions::new().with_from_key())).await.unwrap();
+    assert_eq!(from_own.message().await.unwrap().unwrap().cancel_reason(), reason);
     let options = WatchOptions::new().with_prefix();
     let mut allowed = eve.watch("e", Some(options)).await.unwrap();
     let first = allowed.message().await.unwrap().unwrap();

@@ -37,9 +37,9 @@ impl Election for ElectionService {
     }
 
     async fn proclaim(&self, request: Request<pb::ProclaimRequest>) -> Answer<pb::ProclaimResponse> {
+        let leader = needed(request.get_ref().leader.as_ref())?;
         let caller = self.0.caller(&request).map_err(unknown)?;
-        let wire = request.into_inner();
-        let revision = self.proclaim_as(&needed(wire.leader)?, wire.value, caller).await?;
+        let revision = self.proclaim_as(&leader, request.into_inner().value, caller).await?;
         Ok(Response::new(pb::ProclaimResponse { header: self.0.header(revision) }))
     }
 
@@ -58,8 +58,8 @@ impl Election for ElectionService {
     }
 
     async fn resign(&self, request: Request<pb::ResignRequest>) -> Answer<pb::ResignResponse> {
+        let leader = needed(request.get_ref().leader.as_ref())?;
         let caller = self.0.caller(&request).map_err(unknown)?;
-        let leader = needed(request.into_inner().leader)?;
         let delete = Delete { range: KeyRange::One(leader.key.clone()), previous: false };
         let txn = Txn { compares: vec![still(&leader)], then: vec![Op::Delete(delete)], otherwise: vec![] };
         let applied = self.0.node.propose(Change::Txn(txn), caller).await.map_err(unknown)?;
@@ -96,8 +96,8 @@ fn still(leader: &LeaderKey) -> Compare {
     }
 }
 
-fn needed(leader: Option<LeaderKey>) -> Result<LeaderKey, Status> {
-    let leader = leader.ok_or_else(|| Status::unknown("\"leader\" field must be provided"))?;
+fn needed(leader: Option<&LeaderKey>) -> Result<LeaderKey, Status> {
+    let leader = leader.cloned().ok_or_else(|| Status::unknown("\"leader\" field must be provided"))?;
     if leader.key.is_empty() {
         return Err(Status::unknown("etcdserver: key is not provided"));
     }

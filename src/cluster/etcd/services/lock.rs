@@ -25,11 +25,11 @@ impl Lock for LockService {
     }
 
     async fn unlock(&self, request: Request<UnlockRequest>) -> Result<Response<UnlockResponse>, Status> {
-        let caller = self.0.caller(&request).map_err(unknown)?;
-        let key = request.into_inner().key;
-        if key.is_empty() {
+        if request.get_ref().key.is_empty() {
             return Err(Status::unknown("etcdserver: key is not provided"));
         }
+        let caller = self.0.caller(&request).map_err(unknown)?;
+        let key = request.into_inner().key;
         let delete = Delete { range: KeyRange::One(key), previous: false };
         let applied = self.0.node.propose(Change::Delete(delete), caller).await.map_err(unknown)?;
         Ok(Response::new(UnlockResponse { header: self.0.header(applied.revision) }))

@@ -3,7 +3,7 @@
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::cluster::server::Server;
+use crate::cluster::process::Process;
 
 /// A connection, and the token that is shown on it, if any.
 #[derive(Clone)]
@@ -13,8 +13,8 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn to(server: &Server) -> Line {
-        let endpoint = Endpoint::from_shared(format!("http://{}", server.client)).unwrap();
+    pub fn to(server: &Process) -> Line {
+        let endpoint = Endpoint::from_shared(format!("http://{}", server.client())).unwrap();
         Line { channel: endpoint.connect_lazy(), token: None }
     }
 

@@ -1,7 +1,7 @@
 //! alarm, and what it takes to get rid of one.
 
 use super::beside::{Beside, Side};
-use super::process::Ctl;
+use crate::cluster::process::Ctl;
 
 /// Writes until there is no room; returns the refusal.
 fn fill(side: &Side) -> String {

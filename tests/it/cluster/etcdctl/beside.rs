@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 
 use tempfile::TempDir;
 
-use super::process::{Ctl, Make, PATIENCE, Process, Said, lines, words};
+use crate::cluster::process::{Ctl, Make, PATIENCE, Process, Said, lines, words};
 
 /// One of the two, and what its own things are called in commands and answers: `{client}` for its address.
 pub struct Side {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use super::process::{Ctl, Make, PATIENCE, Process, Said, free_port};
+use crate::cluster::process::{Ctl, Make, PATIENCE, Process, Said, free_port};
 
 fn start(flags: &[&str]) -> (Process, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();

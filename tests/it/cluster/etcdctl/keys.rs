@@ -1,7 +1,7 @@
 //! put, get, del, compaction.
 
 use super::beside::Beside;
-use super::process::Ctl;
+use crate::cluster::process::Ctl;
 
 fn walk(ctl: Ctl) {
     let both = Beside::with(ctl, &[]);

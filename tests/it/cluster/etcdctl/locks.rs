@@ -1,7 +1,7 @@
 //! lock and elect.
 
 use super::beside::{Beside, Side};
-use super::process::Ctl;
+use crate::cluster::process::Ctl;
 
 #[test]
 fn a_lock_is_had_by_one_at_a_time() {
@@ -51,6 +51,6 @@ fn wait_for(side: &Side, line: &str, wanted: &str) {
         if said.contains(wanted) {
             return;
         }
-        assert!(begun.elapsed() < super::process::PATIENCE, "{line}: {said}");
+        assert!(begun.elapsed() < crate::cluster::process::PATIENCE, "{line}: {said}");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::beside::{Beside, Side};
-use super::process::{Ctl, Make, PATIENCE, Process, free_port};
+use crate::cluster::process::{Ctl, Make, PATIENCE, Process, free_port};
 
 #[test]
 fn a_cluster_of_one_tells_of_itself_as_etcd_does() {

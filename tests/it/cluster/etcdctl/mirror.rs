@@ -1,7 +1,7 @@
 //! make-mirror, to a real etcd and back.
 
 use super::beside::{Beside, Side};
-use super::process::{Ctl, PATIENCE};
+use crate::cluster::process::{Ctl, PATIENCE};
 
 #[track_caller]
 fn eventually(side: &Side, line: &str, wanted: &str) {

@@ -2,7 +2,6 @@
 //! which must answer the same.
 
 mod beside;
-mod process;
 
 mod alarms;
 mod flags;

@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-use super::process::{Ctl, Make, Process, Said, etcd35, free_port};
+use crate::cluster::process::{Ctl, Make, Process, Said, etcd35, free_port};
 
 /// Lines to both, which must answer the same.
 #[track_caller]
 fn same(ours: &Process, etcd: &Process, lines: &str) {
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         for ctl in [Ctl::Debian, Ctl::Etcd35] {
-            let words = super::process::words(line);
+            let words = crate::cluster::process::words(line);
             let [ours, etcd] = [ours, etcd].map(|process| Said::by(process.ctl(ctl).args(&words), ""));
             assert_eq!(ours, etcd, "{line}: ours beside the restored one");
         }

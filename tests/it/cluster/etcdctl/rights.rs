@@ -1,7 +1,7 @@
 //! auth, user, role, and everything else under them.
 
 use super::beside::Beside;
-use super::process::Ctl;
+use crate::cluster::process::Ctl;
 
 fn walk(ctl: Ctl) {
     let both = Beside::with(ctl, &["--bcrypt-cost=4"]);

@@ -1,7 +1,7 @@
 //! snapshot.
 
 use super::beside::Beside;
-use super::process::{Ctl, Make, Process, Said};
+use crate::cluster::process::{Ctl, Make, Process, Said};
 
 #[test]
 fn a_snapshot_is_saved_looked_at_and_restored() {
@@ -25,7 +25,7 @@ fn a_snapshot_is_saved_looked_at_and_restored() {
     assert_eq!(statuses[0], statuses[1], "ours beside etcd's");
 
     // With Debian's tool, and served by the real etcd.
-    let (client, peer) = (super::process::free_port(), super::process::free_port());
+    let (client, peer) = (crate::cluster::process::free_port(), crate::cluster::process::free_port());
     let dir = both.dir.path().join("restored");
     let snapshot = format!("{}.snap", both.ours.process.dir.display());
     let mut restore = Ctl::Debian.command();

@@ -1,7 +1,7 @@
 //! watch.
 
 use super::beside::Beside;
-use super::process::Ctl;
+use crate::cluster::process::Ctl;
 
 /// What both print for a watch, in so many lines.
 #[track_caller]
