@@ -93,7 +93,7 @@ fn node_code(error: &NodeError) -> Code {
 fn store_code(error: StoreError) -> Code {
     match error {
         StoreError::KeyNotFound => Code::InvalidArgument,
-        StoreError::Compacted | StoreError::FutureRevision => Code::OutOfRange,
+        StoreError::Compacted | StoreError::FutureRevision | StoreError::LeaseTtlTooLarge => Code::OutOfRange,
         StoreError::NoSpace => Code::ResourceExhausted,
         StoreError::Corrupt => Code::DataLoss,
         StoreError::LeaseNotFound => Code::NotFound,
@@ -116,7 +116,6 @@ fn downgrade_code(error: DowngradeError) -> Code {
 
 fn request_code(error: RequestError) -> Code {
     match error {
-        RequestError::Form(FormError::LeaseTtlTooLarge) => Code::OutOfRange,
         RequestError::EmptyKey
         | RequestError::UnsetOp
         | RequestError::ValueProvided

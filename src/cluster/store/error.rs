@@ -24,6 +24,9 @@ pub enum StoreError {
     /// A lease of this number is there.
     #[error("lease already exists")]
     LeaseExists,
+    /// A lease that would live too long.
+    #[error("too large lease TTL")]
+    LeaseTtlTooLarge,
     /// Refused by or about authentication.
     #[error(transparent)]
     Auth(#[from] super::auth::AuthError),

@@ -46,11 +46,11 @@ impl Snapshot {
         let lives = |record: &Record| !record.is_tombstone() && !superseded.contains_key(record.key());
         let older = |mark: Mark| mark.main <= self.compacted;
         // As in etcd: of what is as old as the compaction, only what is still there at the revision counts; but all
-        // of it when nothing is there.
+        // of it, except deletions, when nothing is there.
         let anything = superseded.values().any(|there| *there)
             || self.kept().take_while(|(mark, _)| older(*mark)).any(|(_, record)| lives(record));
         for (mark, record) in self.kept().take_while(|(mark, _)| mark.main <= revision) {
-            if anything && older(mark) && !lives(record) {
+            if older(mark) && (record.is_tombstone() || anything && !lives(record)) {
                 continue;
             }
             hash = crc32c_append(hash, &mark.main.0.to_be_bytes());

@@ -10,6 +10,9 @@ use super::error::StoreError;
 use super::id::LeaseId;
 use super::record::{ByKey, Record};
 
+/// The longest life of a lease that etcd grants, in seconds.
+pub const MAX_TTL_S: i64 = 9_000_000_000;
+
 /// The leases that are granted.
 #[derive(Debug, Default)]
 pub struct Leases {
@@ -42,6 +45,9 @@ impl Leases {
     pub(super) fn grant(&mut self, id: LeaseId, ttl_s: i64) -> Result<(), StoreError> {
         if id == LeaseId(0) {
             return Err(StoreError::LeaseNotFound);
+        }
+        if ttl_s > MAX_TTL_S {
+            return Err(StoreError::LeaseTtlTooLarge);
         }
         if self.leases.contains_key(&id) {
             return Err(StoreError::LeaseExists);

@@ -6,9 +6,6 @@ use std::ops::Bound;
 use super::key::KeyRange;
 use super::request::{Op, Txn};
 
-/// The longest life of a lease that etcd grants, in seconds.
-pub const MAX_LEASE_TTL_S: i64 = 9_000_000_000;
-
 /// What is wrong with a request by its form. The texts are etcd's, without its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
@@ -18,14 +15,6 @@ pub enum FormError {
     /// A transaction that writes a key twice.
     #[error("duplicate key given in txn request")]
     DuplicateKey,
-    /// A lease that would live too long.
-    #[error("too large lease TTL")]
-    LeaseTtlTooLarge,
-}
-
-/// How long a lease lives for which `asked_s` was asked, when none lives shorter than `least_s`.
-pub fn lease_ttl(asked_s: i64, least_s: i64) -> Result<i64, FormError> {
-    if asked_s > MAX_LEASE_TTL_S { Err(FormError::LeaseTtlTooLarge) } else { Ok(asked_s.max(least_s)) }
 }
 
 /// Refuses a transaction that has more than `max_ops` comparisons or requests in a list (a transaction within it may

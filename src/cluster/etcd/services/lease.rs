@@ -12,7 +12,6 @@ use crate::cluster::store::error::StoreError;
 use crate::cluster::store::id::LeaseId;
 use crate::cluster::store::reply::Reply;
 use crate::cluster::store::request::Change;
-use crate::cluster::store::validate::lease_ttl;
 
 /// Leases.
 pub struct LeaseService(pub Surface);
@@ -24,7 +23,7 @@ impl Lease for LeaseService {
     async fn lease_grant(&self, request: Request<pb::LeaseGrantRequest>) -> Answer<pb::LeaseGrantResponse> {
         let caller = self.0.user(&request)?;
         let wire = request.into_inner();
-        let ttl_s = lease_ttl(wire.ttl, self.0.node.shortest_lease_s())?;
+        let ttl_s = wire.ttl.max(self.0.node.shortest_lease_s());
         let id = if wire.id == 0 { any_lease()? } else { LeaseId(wire.id) };
         let applied = self.0.propose(Change::LeaseGrant { id, ttl_s }, caller).await?;
         let Reply::LeaseGranted { id, ttl_s } = applied.reply else { return Err(wrong_reply()) };

@@ -5,7 +5,6 @@
 //! `make differential SEED=7 REQUESTS=100000`.
 
 mod draw;
-mod kept;
 mod line;
 mod normal;
 mod rare;

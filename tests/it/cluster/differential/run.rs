@@ -11,7 +11,6 @@ use mgmt::cluster::etcd::pb::etcdserverpb::{
 use tempfile::TempDir;
 
 use super::draw::{Draw, MAX_REQUEST_BYTES};
-use super::kept;
 use super::line::Line;
 use super::request::{Request, unary};
 use super::settings::Settings;
@@ -146,7 +145,7 @@ impl Run {
             {
                 self.draw.compacted = compaction.revision;
             }
-            if !expected.same(&found) && kept::why(request, &expected, &found).is_none() {
+            if !expected.same(&found) {
                 let (expected, found) = (expected.show(), found.show());
                 let diff = similar::TextDiff::from_lines(&expected, &found)
                     .unified_diff()
@@ -235,6 +234,7 @@ impl Run {
         for _ in 0..self.draw.random.usize(1..12) {
             self.write().await;
             if self.draw.one_in(8) {
+                self.learn_revision().await;
                 watching.cancel_one(&mut self.draw).await;
             }
         }

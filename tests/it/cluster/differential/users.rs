@@ -141,6 +141,7 @@ impl Run {
         for _ in 0..4 {
             self.guarded_write().await;
         }
+        self.learn_revision().await;
         watching.cancel_one(&mut self.draw).await;
         self.learn_revision().await;
         if let Some(difference) = watching.compare(self.draw.revision).await {

@@ -149,7 +149,8 @@ impl Watching {
 
     /// Cancels one, wherever it is in its life, or one that never was.
     pub async fn cancel_one(&mut self, draw: &mut Draw) {
-        if !self.settled {
+        // What etcd has not sent when it reads the cancellation, it may drop; progress comes after it.
+        if !self.settled || !self.reports(draw.revision) || !self.progress(draw.revision).await {
             return;
         }
         let watch_id = draw.random.i64(0..8);
@@ -158,7 +159,6 @@ impl Watching {
 
     /// Waits for both to have told the same, cancels all and closes; what differs, if anything.
     pub async fn compare(mut self, revision: i64) -> Option<String> {
-        let same = |left: &Side, right: &Side| left.told == right.told && left.ended == right.ended;
         if !self.until(same).await {
             return Some(self.difference());
         }
@@ -206,6 +206,11 @@ impl Watching {
             self.created, self.reference.ended, self.tested.ended
         )
     }
+}
+
+/// Whether both were told the same so far.
+fn same(left: &Side, right: &Side) -> bool {
+    left.told == right.told && left.ended == right.ended
 }
 
 fn create(draw: &mut Draw) -> WatchCreateRequest {

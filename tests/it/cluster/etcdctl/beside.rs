@@ -59,8 +59,12 @@ impl Side {
     /// With names for its own things.
     pub fn named(&self, text: &str) -> String {
         let text = self.names.iter().fold(text.to_owned(), |text, (name, what)| text.replace(what, name));
-        // Ids are 16 digits wide, and may be shorter.
-        text.replace("  {", " {")
+        // Ids are 16 digits wide, and may be shorter; tables are as wide as what is in them.
+        let narrowed = |line: &str| match line.as_bytes().first() {
+            Some(b'+' | b'|') => squeezed(line, &['-', ' ']),
+            _ => line.replace("  {", " {"),
+        };
+        text.split_inclusive('\n').map(narrowed).collect()
     }
 
     /// What `etcdctl` says of it.
@@ -78,6 +82,12 @@ impl Side {
         let (out, complaints) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         Following { child, out: lines(out), complaints: lines(complaints) }
     }
+}
+
+/// A text in which each of some characters stands only once in a row.
+fn squeezed(text: &str, what: &[char]) -> String {
+    let mut last = None;
+    text.chars().filter(|letter| last.replace(*letter) != Some(*letter) || !what.contains(letter)).collect()
 }
 
 impl Beside {

@@ -32,13 +32,16 @@ async fn refused(member: &Place) -> String {
     said
 }
 
-/// Makes a member, and leaves its folder with a few writes.
+/// What a disk writes whole, or not at all.
+const SECTOR: usize = 512;
+
+/// Makes a member, and leaves its folder with a few writes, each over more than a sector.
 async fn left_with_writes() -> Cluster {
     let cluster = Cluster::of(1, &[]);
     let process = cluster.start().await.pop().unwrap();
     let mut client = process.client().await;
     for number in 0..20 {
-        client.put(format!("k{number}"), "here it is", None).await.unwrap();
+        client.put(format!("k{number}"), format!("here it is{:SECTOR$}", "."), None).await.unwrap();
     }
     process.stop().await;
     cluster
@@ -83,7 +86,7 @@ async fn a_torn_end_is_cut_and_damage_before_it_is_an_error() {
     assert_eq!(places.len(), 20);
 
     let mut torn = whole.clone();
-    torn[places[19] - 3..].fill(0);
+    torn[places[19].next_multiple_of(SECTOR)..].fill(0);
     fs::write(&path, &torn).unwrap();
     let process = member.start(&[]);
     process.says("was torn, as a crash leaves it").await;
