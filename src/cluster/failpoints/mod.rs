@@ -1,6 +1,6 @@
 //! Failpoints: places in the program where a tester may make it die or wait, under etcd's names and protocol.
 //!
-//! They are there only when the program is built with the feature `failpoints`; else [`failpoint!`] is nothing at all.
+//! They are there only when the program is built with the feature `failpoints`; else `failpoint!` is nothing at all.
 //! `GOFAIL_HTTP=HOST:PORT` opens the door through which they are set, `GOFAIL_FAILPOINTS=NAME=TERM;NAME=TERM` sets
 //! some at the start:
 //!
