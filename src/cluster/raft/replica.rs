@@ -10,7 +10,8 @@ use super::outbox::Outbox;
 use super::proposals::Proposals;
 use super::reading::Reads;
 use super::{
-    Broken, Input, MemberId, Output, ProposalId, Saved, Settings, SnapshotRule, convert, logger, wire,
+    Broken, CatchUp, Input, MemberId, Output, ProposalId, Saved, Settings, SnapshotRule, convert, logger,
+    wire,
 };
 
 /// Why a replica cannot start.
@@ -142,7 +143,8 @@ impl Replica {
                 self.snapshots = Snapshots::Idle;
                 self.snapshot_size = size;
                 let snapshot = convert::snapshot_to_raft(&wire::Snapshot { data, metadata });
-                self.raw.mut_store().compact(snapshot, self.settings.catch_up);
+                let keep = self.kept();
+                self.raw.mut_store().compact(snapshot, keep);
             }
             Input::SnapshotFailed => self.snapshots = Snapshots::Idle,
             Input::SnapshotSent { to, arrived } => {
@@ -259,7 +261,15 @@ impl Replica {
             let needed = others.map(|(_, peer)| peer.matched.max(peer.pending_snapshot)).min();
             up_to = up_to.min(needed.unwrap_or(up_to));
         }
-        self.raw.mut_store().trim(up_to, self.settings.catch_up);
+        let keep = self.kept();
+        self.raw.mut_store().trim(up_to, keep);
+    }
+
+    /// What is kept of the log in memory for those who come back: nothing where there is nobody else.
+    fn kept(&self) -> CatchUp {
+        let own = self.raw.raft.id;
+        let alone = self.raw.raft.prs().iter().all(|(id, _)| *id == own);
+        if alone { CatchUp { entries: 0, bytes: 0 } } else { self.settings.catch_up }
     }
 
     fn snapshot_if_due(&mut self, out: &mut Vec<Output>) {

@@ -48,16 +48,18 @@ async fn run<S>(front: Front, options: Options, stream: S, name: Option<CommonNa
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let front = Arc::new(front);
     let service = service_fn(move |request: Request<Incoming>| {
         let (front, name) = (front.clone(), name.clone());
-        async move {
+        // In a box, as it is large, and a call holds it no longer than until it streams.
+        Box::pin(async move {
             let mut request = request.map(Body::new);
             if let Some(name) = name {
                 request.extensions_mut().insert(name);
             }
             let answered: Result<_, Infallible> = front.answer(request).await;
             answered
-        }
+        })
     });
     let begun = Begun::default();
     let builder = options.builder(begun.clone());
