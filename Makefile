@@ -119,6 +119,11 @@ bench-store: cargo-present etcd35 ## our etcd server and the real one under the 
 	$(CARGO) build --release $(LOCKED)
 	python3 bench/store.py $(BENCH)
 
+.PHONY: bench-failover
+bench-failover: cargo-present ## clusters of 3 and 5 members in network namespaces, their leader killed every 5 s: how long writes wait (as root)
+	@tests/needs.sh ip unshare
+	$(CARGO) test $(LOCKED) --test it -- cluster::hosts::leader_killed --nocapture --test-threads=1
+
 .PHONY: etcd35
 etcd35: ## etcd 3.5 and its tools, unpacked under target/ (from this machine's Debian mirror)
 	@tests/setup/etcd35.sh

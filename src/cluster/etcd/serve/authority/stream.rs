@@ -68,6 +68,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Repaired<S> {
     }
 }
 
+/// Not vectored, on purpose: where the connection writes several slices at once, each message above 256 bytes becomes a
+/// system call of its own; else up to 1,024 bytes are gathered with what else is ready.
 impl<S: AsyncWrite + Unpin> AsyncWrite for Repaired<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
@@ -79,18 +81,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Repaired<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 
