@@ -14,6 +14,9 @@ use super::{
     wire,
 };
 
+/// Of the log in memory, a lone member keeps no more: the first to join a young cluster needs no snapshot.
+const KEPT_ALONE_BYTES: u64 = 1 << 20;
+
 /// Why a replica cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -265,11 +268,12 @@ impl Replica {
         self.raw.mut_store().trim(up_to, keep);
     }
 
-    /// What is kept of the log in memory for those who come back: nothing where there is nobody else.
+    /// What is kept of the log in memory for those who come back: little where there is nobody else yet.
     fn kept(&self) -> CatchUp {
+        let CatchUp { entries, bytes } = self.settings.catch_up;
         let own = self.raw.raft.id;
         let alone = self.raw.raft.prs().iter().all(|(id, _)| *id == own);
-        if alone { CatchUp { entries: 0, bytes: 0 } } else { self.settings.catch_up }
+        CatchUp { entries, bytes: if alone { bytes.min(KEPT_ALONE_BYTES) } else { bytes } }
     }
 
     fn snapshot_if_due(&mut self, out: &mut Vec<Output>) {
