@@ -141,9 +141,12 @@ impl Watching {
         true
     }
 
-    /// Whether progress can be told: etcd 3.5 tells none while a watch is compacted away or begins later.
+    /// Whether progress can be told: etcd 3.5 tells none where there is no watch, or while a watch is compacted away or begins later.
     fn reports(&self, revision: i64) -> bool {
-        let all_live = self.reference.told.values().flat_map(|told| &told.about).all(|about| !about.1);
+        // What was refused is no watch.
+        let watches = self.reference.told.range(0..);
+        let all_live = watches.clone().flat_map(|(_, told)| &told.about).all(|about| !about.1);
+        let all_live = all_live && watches.count() > 0;
         all_live && self.created.iter().all(|watch| watch.start_revision <= revision)
     }
 
@@ -157,12 +160,16 @@ impl Watching {
         self.ask(RequestUnion::CancelRequest(WatchCancelRequest { watch_id })).await;
     }
 
-    /// Waits for both to have told the same, cancels all and closes; what differs, if anything.
+    /// Waits for both to have told the same; then cancels all, if all has come, and closes. What differs, if anything.
     pub async fn compare(mut self, revision: i64) -> Option<String> {
         if !self.until(same).await {
             return Some(self.difference());
         }
-        if self.reports(revision) && !self.progress(revision).await {
+        // Without it, nobody knows whether all has come, and what is cancelled before that, etcd may drop.
+        if !self.reports(revision) {
+            return None;
+        }
+        if !self.progress(revision).await {
             let (left, right) = (&self.reference.progress, &self.tested.progress);
             let ended = (&self.reference.ended, &self.tested.ended);
             return Some(format!(
