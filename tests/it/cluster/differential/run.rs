@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use futures_util::future::join_all;
@@ -9,6 +10,7 @@ use mgmt::cluster::etcd::pb::etcdserverpb::{
     AlarmRequest, LeaseGrantRequest, LeaseRevokeRequest, StatusRequest, StatusResponse,
 };
 use tempfile::TempDir;
+use tonic::Status;
 
 use super::draw::{Draw, MAX_REQUEST_BYTES};
 use super::line::Line;
@@ -27,6 +29,10 @@ const REMEMBERED: usize = 20;
 const SHOWN: usize = 400;
 /// Nor is the one that is answered differently longer than this.
 const LONGEST: usize = 8000;
+
+/// How a refusal ends that etcd may think better of, and how long that may take.
+const DENIED: &str = "permission denied";
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who asks, by the name under which a token was given; `None`: without a token.
 pub type By = Option<&'static str>;
@@ -145,7 +151,8 @@ impl Run {
             {
                 self.draw.compacted = compaction.revision;
             }
-            if !expected.same(&found) && !self.flickers(request, *by, &expected, &found).await {
+            let expected = self.reconsidered(request, *by, expected, &found).await;
+            if !expected.same(&found) {
                 let (expected, found) = (expected.show(), found.show());
                 let diff = similar::TextDiff::from_lines(&expected, &found)
                     .unified_diff()
@@ -163,14 +170,14 @@ impl Run {
         }
     }
 
-    /// Whether etcd refused a read although the user may, and does not when it is asked again: seen once in some hundred
-    /// thousand requests, just after users were changed.
-    async fn flickers(&self, request: &Request, by: By, expected: &Answer, found: &Answer) -> bool {
-        let refused = expected.brief() == "etcdserver: permission denied";
-        if !refused || !matches!(request, Request::Range(_)) {
-            return false;
+    /// What etcd says in the end. For a moment after users were changed it may refuse what they may, root too: seen once in
+    /// some hundred thousand requests. What it refuses has changed nothing, so it can be asked again.
+    async fn reconsidered(&self, request: &Request, by: By, expected: Answer, found: &Answer) -> Answer {
+        let (mut expected, start) = (expected, Instant::now());
+        while !expected.same(found) && expected.brief().ends_with(DENIED) && start.elapsed() < PATIENCE {
+            expected = request.ask(&self.lines(by).0).await;
         }
-        request.ask(&self.lines(by).0).await.same(found)
+        expected
     }
 
     /// Notes a difference, with what came before.
@@ -190,8 +197,14 @@ impl Run {
     /// Where the servers are: asked of the one that is right.
     pub async fn learn_revision(&mut self) {
         let (line, _) = self.lines(self.tokens.contains_key("root").then_some("root"));
-        let told: Result<StatusResponse, _> =
-            unary(&line, "/etcdserverpb.Maintenance/Status", StatusRequest {}).await;
+        let start = Instant::now();
+        let told: Result<StatusResponse, _> = loop {
+            let told = unary(&line, "/etcdserverpb.Maintenance/Status", StatusRequest {}).await;
+            let denied = told.as_ref().is_err_and(|status: &Status| status.message().ends_with(DENIED));
+            if !denied || start.elapsed() > PATIENCE {
+                break told;
+            }
+        };
         match told {
             Ok(reply) => self.draw.revision = reply.header.map_or(0, |header| header.revision),
             Err(status) => {
