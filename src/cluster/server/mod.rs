@@ -105,11 +105,12 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
         let handle = self.node.handle().clone();
         let mut beside = JoinSet::new();
+        let urls: Vec<String> = self.listeners.iter().map(Listener::url).collect();
         beside.spawn({
             let handle = handle.clone();
             async move {
                 handle.publish().await;
-                tracing::info!("ready to serve client requests");
+                tracing::info!(at = urls.join(","), "ready to serve client requests");
             }
         });
         if let Some(retention) = self.auto_compaction {

@@ -1,5 +1,6 @@
 //! How a member is served.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -79,6 +80,21 @@ impl ServerError {
             Self::Corrupt(_) => Some(
                 "find out which of the two is right, as with `etcdctl endpoint hashkv`; then remove the other from the \
                  cluster, empty its data directory and add it again",
+            ),
+            Self::Listen(ListenError::Bind { cause, .. })
+            | Self::PeerListen(PeerListenError::Bind { cause, .. })
+                if cause.kind() == ErrorKind::AddrInUse =>
+            {
+                Some(
+                    "another program listens there, and `ss -ltnp` tells which; end it, or choose other addresses with \
+                     --listen-client-urls and --listen-peer-urls, and advertise those",
+                )
+            }
+            Self::Listen(ListenError::NoCertificate { .. }) => {
+                Some("name the files with --cert-file and --key-file, or let one be made with --auto-tls")
+            }
+            Self::PeerListen(PeerListenError::NoCertificate { .. }) => Some(
+                "name the files with --peer-cert-file and --peer-key-file, or let one be made with --peer-auto-tls",
             ),
             Self::Ask { .. } => Some("name members that run in --initial-cluster"),
             _ => None,

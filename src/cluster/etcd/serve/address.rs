@@ -1,5 +1,6 @@
 //! Where to listen: etcd's URLs.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -32,6 +33,18 @@ pub enum Place {
 pub struct AddressError {
     /// What was written.
     pub url: String,
+}
+
+impl fmt::Display for Address {
+    /// The URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secure = if self.tls { "s" } else { "" };
+        match &self.place {
+            Place::Tcp(host, port) if host.contains(':') => write!(f, "http{secure}://[{host}]:{port}"),
+            Place::Tcp(host, port) => write!(f, "http{secure}://{host}:{port}"),
+            Place::Unix(path) => write!(f, "unix{secure}://{}", path.display()),
+        }
+    }
 }
 
 impl FromStr for Address {
@@ -74,6 +87,9 @@ mod tests {
         let unix = |path: &str, tls| Ok(Address { place: Place::Unix(path.into()), tls });
         assert_eq!("unix:///run/x".parse(), unix("/run/x", false));
         assert_eq!("unixs://x:1".parse(), unix("x:1", true));
+        for url in ["http://127.0.0.1:2379", "https://[::]:1", "unix:///run/x", "unixs:///run/x"] {
+            assert_eq!(url.parse::<Address>().unwrap().to_string(), url);
+        }
         for bad in ["", "127.0.0.1:2379", "http://h", "ftp://h:1", "http://h:1/p", "unix://"] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }

@@ -28,18 +28,18 @@ enum Listening {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The system refuses.
-    #[error("cannot listen at {place:?}: {cause}")]
+    #[error("cannot listen at {at}: {cause}")]
     Bind {
         /// Where.
-        place: Place,
+        at: Address,
         /// Why.
         cause: io::Error,
     },
     /// TLS is to be spoken, and there is no certificate.
-    #[error("cannot listen at {place:?}: TLS needs a certificate and a key")]
+    #[error("cannot listen at {at}: TLS needs a certificate and a key")]
     NoCertificate {
         /// Where.
-        place: Place,
+        at: Address,
     },
 }
 
@@ -47,7 +47,7 @@ impl Listener {
     /// Listens at an address.
     pub async fn bind(address: &Address, tls: Option<&Arc<Tls>>) -> Result<Self, ListenError> {
         if address.tls && tls.is_none() {
-            return Err(ListenError::NoCertificate { place: address.place.clone() });
+            return Err(ListenError::NoCertificate { at: address.clone() });
         }
         let socket = match &address.place {
             Place::Tcp(host, port) => TcpListener::bind((&**host, *port)).await.map(Listening::Tcp),
@@ -62,8 +62,20 @@ impl Listener {
                 UnixListener::bind(path).map(|socket| Listening::Unix(socket, path.clone()))
             }
         };
-        let socket = socket.map_err(|cause| ListenError::Bind { place: address.place.clone(), cause })?;
+        let socket = socket.map_err(|cause| ListenError::Bind { at: address.clone(), cause })?;
         Ok(Self { socket, tls: tls.filter(|_| address.tls).cloned() })
+    }
+
+    /// Where it listens, as a URL.
+    pub fn url(&self) -> String {
+        let place = match &self.socket {
+            Listening::Tcp(_) => match self.local() {
+                Some(address) => Place::Tcp(address.ip().to_string(), address.port()),
+                None => return "a closed socket".to_owned(),
+            },
+            Listening::Unix(_, path) => Place::Unix(path.clone()),
+        };
+        Address { place, tls: self.tls.is_some() }.to_string()
     }
 
     /// The address, when it is one of the network: the port may have been chosen by the system.

@@ -77,6 +77,16 @@ async fn a_folder_that_another_process_has_is_refused() {
 }
 
 #[tokio::test]
+async fn an_address_that_somebody_has_is_told_with_what_to_do() {
+    let (first, second) = (Cluster::of(1, &[]), Cluster::of(1, &[]));
+    let _running = first.start().await;
+    let member = Place { client: first.members[0].client, ..second.members[0].clone() };
+    let said = refused(&member).await;
+    let taken = format!("cannot listen at http://127.0.0.1:{}: Address already in use", member.client);
+    assert!(said.contains(&taken) && said.contains("hint: another program listens there"), "{said}");
+}
+
+#[tokio::test]
 async fn a_torn_end_is_cut_and_damage_before_it_is_an_error() {
     let cluster = left_with_writes().await;
     let member = &cluster.members[0];
