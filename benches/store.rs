@@ -11,7 +11,7 @@ use bytes::Bytes;
 use mgmt::cluster::store::Store;
 use mgmt::cluster::store::id::{LeaseId, Revision};
 use mgmt::cluster::store::key::KeyRange;
-use mgmt::cluster::store::request::{Change, Command, Filter, Put, Range, Wanted};
+use mgmt::cluster::store::request::{Change, Command, Put, Range};
 use mgmt::cluster::store::restore::Restore;
 use mgmt::cluster::store::watch::{Limits, Outbox, Wanted as Events, WatchHub, WatchSpec};
 use mgmt::engine::sched::Time;
@@ -42,15 +42,7 @@ fn put(store: &mut Store, key: Bytes, value: &Bytes) {
 }
 
 fn get(store: &Store, key: Bytes) -> usize {
-    let range = Range {
-        range: KeyRange::One(key),
-        revision: None,
-        limit: None,
-        sort: None,
-        sorted: None,
-        wanted: Wanted::All,
-        filter: Filter::default(),
-    };
+    let range = Range::of(KeyRange::One(key));
     store.range(&range).map_or(0, |reply| reply.count)
 }
 

@@ -395,10 +395,7 @@ impl Core {
         self.shared.inbox.close();
         drop(self.waiting);
         drop(self.asked);
-        drop(self.shared.barrier.take());
         self.writer.finish();
-        self.shared.alarm.end();
-        self.shared.standing.send_modify(|status| status.stopped = true);
     }
 }
 

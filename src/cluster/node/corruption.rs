@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::handle::Handle;
-use super::tend;
 use super::transport::NoDigest;
 use crate::cluster::etcd::node::{Node as _, NodeError};
 use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::MemberId;
-use crate::cluster::store::request::{AlarmChange, AlarmKind, Change, Command};
+use crate::cluster::store::request::AlarmKind;
 
 /// This member holds something else than others do: it must not serve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +52,13 @@ impl Handle {
                 continue;
             }
             match self.compare_as_leader().await {
-                Ok(differing) => differing.into_iter().for_each(|member| self.raise_corrupt(member)),
+                Ok(differing) => {
+                    for member in differing {
+                        if self.raise(member, AlarmKind::Corrupt).await {
+                            tracing::error!(%member, "it holds other data than the leader: writes are refused from now on");
+                        }
+                    }
+                }
                 Err(error) => tracing::warn!(%error, "the members' data could not be compared"),
             }
         }
@@ -118,21 +123,6 @@ impl Handle {
         let own = self.shared.identity.member;
         let machine = self.shared.read();
         machine.members.iter().map(|member| member.id).filter(|member| *member != own).collect()
-    }
-
-    /// Says so to all members: writes are refused from then on.
-    fn raise_corrupt(&self, member: MemberId) {
-        let machine = self.shared.read();
-        let raised =
-            machine.store.alarms().any(|alarm| alarm.member == member && alarm.kind == AlarmKind::Corrupt);
-        let caller = machine.store.auth().own_caller();
-        drop(machine);
-        if raised {
-            return;
-        }
-        tracing::error!(%member, "it holds other data than the leader: writes are refused from now on");
-        let change = Change::Alarm(AlarmChange { raise: true, member, kind: Some(AlarmKind::Corrupt) });
-        tend::propose(&self.shared, Command { id: self.shared.ids.next(), caller, change });
     }
 }
 

@@ -125,20 +125,20 @@ impl Handle {
         quota > 0 && change.grows() && self.shared.read().store.size().in_use as u64 > quota
     }
 
-    /// Says that there is no room, to all members, unless it was said.
-    async fn raise_no_space(&self) {
-        let member = self.shared.identity.member;
+    /// Raises a member's alarm for all members; `false`: it is on already.
+    pub(super) async fn raise(&self, member: MemberId, kind: AlarmKind) -> bool {
         let caller = {
             let machine = self.shared.read();
-            let raised = |alarm: Alarm| alarm.member == member && alarm.kind == AlarmKind::NoSpace;
+            let raised = |alarm: Alarm| alarm.member == member && alarm.kind == kind;
             if machine.store.alarms().any(raised) {
-                return;
+                return false;
             }
             machine.store.auth().own_caller()
         };
-        let alarm = AlarmChange { raise: true, member, kind: Some(AlarmKind::NoSpace) };
-        // Should that fail, who writes next says it.
+        let alarm = AlarmChange { raise: true, member, kind: Some(kind) };
+        // Should that fail, who notices next raises it.
         let _ = self.propose(Change::Alarm(alarm), caller).await;
+        true
     }
 
     fn patience(&self) -> Duration {
@@ -201,7 +201,7 @@ impl Node for Handle {
 
     async fn propose(&self, change: Change, caller: Option<Caller>) -> Result<Applied, NodeError> {
         if self.full(&change) {
-            self.raise_no_space().await;
+            self.raise(self.shared.identity.member, AlarmKind::NoSpace).await;
             return Err(StoreError::NoSpace.into());
         }
         let command = Command { id: self.shared.ids.next(), caller, change };

@@ -104,7 +104,7 @@ pub fn start(
     Ok(Running { handle: Handle { shared }, core, tend })
 }
 
-/// A core that panics ends the member as one that is stopped: nobody waits for it, and what serves goes.
+/// The end of the core, and of the member with it: nobody waits for it any more, and what serves goes. Also when it panics.
 struct Ending(Arc<Shared>);
 
 impl Drop for Ending {

@@ -210,7 +210,7 @@ impl Log {
         self.wanted.set(false);
         let behind = self.position(index + 1).unwrap_or(0);
         self.new_bytes = self.entries.range(behind..).map(cost).sum();
-        let mut old_bytes = self.bytes.saturating_sub(self.new_bytes);
+        let mut old_bytes = self.bytes - self.new_bytes;
         let mut old = behind as u64;
         while let Some(entry) = self.entries.front() {
             if old == 0 || (old <= keep.entries && old_bytes <= keep.bytes) {
@@ -218,7 +218,7 @@ impl Log {
             }
             self.before = (entry.index, entry.term);
             old -= 1;
-            old_bytes = old_bytes.saturating_sub(cost(entry));
+            old_bytes -= cost(entry);
             self.bytes -= cost(entry);
             self.entries.pop_front();
         }

@@ -7,7 +7,7 @@ use crc32c::{crc32c, crc32c_append};
 use super::Store;
 use super::error::StoreError;
 use super::id::{Mark, Revision};
-use super::record::Record;
+use super::record::{Record, put_number};
 use super::snapshot::Snapshot;
 
 /// A digest of the history, comparable between replicas that have compacted at the same revision.
@@ -92,7 +92,7 @@ fn as_in_backend(to: &mut Vec<u8>, record: &Record) {
 fn bytes_field(to: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     if !bytes.is_empty() {
         to.push(tag << 3 | 2);
-        number(to, bytes.len() as u64);
+        put_number(to, bytes.len() as u64);
         to.extend_from_slice(bytes);
     }
 }
@@ -101,14 +101,6 @@ fn bytes_field(to: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
 fn number_field(to: &mut Vec<u8>, tag: u8, value: i64) {
     if value != 0 {
         to.push(tag << 3);
-        number(to, value as u64);
+        put_number(to, value as u64);
     }
-}
-
-fn number(to: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        to.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    to.push(value as u8);
 }

@@ -202,7 +202,7 @@ fn start(scratch: &mut Vec<u8>, flags: u8, key: &[u8], mark: Mark) {
     }
 }
 
-fn put_number(to: &mut Vec<u8>, mut number: u64) {
+pub(super) fn put_number(to: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         to.push(number as u8 | 0x80);
         number >>= 7;

@@ -126,6 +126,21 @@ pub struct Range {
     pub filter: Filter,
 }
 
+impl Range {
+    /// All of these keys, as they are now.
+    pub fn of(range: KeyRange) -> Self {
+        Self {
+            range,
+            sorted: None,
+            revision: None,
+            limit: None,
+            sort: None,
+            wanted: Wanted::All,
+            filter: Filter::default(),
+        }
+    }
+}
+
 /// What of each key is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {

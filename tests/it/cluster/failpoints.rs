@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use etcd_client::{Client, CompactionOptions, GetOptions, MemberAddOptions, WatchOptions};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::process::free_port;
 use super::processes::{Cluster, Process};
+use super::raw::http;
 
 /// More writes than leaders keep for members that are behind.
 const MANY: usize = 5_500;
@@ -35,14 +34,7 @@ fn place(name: &str) -> At {
 
 /// Asks the door of a process: what it answers.
 async fn ask(port: u16, method: &str, path: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let length = body.len();
-    let text = format!(
-        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(text.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = http(([127, 0, 0, 1], port).into(), method, path, body).await;
     answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use mgmt::cluster::etcd::pb::etcdserverpb as pb;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tonic::Request;
 
@@ -12,14 +12,7 @@ use super::served::Served;
 
 /// Status and text of an answer.
 async fn ask(at: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(at).await.unwrap();
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {at}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = super::raw::http(at, method, path, body).await;
     let (head, text) = answer.split_once("\r\n\r\n").unwrap();
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
     (head[9..12].parse().unwrap(), if chunked { unchunked(text) } else { text.to_owned() })

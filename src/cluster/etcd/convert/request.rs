@@ -171,3 +171,28 @@ pub fn alarm_kind(wire: i32) -> Result<Option<AlarmKind>, RequestError> {
         Err(_) => Err(RequestError::InvalidAlarm),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_operations_are_refused_and_those_within_share_the_number() {
+        use pb::request_op::Request;
+        let then = |success| pb::TxnRequest { success, ..Default::default() };
+        let op = |request| pb::RequestOp { request: Some(request) };
+        let put = |at| {
+            op(Request::RequestPut(pb::PutRequest { key: format!("{at}").into(), ..Default::default() }))
+        };
+        let many = |count| then((0..count).map(put).collect());
+        let refused = || Err(RequestError::from(FormError::TooManyOps));
+        assert_eq!(txn(&many(128), 128).map(drop), Ok(()));
+        assert_eq!(txn(&many(129), 128).map(drop), refused());
+        let within = |count| then(vec![op(Request::RequestTxn(many(count)))]);
+        assert_eq!(txn(&within(127), 128).map(drop), Ok(()));
+        assert_eq!(txn(&within(128), 128).map(drop), refused());
+        let compare = pb::Compare { key: "a".into(), ..Default::default() };
+        let compares = pb::TxnRequest { compare: vec![compare; 129], ..Default::default() };
+        assert_eq!(txn(&compares, 128).map(drop), refused());
+    }
+}

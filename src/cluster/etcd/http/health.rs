@@ -11,7 +11,7 @@ use super::{json, plain};
 use crate::cluster::etcd::node::NodeError;
 use crate::cluster::etcd::surface::Surface;
 use crate::cluster::store::key::KeyRange;
-use crate::cluster::store::request::{AlarmKind, Filter, Range, Wanted};
+use crate::cluster::store::request::{AlarmKind, Range, Wanted};
 
 /// What makes a server alive.
 const LIVE: &[Check] = &[Check::SerializableRead];
@@ -129,15 +129,8 @@ async fn trouble(surface: &Surface, query: &str) -> Option<String> {
 
 /// Reads a key, any key. That the reader is nobody is no trouble.
 fn read(surface: &Surface) -> Result<(), NodeError> {
-    let range = Range {
-        range: KeyRange::One(Bytes::from_static(b"a")),
-        revision: None,
-        limit: Some(1),
-        sort: None,
-        sorted: None,
-        wanted: Wanted::CountOnly,
-        filter: Filter::default(),
-    };
+    let any = Range::of(KeyRange::One(Bytes::from_static(b"a")));
+    let range = Range { limit: Some(1), wanted: Wanted::CountOnly, ..any };
     match surface.node.range(&range, None) {
         Ok(_) | Err(NodeError::Store(crate::cluster::store::error::StoreError::Auth(_))) => Ok(()),
         Err(error) => Err(error),

@@ -51,7 +51,7 @@ impl Kv for KvService {
 
     async fn txn(&self, request: Request<pb::TxnRequest>) -> Answer<pb::TxnResponse> {
         let txn = convert::txn(request.get_ref(), self.0.limits.txn_ops)?;
-        check_txn(&txn, self.0.limits.txn_ops)?;
+        check_txn(&txn)?;
         let caller = self.0.caller(&request)?;
         let applied = if txn.only_reads() {
             if !serializable(request.get_ref()) {

@@ -10,7 +10,7 @@ use crate::cluster::store::id::{LeaseId, Revision};
 use crate::cluster::store::key::KeyRange;
 use crate::cluster::store::reply::{KeyValue, OpReply, Reply};
 use crate::cluster::store::request::{
-    Caller, Change, Compare, Delete, Filter, Op, Operand, Put, Range, Sort, SortBy, Test, Txn, Wanted,
+    Caller, Change, Compare, Delete, Filter, Op, Operand, Put, Range, Sort, SortBy, Test, Txn,
 };
 use crate::cluster::store::watch::{EventKind, Notice, Wanted as Told, WatchSpec};
 
@@ -55,13 +55,10 @@ pub fn under(prefix: &Bytes) -> KeyRange {
 /// A range that asks for one key: the oldest, or the newest that is not newer than a revision.
 pub fn first_of(range: KeyRange, order: SortBy, descending: bool, max_created: i64) -> Range {
     Range {
-        range,
-        revision: None,
         limit: Some(1),
         sort: Some(Sort { by: order, descending }),
-        sorted: None,
-        wanted: Wanted::All,
         filter: Filter { max_created, ..Filter::default() },
+        ..Range::of(range)
     }
 }
 

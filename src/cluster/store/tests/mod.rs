@@ -27,15 +27,7 @@ pub(super) fn put_of(key: &str, value: &str) -> Put {
 
 /// The range of `key` and `end` as clients write it.
 pub(super) fn range_of(key: &str, end: &str) -> Range {
-    Range {
-        range: KeyRange::of(bytes(key), bytes(end)),
-        revision: None,
-        limit: None,
-        sort: None,
-        sorted: None,
-        wanted: Wanted::All,
-        filter: Filter::default(),
-    }
+    Range::of(KeyRange::of(bytes(key), bytes(end)))
 }
 
 pub(super) fn delete_of(key: &str, end: &str) -> Delete {

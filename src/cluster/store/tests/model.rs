@@ -247,7 +247,7 @@ fn transact(rng: &mut Rng, store: &mut Store, model: &mut Model) {
         Compare { range: KeyRange::One(bytes(&key)), test: Test::Equal, with: Operand::Version(version) };
     let ops = |rng: &mut Rng| (0..rng.usize(..6)).map(|_| some_write(rng)).collect::<Vec<_>>();
     let request = Txn { compares: vec![compare], then: ops(rng), otherwise: ops(rng) };
-    if check_txn(&request, 128).is_err() {
+    if check_txn(&request).is_err() {
         return;
     }
     let held = model.now().get(key.as_bytes()).map_or(0, |kv| kv.version) == version;

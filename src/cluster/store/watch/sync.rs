@@ -30,8 +30,8 @@ struct Stretch<'s> {
 }
 
 impl WatchHub {
-    /// Brings the watches forward that are not up to date: reads about `budget` versions of the log, or a
-    /// megabyte, once for all watches that are within that stretch. A watch for which the store has forgotten what comes next is ended.
+    /// Brings the watches forward that are not up to date: reads about `budget` versions of the log, or a megabyte, once
+    /// for all watches that are within that stretch. A watch for which the store has forgotten what comes next is ended.
     pub fn sync_step(&mut self, store: &Store, budget: usize) -> Syncing {
         self.end_compacted(store);
         self.resume();

@@ -261,9 +261,14 @@ impl Run {
                 watching.cancel_one(&mut self.draw).await;
             }
         }
+        self.end(watching, None).await;
+    }
+
+    /// Compares what watches were told in the end.
+    pub async fn end(&mut self, watching: Watching, by: By) {
         self.learn_revision().await;
         if let Some(difference) = watching.compare(self.draw.revision).await {
-            self.differs(&format!("Watch: {difference}"));
+            self.differs(&format!("Watch by {by:?}: {difference}"));
         }
         self.draw.compacts = true;
     }

@@ -143,11 +143,7 @@ impl Run {
         }
         self.learn_revision().await;
         watching.cancel_one(&mut self.draw).await;
-        self.learn_revision().await;
-        if let Some(difference) = watching.compare(self.draw.revision).await {
-            self.differs(&format!("Watch by {by:?}: {difference}"));
-        }
-        self.draw.compacts = true;
+        self.end(watching, by).await;
     }
 
     /// Turns authentication on, lets everybody ask, and turns it off again.

@@ -141,7 +141,8 @@ impl Watching {
         true
     }
 
-    /// Whether progress can be told: etcd 3.5 tells none where there is no watch, or while a watch is compacted away or begins later.
+    /// Whether progress can be told: etcd 3.5 tells none where there is no watch, or while one is compacted away or begins
+    /// later.
     fn reports(&self, revision: i64) -> bool {
         // What was refused is no watch.
         let watches = self.reference.told.range(0..);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{Client, ConnectOptions};
+use rustix::event::{PollFd, PollFlags, poll};
 use tempfile::TempDir;
 
 use super::net::Net;
@@ -72,6 +73,17 @@ impl Member {
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         child.wait().unwrap()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(&mut self) {
+        let child = self.child.as_mut().unwrap();
+        let pid = rustix::process::Pid::from_child(child);
+        let end = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+        let patience = rustix::time::Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+        let mut ended = [PollFd::new(&end, PollFlags::IN)];
+        assert_eq!(poll(&mut ended, Some(&patience)).unwrap(), 1, "it goes on");
+        child.wait().unwrap();
     }
 
     pub fn is_running(&mut self) -> bool {

@@ -1,11 +1,10 @@
 //! A client that watches, and goes on elsewhere, where it left off, when its stream ends.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use etcd_client::{Client, ConnectOptions, WatchOptions};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::member;
@@ -15,45 +14,42 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 /// What one client saw.
 pub struct Watcher {
-    seen: Rc<RefCell<Vec<(i64, String)>>>,
+    seen: watch::Receiver<Vec<(i64, String)>>,
     task: JoinHandle<()>,
 }
 
 impl Watcher {
     /// Watches a prefix from this revision on, at this member first.
     pub fn start(urls: &[String], first: usize, prefix: &str, from: i64) -> Self {
-        let seen = Rc::default();
-        let task = spawn_local(watch(urls.to_vec(), first, prefix.to_owned(), from, Rc::clone(&seen)));
+        let (tell, seen) = watch::channel(Vec::new());
+        let task = spawn_local(follow(urls.to_vec(), first, prefix.to_owned(), from, tell));
         Self { seen, task }
     }
 
     /// Waits until it has seen this revision. Each of these writes was told once, in order, and nothing else was.
-    pub async fn assert_saw(self, keys: &BTreeMap<String, i64>) {
+    pub async fn assert_saw(mut self, keys: &BTreeMap<String, i64>) {
         let mut expected: Vec<(i64, String)> =
             keys.iter().map(|(key, revision)| (*revision, key.clone())).collect();
         expected.sort_unstable();
         let last = expected.last().map_or(0, |last| last.0);
-        let reached = async {
-            while self.seen.borrow().last().is_none_or(|seen| seen.0 < last) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let reached = tokio::time::timeout(member::PATIENCE, reached).await;
+        let reached = self.seen.wait_for(|seen| seen.last().is_some_and(|seen| seen.0 >= last));
+        let reached =
+            tokio::time::timeout(member::PATIENCE, reached).await.is_ok_and(|reached| reached.is_ok());
         self.task.abort();
-        let seen = self.seen.take();
+        let seen = self.seen.borrow();
         let wrong = seen.iter().zip(&expected).find(|(seen, expected)| seen != expected);
         assert_eq!(wrong, None, "an event is missing or repeated");
         assert_eq!(seen.len(), expected.len(), "events are missing at the end, or came too often");
-        reached.expect("the last event did not come");
+        assert!(reached, "the last event did not come");
     }
 }
 
-async fn watch(
+async fn follow(
     urls: Vec<String>,
     first: usize,
     prefix: String,
     mut next: i64,
-    seen: Rc<RefCell<Vec<(i64, String)>>>,
+    seen: watch::Sender<Vec<(i64, String)>>,
 ) {
     let options = ConnectOptions::new().with_connect_timeout(Duration::from_secs(1));
     for url in urls.iter().cycle().skip(first) {
@@ -71,7 +67,7 @@ async fn watch(
             for event in told.events() {
                 let kv = event.kv().unwrap();
                 next = kv.mod_revision() + 1;
-                seen.borrow_mut().push((kv.mod_revision(), kv.key_str().unwrap().to_owned()));
+                seen.send_modify(|seen| seen.push((kv.mod_revision(), kv.key_str().unwrap().to_owned())));
             }
         }
     }

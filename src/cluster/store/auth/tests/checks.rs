@@ -1,7 +1,7 @@
 //! Who may.
 
 use super::*;
-use crate::cluster::store::request::{AlarmChange, Compare, Filter, Operand, Range, Test, Wanted};
+use crate::cluster::store::request::{AlarmChange, Compare, Operand, Range, Test};
 
 use AuthError::{OldRevision, PermissionDenied, UserEmpty};
 
@@ -11,18 +11,6 @@ fn told(bench: &Bench, change: &Change) -> [Result<(), AuthError>; 4] {
 }
 
 const DENIED: Result<(), AuthError> = Err(PermissionDenied);
-
-fn range(range: KeyRange) -> Range {
-    Range {
-        range,
-        revision: None,
-        limit: None,
-        sort: None,
-        sorted: None,
-        wanted: Wanted::All,
-        filter: Filter::default(),
-    }
-}
 
 fn compare(range: KeyRange) -> Compare {
     Compare { range, test: Test::Equal, with: Operand::Version(0) }
@@ -140,7 +128,10 @@ fn a_txn_needs_read_for_what_it_compares() {
 fn a_txn_needs_the_rights_of_both_branches_at_any_depth() {
     let bench = Bench::on();
     for branch in [then, otherwise] {
-        assert_eq!(told(&bench, &branch(vec![Op::Range(range(one("b")))])), [Ok(()), DENIED, Ok(()), Ok(())]);
+        assert_eq!(
+            told(&bench, &branch(vec![Op::Range(Range::of(one("b")))])),
+            [Ok(()), DENIED, Ok(()), Ok(())]
+        );
         assert_eq!(told(&bench, &branch(vec![Op::Put(put("b"))])), [DENIED, Ok(()), Ok(()), Ok(())]);
         assert_eq!(
             told(&bench, &branch(vec![Op::Delete(delete(one("b")))])),
@@ -149,7 +140,7 @@ fn a_txn_needs_the_rights_of_both_branches_at_any_depth() {
         for hidden in [
             Txn { compares: vec![compare(one("z"))], ..Txn::default() },
             Txn { then: vec![Op::Put(put("z"))], ..Txn::default() },
-            Txn { otherwise: vec![Op::Range(range(one("z")))], ..Txn::default() },
+            Txn { otherwise: vec![Op::Range(Range::of(one("z")))], ..Txn::default() },
         ] {
             let deep = Op::Txn(Txn { otherwise: vec![Op::Txn(hidden)], ..Txn::default() });
             assert_eq!(told(&bench, &branch(vec![deep])), [DENIED, DENIED, DENIED, Ok(())]);
