@@ -22,6 +22,7 @@ pub mod sched;
 pub mod state_dir;
 pub mod ty;
 pub mod value;
+pub mod world;
 
 pub use class::Class;
 pub use cx::{Cancel, Cx};
@@ -37,3 +38,4 @@ pub use registry::Registry;
 pub use resource::{Found, Outputs, Resource, ResourceError, Stamp, Wake, Wakes};
 pub use ty::Type;
 pub use value::Value;
+pub use world::World;
