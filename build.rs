@@ -26,7 +26,6 @@ fn generate() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo gave no OUT_DIR")?);
     let files: Vec<String> = PROTOS.iter().map(|name| format!("proto/etcd/{name}.proto")).collect();
     tonic_prost_build::configure()
-        .build_client(false)
         .build_transport(false)
         .codec_path("crate::cluster::etcd::codec::SmallCodec")
         .bytes(".")

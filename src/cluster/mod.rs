@@ -3,8 +3,10 @@
 pub mod disk;
 pub mod etcd;
 pub mod failpoints;
+pub mod link;
 pub mod node;
 pub mod peer;
 pub mod raft;
 pub mod server;
 pub mod store;
+pub mod world;

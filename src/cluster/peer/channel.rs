@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
@@ -26,13 +27,14 @@ pub(super) const PING_EVERY: Duration = Duration::from_secs(2);
 /// and taken for gone when it has not answered after this: etcd's time-out of its streams.
 pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// A batch may be as large as what a user lets a request be, and some.
-pub(super) const MESSAGE_LIMIT_BYTES: usize = 256 << 20;
+pub(in crate::cluster) const MESSAGE_LIMIT_BYTES: usize = 256 << 20;
 
 /// One connection to a member. It ends with the last clone, calls or no calls.
 #[derive(Clone)]
-pub(super) struct Channel {
+pub(in crate::cluster) struct Channel {
     sender: SendRequest<Body>,
     origin: http::Uri,
+    over: watch::Receiver<bool>,
     _connection: Arc<EndsWithIt>,
 }
 
@@ -46,7 +48,10 @@ impl Drop for EndsWithIt {
 
 impl Channel {
     /// Connects to a URL.
-    pub(super) async fn connect(url: &PeerUrl, tls: Option<&Arc<PeerTls>>) -> Result<Self, ConnectError> {
+    pub(in crate::cluster) async fn connect(
+        url: &PeerUrl,
+        tls: Option<&Arc<PeerTls>>,
+    ) -> Result<Self, ConnectError> {
         let connected = tokio::time::timeout(CONNECT, connect(url, tls)).await;
         connected.map_err(|_| ConnectError::Deadline { url: url.clone(), after: CONNECT })?
     }
@@ -68,8 +73,20 @@ impl Channel {
     }
 
     /// It still holds, as far as is known.
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::cluster) fn is_open(&self) -> bool {
         !self.sender.is_closed()
+    }
+
+    /// Returns once it holds no longer.
+    pub(in crate::cluster) async fn closed(&self) {
+        let mut over = self.over.clone();
+        // Who would say so goes with the connection.
+        let _ = over.wait_for(|over| *over).await;
+    }
+
+    /// What requests over it are addressed to.
+    pub(in crate::cluster) fn origin(&self) -> http::Uri {
+        self.origin.clone()
     }
 
     /// Calls over it.
@@ -106,13 +123,15 @@ where
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|cause| ConnectError::Http { url: url.clone(), cause })?;
+    let (ended, over) = watch::channel(false);
     let connection = tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection to a peer has broken");
         }
+        ended.send_replace(true);
     });
     let origin = url.to_string().parse().map_err(|_| ConnectError::HostName { url: url.clone() })?;
-    Ok(Channel { sender, origin, _connection: Arc::new(EndsWithIt(connection.abort_handle())) })
+    Ok(Channel { sender, origin, over, _connection: Arc::new(EndsWithIt(connection.abort_handle())) })
 }
 
 impl Service<http::Request<Body>> for Channel {

@@ -31,6 +31,7 @@ mod tests;
 
 pub use address::{PeerUrl, PeerUrlError};
 pub use calls::members_at;
+pub(in crate::cluster) use channel::{Channel, MESSAGE_LIMIT_BYTES};
 pub use error::{CallError, ConnectError, ListenError};
 pub use handler::{LeaseLeft, Membership, PeerHandler};
 pub use identity::PeerIdentity;

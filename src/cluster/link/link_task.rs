@@ -1,0 +1,304 @@
+//! Keeps a connection to a member while it lives.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::watch;
+
+use super::line::{self, Line, LineId};
+use super::{Backoff, Endpoint, Trouble};
+use crate::cluster::peer::Channel;
+use crate::cluster::store::id::{ClusterId, MemberId};
+use crate::engine::world::{Deadline, WorldError};
+
+/// How long a member may take to be connected to and say how it stands.
+const GREETING: Duration = Duration::from_secs(4);
+/// While another endpoint is known, the next one is tried beside one that has not answered after this.
+const NEXT_AFTER: Duration = Duration::from_millis(250);
+
+/// How a link is set up.
+#[derive(Debug, Default)]
+pub struct LinkSettings {
+    /// The store that it must be; `None`: the first that answers.
+    pub cluster: Option<ClusterId>,
+}
+
+/// Since when there is no connection, and why.
+#[derive(Clone, Debug)]
+pub struct Away {
+    /// Since when, for what is counted.
+    pub since: Instant,
+    /// Since when, for people.
+    pub since_time: SystemTime,
+    /// What each endpoint answered last.
+    pub why: BTreeMap<Endpoint, String>,
+}
+
+/// Whether there is a connection.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// There is none.
+    Away(Away),
+    /// There is one.
+    Up(Line),
+}
+
+/// Keeps a connection. Cheap to clone; it ends with the last clone.
+#[derive(Clone, Debug)]
+pub struct Link(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    standing: watch::Sender<Standing>,
+    endpoints: watch::Sender<Vec<Endpoint>>,
+    /// The newest connection of which someone has said that it is of no use.
+    useless: watch::Sender<Option<LineId>>,
+    cluster: std::sync::Mutex<Option<ClusterId>>,
+    lines: AtomicU64,
+}
+
+impl Link {
+    /// Starts to connect, as soon as there are endpoints. To be called inside a tokio runtime.
+    pub fn start(settings: LinkSettings) -> Self {
+        let away = Away { since: Instant::now(), since_time: SystemTime::now(), why: BTreeMap::new() };
+        let shared = Arc::new(Shared {
+            standing: watch::Sender::new(Standing::Away(away)),
+            endpoints: watch::Sender::new(Vec::new()),
+            useless: watch::Sender::new(None),
+            cluster: std::sync::Mutex::new(settings.cluster),
+            lines: AtomicU64::new(1),
+        });
+        tokio::spawn(run(Arc::downgrade(&shared)));
+        Self(shared)
+    }
+
+    /// Where to connect to from now on, the best first. The connection that there is stays.
+    pub fn set_endpoints(&self, endpoints: Vec<Endpoint>) {
+        self.0.endpoints.send_if_modified(|known| {
+            let differs = *known != endpoints;
+            *known = endpoints;
+            differs
+        });
+    }
+
+    /// Where it connects to.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.0.endpoints.borrow().clone()
+    }
+
+    /// Whether there is a connection now.
+    pub fn standing(&self) -> Standing {
+        self.0.standing.borrow().clone()
+    }
+
+    /// Follows whether there is a connection.
+    pub fn follow(&self) -> watch::Receiver<Standing> {
+        self.0.standing.subscribe()
+    }
+
+    /// The store that it is connected to, or must be.
+    pub fn cluster(&self) -> Option<ClusterId> {
+        *self.0.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// A connection, waited for.
+    ///
+    /// # Errors
+    /// When there is none in time.
+    pub async fn line(&self, operation: &'static str, by: Deadline) -> Result<Line, WorldError> {
+        let mut standing = self.follow();
+        let up = standing.wait_for(|standing| matches!(standing, Standing::Up(_)));
+        match tokio::time::timeout_at(by.at().into(), up).await {
+            Ok(Ok(standing)) => match &*standing {
+                Standing::Up(line) => return Ok(line.clone()),
+                Standing::Away(_) => {}
+            },
+            Ok(Err(_)) => return Err(WorldError::Ended { operation }),
+            Err(_) => {}
+        }
+        Err(self.away(operation))
+    }
+
+    /// That there is no connection, as an error.
+    pub fn away(&self, operation: &'static str) -> WorldError {
+        match self.standing() {
+            Standing::Away(away) => WorldError::Away { operation, away: away.since.elapsed() },
+            Standing::Up(_) => WorldError::Late { operation },
+        }
+    }
+
+    /// Says that a connection is of no use: another is made.
+    pub fn is_useless(&self, line: LineId) {
+        self.0.useless.send_if_modified(|known| {
+            let newer = known.is_none_or(|known| known < line);
+            if newer {
+                *known = Some(line);
+            }
+            newer
+        });
+    }
+
+    /// Asks over the connection that there is, and over the next ones while they break, until the deadline.
+    ///
+    /// # Errors
+    /// When there is no answer in time, or a refusal. What was asked may have been done all the same.
+    pub async fn ask<T, F>(
+        &self,
+        operation: &'static str,
+        by: Deadline,
+        ask: impl Fn(Line, Deadline) -> F,
+    ) -> Result<T, WorldError>
+    where
+        F: Future<Output = Result<T, Trouble>>,
+    {
+        let mut backoff = Backoff::default();
+        loop {
+            let line = self.line(operation, by).await?;
+            let id = line.id;
+            let asked = match ask(line, by).await {
+                Ok(answer) => return Ok(answer),
+                Err(trouble @ Trouble::Refused(_)) => return Err(trouble.tell(operation)),
+                Err(Trouble::Busy(after)) => after,
+                Err(Trouble::Line(why)) => {
+                    tracing::debug!(operation, why, "a call to the store has failed");
+                    self.is_useless(id);
+                    None
+                }
+            };
+            let wait = backoff.next(chance(), asked);
+            if by.left() <= wait {
+                return Err(WorldError::Late { operation });
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+/// Chance is not worth an error: without it, clients come back in step.
+pub(in crate::cluster) fn chance() -> u64 {
+    getrandom::u64().unwrap_or_default()
+}
+
+async fn run(shared: std::sync::Weak<Shared>) {
+    let Some((mut endpoints, mut useless)) =
+        shared.upgrade().map(|shared| (shared.endpoints.subscribe(), shared.useless.subscribe()))
+    else {
+        return;
+    };
+    let mut backoff = Backoff::default();
+    let mut first = 0;
+    loop {
+        let known = endpoints.borrow_and_update().clone();
+        let Some(alive) = shared.upgrade() else { return };
+        let expected = *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let number = LineId(alive.lines.fetch_add(1, Ordering::Relaxed));
+        drop(alive);
+        let mut why = BTreeMap::new();
+        let connected = connect(&known, first, number, expected, &mut why).await;
+        let Some(alive) = shared.upgrade() else { return };
+        match connected {
+            Some((at, line)) => {
+                first = at;
+                *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(line.cluster);
+                tracing::debug!(endpoint = %line.endpoint, "connected to the store");
+                alive.standing.send_replace(Standing::Up(line.clone()));
+                drop(alive);
+                let up = Instant::now();
+                wait_for_end(&line, &mut useless).await;
+                // A connection that did not last is a failure like one that was not made.
+                if up.elapsed() > GREETING {
+                    backoff = Backoff::default();
+                }
+                first += 1;
+                let Some(alive) = shared.upgrade() else { return };
+                let why = [(line.endpoint.clone(), "the connection has ended".to_owned())].into();
+                let away = Away { since: Instant::now(), since_time: SystemTime::now(), why };
+                alive.standing.send_replace(Standing::Away(away));
+            }
+            None => {
+                alive.standing.send_if_modified(|standing| match standing {
+                    Standing::Away(away) => {
+                        let differs = away.why != why;
+                        away.why = why;
+                        differs
+                    }
+                    Standing::Up(_) => false,
+                });
+                drop(alive);
+                let wait = if known.is_empty() { Duration::MAX } else { backoff.next(chance(), None) };
+                tokio::select! {
+                    () = tokio::time::sleep(wait.min(Duration::from_secs(3600))) => {}
+                    changed = endpoints.changed() => {
+                        if changed.is_err() {
+                            return;
+                        }
+                        backoff = Backoff::default();
+                        first = 0;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns when a connection has ended, or someone has found it useless, or nobody wants it any more.
+async fn wait_for_end(line: &Line, useless: &mut watch::Receiver<Option<LineId>>) {
+    let is_it = |known: &Option<LineId>| known.is_some_and(|known| known >= line.id);
+    tokio::select! {
+        () = line.closed() => {}
+        // Its sender goes with the last link.
+        _ = useless.wait_for(is_it) => {}
+    }
+}
+
+/// Tries endpoints beginning with one of them, the next beside one that is slow; the first that is of use is taken.
+async fn connect(
+    endpoints: &[Endpoint],
+    first: usize,
+    number: LineId,
+    expected: Option<ClusterId>,
+    why: &mut BTreeMap<Endpoint, String>,
+) -> Option<(usize, Line)> {
+    let mut trying = tokio::task::JoinSet::new();
+    let mut rest = (0..endpoints.len()).map(|offset| (first + offset) % endpoints.len());
+    loop {
+        let next = rest.next();
+        if let Some(at) = next {
+            let endpoint = endpoints[at].clone();
+            trying.spawn(async move { (at, greet(endpoint, number, expected).await) });
+        }
+        let patience = if next.is_some() { NEXT_AFTER } else { GREETING };
+        match tokio::time::timeout(patience, trying.join_next()).await {
+            Ok(Some(Ok((at, Ok(line))))) => return Some((at, line)),
+            Ok(Some(Ok((at, Err(problem))))) => {
+                why.insert(endpoints[at].clone(), problem);
+            }
+            Ok(Some(Err(_))) => {}
+            Ok(None) if next.is_none() => return None,
+            Ok(None) => {}
+            Err(_) if next.is_none() => return None,
+            Err(_) => {}
+        }
+    }
+}
+
+/// Connects, and asks whether the member is of use.
+async fn greet(endpoint: Endpoint, number: LineId, expected: Option<ClusterId>) -> Result<Line, String> {
+    let by = Deadline::after(GREETING);
+    let channel = Channel::connect(&endpoint.url, None).await.map_err(|error| error.to_string())?;
+    let status = line::status(&channel, by).await.map_err(|trouble| match trouble {
+        Trouble::Line(why) | Trouble::Refused(why) => format!("it answers, and not as a store does: {why}"),
+        Trouble::Busy(_) => "it is full".to_owned(),
+    })?;
+    let header = status.header.ok_or("it answers, and not as a store does")?;
+    let cluster = ClusterId(header.cluster_id);
+    if let Some(expected) = expected.filter(|expected| *expected != cluster) {
+        return Err(format!("it is a store of another mesh: {cluster}, not {expected}"));
+    }
+    if status.leader == 0 {
+        return Err("it has no leader".to_owned());
+    }
+    Ok(Line { channel, id: number, endpoint, cluster, member: MemberId(header.member_id) })
+}

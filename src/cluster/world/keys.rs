@@ -1,0 +1,200 @@
+//! Where in the store what is: everything under `/_mgmt/`, every key under its owner.
+//!
+//! ```text
+//! /_mgmt/export/<to or *>/<kind>/<from>/<name>
+//! /_mgmt/host/<host>/{live,card,seq,state,deploy}
+//! /_mgmt/strings/shared/<key>        /_mgmt/strings/host/<escaped key>/<host>
+//! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>
+//! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
+//! /_mgmt/policy
+//! ```
+//!
+//! Names that come last are written as they are; others with `/` and `%` escaped, so that no name can leave its place.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::cluster::store::key::KeyRange;
+use crate::engine::id::Label;
+use crate::engine::world::{Audience, CollectedId, ContentHash, DeployId, ExportId, HostName, Slot};
+
+/// What all keys begin with.
+pub const ROOT: &str = "/_mgmt/";
+/// The policy of the mesh.
+pub const POLICY: &str = "/_mgmt/policy";
+/// How far the newest deploy goes.
+pub const ROLLOUT: &str = "/_mgmt/rollout";
+/// What hosts keep about themselves.
+pub const HOSTS: &str = "/_mgmt/host/";
+/// All deploys.
+pub const DEPLOYS: &str = "/_mgmt/deploy/";
+/// All chunks.
+pub const BLOBS: &str = "/_mgmt/blob/";
+/// The texts for all hosts.
+pub const SHARED_STRINGS: &str = "/_mgmt/strings/shared/";
+
+/// What a host keeps about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// That it is there: bound to its lease.
+    Live,
+    /// Its addresses, zone, version and labels.
+    Card,
+    /// How many batches of writes it has made.
+    Seq,
+    /// How its graph stands.
+    State,
+    /// What it makes of its deploy.
+    Deploy,
+}
+
+impl Fact {
+    /// The last part of its key.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Card => "card",
+            Self::Seq => "seq",
+            Self::State => "state",
+            Self::Deploy => "deploy",
+        }
+    }
+}
+
+/// All keys with a prefix.
+pub fn under(prefix: &str) -> KeyRange {
+    let start = Bytes::copy_from_slice(prefix.as_bytes());
+    let mut end = prefix.as_bytes().to_vec();
+    // A prefix ends with `/`, or is text: its last byte can be raised.
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    KeyRange::of(start, end.into())
+}
+
+/// The key of a fact.
+pub fn fact(host: &HostName, fact: Fact) -> String {
+    format!("{HOSTS}{host}/{}", fact.name())
+}
+
+/// Whose fact a key holds, and which.
+pub fn fact_of(key: &[u8]) -> Option<(HostName, Fact)> {
+    let (host, name) = std::str::from_utf8(key).ok()?.strip_prefix(HOSTS)?.split_once('/')?;
+    let all = [Fact::Live, Fact::Card, Fact::Seq, Fact::State, Fact::Deploy];
+    Some((host.parse().ok()?, all.into_iter().find(|fact| fact.name() == name)?))
+}
+
+/// The key of an export.
+pub fn export(from: &HostName, id: &ExportId) -> String {
+    format!("{}{from}/{}", exports_to(&id.to, &id.label.kind), id.label.name)
+}
+
+/// The exports of a kind for someone.
+pub fn exports_to(to: &Audience, kind: &str) -> String {
+    format!("{ROOT}export/{to}/{kind}/")
+}
+
+/// All exports.
+pub fn exports() -> String {
+    format!("{ROOT}export/")
+}
+
+/// Which export a key holds, and its kind.
+pub fn export_of(key: &[u8]) -> Option<(HostName, ExportId)> {
+    let rest = std::str::from_utf8(key).ok()?.strip_prefix(ROOT)?.strip_prefix("export/")?;
+    let mut parts = rest.splitn(4, '/');
+    let to = match parts.next()? {
+        "*" => Audience::All,
+        host => Audience::Host(host.parse().ok()?),
+    };
+    let (kind, from, name) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+    Some((from, ExportId { to, label: Label::new(kind, name) }))
+}
+
+/// Which export reaches a collector through a key.
+pub fn collected_of(key: &[u8]) -> Option<CollectedId> {
+    let (from, id) = export_of(key)?;
+    Some(CollectedId { name: id.label.name, from, to: id.to })
+}
+
+/// The key of a text.
+pub fn string(slot: &Slot) -> String {
+    match slot {
+        Slot::Shared { key } => format!("{SHARED_STRINGS}{key}"),
+        Slot::OfHost { key, host } => format!("{}{host}", strings_of_hosts(key)),
+    }
+}
+
+/// The texts that hosts have under a name.
+pub fn strings_of_hosts(key: &str) -> String {
+    format!("{ROOT}strings/host/{}/", escaped(key))
+}
+
+/// The last part of a key, if it is text.
+pub fn last_part<'k>(prefix: &str, key: &'k [u8]) -> Option<&'k str> {
+    std::str::from_utf8(key.strip_prefix(prefix.as_bytes())?).ok()
+}
+
+/// The key of a deploy: numbers of one length, so that keys sort as they do.
+pub fn deploy(id: DeployId) -> String {
+    format!("{DEPLOYS}{:020}", id.0)
+}
+
+/// The key of a chunk.
+pub fn blob(hash: &ContentHash) -> String {
+    format!("{BLOBS}{hash}")
+}
+
+/// The candidates of a namespace.
+pub fn candidates(namespace: &str) -> String {
+    format!("{ROOT}schedule/{}/candidate/", escaped(namespace))
+}
+
+/// Who was chosen in a namespace.
+pub fn choice(namespace: &str) -> String {
+    format!("{ROOT}schedule/{}/choice", escaped(namespace))
+}
+
+/// A name in which `/` and `%` are written as `%2F` and `%25`.
+fn escaped(name: &str) -> Arc<str> {
+    if !name.contains(['/', '%']) {
+        return name.into();
+    }
+    name.replace('%', "%25").replace('/', "%2F").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(name: &str) -> HostName {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn an_export_is_found_by_its_key_whatever_its_name() {
+        for name in ["/etc/motd", "a", "../x", "a//b", "*"] {
+            for to in [Audience::All, Audience::Host(host("b"))] {
+                let id = ExportId { to, label: Label::new("file", name) };
+                assert_eq!(export_of(export(&host("a"), &id).as_bytes()), Some((host("a"), id)));
+            }
+        }
+        let all = ExportId { to: Audience::All, label: Label::new("file", "/etc/motd") };
+        assert_eq!(export(&host("a"), &all), "/_mgmt/export/*/file/a//etc/motd");
+    }
+
+    #[test]
+    fn no_name_of_a_string_leaves_its_place() {
+        let slot = |key: &str| Slot::OfHost { key: key.into(), host: host("h") };
+        assert_eq!(string(&slot("a/b")), "/_mgmt/strings/host/a%2Fb/h");
+        assert_ne!(string(&slot("a/b")), string(&slot("a%2Fb")));
+        assert_eq!(candidates("x/../y"), "/_mgmt/schedule/x%2F..%2Fy/candidate/");
+    }
+
+    #[test]
+    fn a_fact_is_found_by_its_key() {
+        assert_eq!(fact_of(fact(&host("a"), Fact::Card).as_bytes()), Some((host("a"), Fact::Card)));
+        assert_eq!(fact_of(b"/_mgmt/host/a/shoe-size"), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! Reading a stretch of the store as it is at one revision.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::stream::range_of;
+use crate::cluster::etcd::pb::etcdserverpb as pb;
+use crate::cluster::link::{Line, Trouble};
+use crate::cluster::store::id::Revision;
+use crate::cluster::store::key::KeyRange;
+use crate::cluster::world::mirror::Entry;
+use crate::engine::world::Deadline;
+
+/// Keys that are read at once: with values of a few KiB, some MiB.
+const PAGE: i64 = 2_000;
+/// How long a page may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Keys as they were at a revision.
+#[derive(Debug)]
+pub struct Reading {
+    /// The keys.
+    pub entries: BTreeMap<Bytes, Entry>,
+    /// When.
+    pub revision: Revision,
+}
+
+/// Reads all keys of a stretch, page by page.
+pub async fn read(line: &Line, range: &KeyRange) -> Result<Reading, Trouble> {
+    let (mut key, mut range_end) = range_of(range);
+    let mut reading = Reading { entries: BTreeMap::new(), revision: Revision(0) };
+    loop {
+        let request = pb::RangeRequest {
+            key: key.clone(),
+            range_end: range_end.clone(),
+            limit: PAGE,
+            revision: reading.revision.0,
+            ..Default::default()
+        };
+        let page = line.range(request, Deadline::after(PATIENCE)).await?;
+        if reading.revision.0 == 0 {
+            reading.revision = Revision(page.header.as_ref().map_or(0, |header| header.revision));
+        }
+        let last = page.kvs.last().map(|kv| kv.key.clone());
+        reading.entries.extend(page.kvs.into_iter().map(|kv| {
+            let (written, created) = (Revision(kv.mod_revision), Revision(kv.create_revision));
+            (kv.key, Entry { value: kv.value, written, created })
+        }));
+        match last {
+            Some(last) if page.more => {
+                // The next key in order.
+                let mut next = last.to_vec();
+                next.push(0);
+                key = next.into();
+                if range_end.is_empty() {
+                    range_end = key.clone();
+                }
+            }
+            _ => return Ok(reading),
+        }
+    }
+}
