@@ -89,6 +89,7 @@ pub fn settings(args: &Args) -> Result<Settings, FlagError> {
         peer_urls: args.cluster.initial_advertise_peer_urls.clone(),
         listen_clients,
         listen_peers,
+        peers_at_clients: false,
         listen_metrics,
         client_tls,
         peer_tls,

@@ -26,6 +26,7 @@ use super::services::{
 };
 use super::status::in_gos_words;
 use super::surface::Surface;
+use crate::cluster::peer::{self, PeerDoor};
 
 /// What a learner of etcd serves; of the first it answers only what need not be linearizable.
 const FOR_LEARNERS: &[&str] = &[
@@ -43,6 +44,8 @@ pub struct Front {
     pub surface: Surface,
     /// How they ended.
     pub(super) calls: Calls,
+    /// Who answers peers that come to the clients' door.
+    pub peers: Option<PeerDoor>,
     /// Whether only metrics and health are served.
     pub probes_only: bool,
     /// Whether who comes with a certificate is known by it through the gateway too; etcd's gateway forgets it.
@@ -80,6 +83,7 @@ impl Front {
             maintenance: server!(MaintenanceServer, MaintenanceService),
             watch: server!(WatchServer, WatchService),
             gateway_knows_certificates: false,
+            peers: None,
             calls: Calls::default(),
             probes_only: false,
             surface,
@@ -98,6 +102,10 @@ impl Front {
         }
         let content = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if content.is_some_and(|content| content.starts_with("application/grpc")) {
+            if let Some(peers) = self.peers.as_ref().filter(|_| request.uri().path().starts_with(peer::PATH))
+            {
+                return peers.call(request).await;
+            }
             return self.call(request).await;
         }
         Ok(http::answer(self, request).await)

@@ -1,6 +1,6 @@
 //! Keeps a connection to a member while it lives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -253,7 +253,8 @@ async fn wait_for_end(line: &Line, useless: &mut watch::Receiver<Option<LineId>>
     }
 }
 
-/// Tries endpoints beginning with one of them, the next beside one that is slow; the first that is of use is taken.
+/// Tries endpoints beginning with one of them, the next beside one that is slow; the first that is of use is taken. Those
+/// that only know where the store is are asked for it.
 async fn connect(
     endpoints: &[Endpoint],
     first: usize,
@@ -262,37 +263,59 @@ async fn connect(
     why: &mut BTreeMap<Endpoint, String>,
 ) -> Option<(usize, Line)> {
     let mut trying = tokio::task::JoinSet::new();
-    let mut rest = (0..endpoints.len()).map(|offset| (first + offset) % endpoints.len());
+    let turned = (0..endpoints.len()).map(|offset| (first + offset) % endpoints.len());
+    let mut rest: VecDeque<(usize, Endpoint)> = turned.map(|at| (at, endpoints[at].clone())).collect();
+    let mut told: BTreeSet<Endpoint> = endpoints.iter().cloned().collect();
     loop {
-        let next = rest.next();
-        if let Some(at) = next {
-            let endpoint = endpoints[at].clone();
-            trying.spawn(async move { (at, greet(endpoint, number, expected).await) });
+        if let Some((at, endpoint)) = rest.pop_front() {
+            trying.spawn(async move {
+                let greeting = greet(endpoint.clone(), number, expected).await;
+                (at, endpoint, greeting)
+            });
         }
-        let patience = if next.is_some() { NEXT_AFTER } else { GREETING };
+        let patience = if rest.is_empty() { GREETING } else { NEXT_AFTER };
         match tokio::time::timeout(patience, trying.join_next()).await {
-            Ok(Some(Ok((at, Ok(line))))) => return Some((at, line)),
-            Ok(Some(Ok((at, Err(problem))))) => {
-                why.insert(endpoints[at].clone(), problem);
+            Ok(Some(Ok((at, _, Ok(Greeting::Store(line)))))) => return Some((at, *line)),
+            Ok(Some(Ok((at, endpoint, Ok(Greeting::Signpost(others)))))) => {
+                why.insert(endpoint, "it carries no store".to_owned());
+                rest.extend(
+                    others.into_iter().filter(|other| told.insert(other.clone())).map(|other| (at, other)),
+                );
             }
+            Ok(Some(Ok((_, endpoint, Err(problem))))) => drop(why.insert(endpoint, problem)),
             Ok(Some(Err(_))) => {}
-            Ok(None) if next.is_none() => return None,
-            Ok(None) => {}
-            Err(_) if next.is_none() => return None,
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
+        }
+        if rest.is_empty() && trying.is_empty() {
+            return None;
         }
     }
 }
 
+/// Who answers at an endpoint.
+enum Greeting {
+    /// A member that is of use.
+    Store(Box<Line>),
+    /// A host that carries no store, and knows where it is.
+    Signpost(Vec<Endpoint>),
+}
+
 /// Connects, and asks whether the member is of use.
-async fn greet(endpoint: Endpoint, number: LineId, expected: Option<ClusterId>) -> Result<Line, String> {
+async fn greet(endpoint: Endpoint, number: LineId, expected: Option<ClusterId>) -> Result<Greeting, String> {
     let by = Deadline::after(GREETING);
     let channel = Channel::connect(&endpoint.url, None).await.map_err(|error| error.to_string())?;
-    let status = line::status(&channel, by).await.map_err(|trouble| match trouble {
-        Trouble::Line(why) | Trouble::Refused(why) => format!("it answers, and not as a store does: {why}"),
-        Trouble::Busy(_) => "it is full".to_owned(),
-    })?;
-    let header = status.header.ok_or("it answers, and not as a store does")?;
+    let stranger = |why: String| format!("it answers, and not as a store does: {why}");
+    let status = match line::status(&channel, by).await {
+        Ok(status) => status,
+        Err(Trouble::Busy(_)) => return Err("it is full".to_owned()),
+        Err(Trouble::Line(why)) => return Err(stranger(why)),
+        Err(Trouble::Refused(why)) => {
+            let told = line::members(&channel, by).await.map_err(|_| stranger(why))?;
+            let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
+            return Ok(Greeting::Signpost(urls.filter_map(|url| url.parse().ok()).collect()));
+        }
+    };
+    let header = status.header.ok_or_else(|| stranger("its answers have no header".to_owned()))?;
     let cluster = ClusterId(header.cluster_id);
     if let Some(expected) = expected.filter(|expected| *expected != cluster) {
         return Err(format!("it is a store of another mesh: {cluster}, not {expected}"));
@@ -300,5 +323,6 @@ async fn greet(endpoint: Endpoint, number: LineId, expected: Option<ClusterId>) 
     if status.leader == 0 {
         return Err("it has no leader".to_owned());
     }
-    Ok(Line { channel, id: number, endpoint, cluster, member: MemberId(header.member_id) })
+    let member = MemberId(header.member_id);
+    Ok(Greeting::Store(Box::new(Line { channel, id: number, endpoint, cluster, member })))
 }

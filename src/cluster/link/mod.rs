@@ -15,7 +15,7 @@ mod link_task;
 mod trouble;
 
 pub use backoff::Backoff;
-pub use endpoint::{Endpoint, EndpointError};
+pub use endpoint::{Endpoint, EndpointError, PORT};
 pub use line::{Line, LineId};
 pub(in crate::cluster) use link_task::chance;
 pub use link_task::{Away, Link, LinkSettings, Standing};

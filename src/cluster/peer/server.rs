@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tonic::body::Body;
 
-use super::channel::{MESSAGE_LIMIT_BYTES, PING_EVERY, PING_TIMEOUT};
-use super::pb::peering_server::PeeringServer;
-use super::refusals::Refusals;
-use super::service::PeerService;
-use super::{ListenError, PeerHandler, PeerIdentity, PeerTls, PeerUrl, snapshot};
+use super::channel::{PING_EVERY, PING_TIMEOUT};
+use super::door::PeerDoor;
+use super::{ListenError, PeerHandler, PeerIdentity, PeerTls, PeerUrl};
 
 /// How long a member may take to agree on a key.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -52,11 +53,7 @@ impl PeerServer {
         settings: PeerServerSettings,
         handler: Arc<dyn PeerHandler>,
     ) -> Result<Self, ListenError> {
-        snapshot::clear(&settings.snapshots)
-            .map_err(|cause| ListenError::Snapshots { path: settings.snapshots.clone(), cause })?;
-        let (identity, snapshots) = (settings.identity, settings.snapshots);
-        let service = PeerService { identity, snapshots, handler, refusals: Arc::new(Refusals::default()) };
-        let service = PeeringServer::new(service).max_decoding_message_size(MESSAGE_LIMIT_BYTES);
+        let door = PeerDoor::new(settings.clone(), handler)?;
         let mut server = Self { addresses: Vec::new(), tasks: JoinSet::new() };
         for url in urls {
             let tls = match (url.tls, &settings.tls) {
@@ -67,7 +64,7 @@ impl PeerServer {
             let bind = |cause| ListenError::Bind { url: url.clone(), cause };
             let listener = TcpListener::bind((&*url.host, url.port)).await.map_err(bind)?;
             server.addresses.push(listener.local_addr().map_err(bind)?);
-            server.tasks.spawn(accept(listener, tls, service.clone()));
+            server.tasks.spawn(accept(listener, tls, door.clone()));
         }
         Ok(server)
     }
@@ -83,7 +80,7 @@ impl PeerServer {
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<Arc<PeerTls>>, service: PeeringServer<PeerService>) {
+async fn accept(listener: TcpListener, tls: Option<Arc<PeerTls>>, door: PeerDoor) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     // They end with this task.
     let mut connections = JoinSet::new();
@@ -99,28 +96,28 @@ async fn accept(listener: TcpListener, tls: Option<Arc<PeerTls>>, service: Peeri
             }
         };
         while connections.try_join_next().is_some() {}
-        let (tls, service) = (tls.clone(), service.clone());
+        let (tls, door) = (tls.clone(), door.clone());
         connections.spawn(async move {
-            greet(socket, tls, service).await;
+            greet(socket, tls, door).await;
             drop(place);
         });
     }
 }
 
-async fn greet(socket: TcpStream, tls: Option<Arc<PeerTls>>, service: PeeringServer<PeerService>) {
+async fn greet(socket: TcpStream, tls: Option<Arc<PeerTls>>, door: PeerDoor) {
     // An answer does not wait for more.
     if let Err(error) = socket.set_nodelay(true) {
         return tracing::debug!(%error, "a peer is gone already");
     }
-    let Some(tls) = tls else { return serve(socket, service).await };
+    let Some(tls) = tls else { return serve(socket, door).await };
     match tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket)).await {
-        Ok(Ok(stream)) => serve(stream, service).await,
+        Ok(Ok(stream)) => serve(stream, door).await,
         Ok(Err(error)) => tracing::warn!(%error, "no TLS with a peer"),
         Err(_) => tracing::warn!("no TLS with a peer in time"),
     }
 }
 
-async fn serve<S>(stream: S, service: PeeringServer<PeerService>)
+async fn serve<S>(stream: S, door: PeerDoor)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -130,7 +127,13 @@ where
         .keep_alive_timeout(PING_TIMEOUT)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request: Request<Incoming>| {
+                let door = door.clone();
+                async move { door.call(request.map(Body::new)).await }
+            }),
+        );
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a peer's connection has broken");
     }

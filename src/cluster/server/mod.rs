@@ -6,6 +6,7 @@ mod self_signed;
 mod settings;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,8 +51,13 @@ impl Server {
         let options = Options { concurrent_streams: settings.concurrent_streams, ..Options::default() };
         let peering = Peering::default();
         let compare_every = settings.node.compare_every;
-        let (node, peers) = Self::join(settings, peering, peer_tls).await?;
-        let front = Front::new(Surface { node: Arc::new(node.handle().clone()), limits });
+        let at_clients = settings.peers_at_clients;
+        let snapshots = snapshots(&settings);
+        let (node, peers) = Self::join(settings, peering.clone(), peer_tls).await?;
+        let mut front = Front::new(Surface { node: Arc::new(node.handle().clone()), limits });
+        if at_clients {
+            front.peers = peering.door(&snapshots)?;
+        }
         Ok(Self { node, peers, listeners, metrics, auto_compaction, options, front, compare_every })
     }
 
@@ -60,7 +66,7 @@ impl Server {
         peering: Peering,
         tls: Option<Arc<PeerTls>>,
     ) -> Result<(Running, Option<PeerServer>), ServerError> {
-        let snapshots = settings.node.data_dir.join("member").join("snap");
+        let snapshots = snapshots(&settings);
         let config = settings.founded(tls.as_ref()).await?;
         let compare = config.compare_at_start;
         let listen = settings.listen_peers;
@@ -148,6 +154,11 @@ impl Server {
         }
         asked.load(std::sync::atomic::Ordering::Relaxed)
     }
+}
+
+/// Where a member's snapshots are.
+fn snapshots(settings: &Settings) -> PathBuf {
+    settings.node.data_dir.join("member").join("snap")
 }
 
 async fn bind(addresses: &[Address], tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, ListenError> {

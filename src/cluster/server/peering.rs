@@ -11,8 +11,8 @@ use crate::cluster::etcd::node::{Identity, Node as _, NodeError};
 use crate::cluster::node::transport::{NoDigest, Transport, Unreached};
 use crate::cluster::node::{Handle, Inbox, Letter};
 use crate::cluster::peer::{
-    CallError, LeaseLeft, Membership, PeerHandler, PeerIdentity, PeerServer, PeerServerSettings, PeerTls,
-    PeerUrl, Peers, Refusal,
+    CallError, LeaseLeft, Membership, PeerDoor, PeerHandler, PeerIdentity, PeerServer, PeerServerSettings,
+    PeerTls, PeerUrl, Peers, Refusal,
 };
 use crate::cluster::raft::wire::Message;
 use crate::cluster::store::error::StoreError;
@@ -58,19 +58,36 @@ impl Peering {
         let _ = self.ends.node.set(node.clone());
     }
 
-    /// The way in.
+    /// The way in, at addresses of its own.
     pub async fn listen(
         &self,
         at: &[PeerUrl],
         snapshots: &Path,
         tls: Option<Arc<PeerTls>>,
     ) -> Result<Option<PeerServer>, ServerError> {
-        let Some(identity) = self.ends.identity.get().filter(|_| !at.is_empty()) else { return Ok(None) };
+        if at.is_empty() {
+            return Ok(None);
+        }
+        let Some(settings) = self.settings(snapshots, tls)? else { return Ok(None) };
+        Ok(Some(PeerServer::start(at, settings, Arc::new(self.clone())).await?))
+    }
+
+    /// The way in, at somebody else's door.
+    pub fn door(&self, snapshots: &Path) -> Result<Option<PeerDoor>, ServerError> {
+        let Some(settings) = self.settings(snapshots, None)? else { return Ok(None) };
+        Ok(Some(PeerDoor::new(settings, Arc::new(self.clone()))?))
+    }
+
+    fn settings(
+        &self,
+        snapshots: &Path,
+        tls: Option<Arc<PeerTls>>,
+    ) -> Result<Option<PeerServerSettings>, ServerError> {
+        let Some(identity) = self.ends.identity.get() else { return Ok(None) };
         let folder = snapshots.join("incoming");
         std::fs::create_dir_all(&folder)
             .map_err(|source| ServerError::Folder { path: folder.clone(), source })?;
-        let settings = PeerServerSettings { identity: identity_of(*identity), tls, snapshots: folder };
-        Ok(Some(PeerServer::start(at, settings, Arc::new(self.clone())).await?))
+        Ok(Some(PeerServerSettings { identity: identity_of(*identity), tls, snapshots: folder }))
     }
 
     fn tell(&self, letter: Letter) {

@@ -29,6 +29,8 @@ pub struct Settings {
     pub listen_metrics: Vec<Address>,
     /// Where peers are listened to.
     pub listen_peers: Vec<PeerUrl>,
+    /// Peers are answered at the clients' listeners too.
+    pub peers_at_clients: bool,
     /// For clients.
     pub client_tls: Option<TlsFiles>,
     /// Between members.

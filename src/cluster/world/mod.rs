@@ -1,11 +1,238 @@
 //! The world as hosts share it, over a store that speaks etcd's API: ours, or any other.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`keys`], [`export_encoding`] | where in the store what is, and in which form |
+//! | [`watcher`], [`mirror`], [`view`] | what is followed: mirrors of keys, kept up to date and on disk |
+//! | [`writer`], [`outbox`], [`journal`], [`batch`] | what is written: in order, once, also when the store was away |
+//! | [`session`] | that this host is there |
+//! | `strings`, `exports`, `directory`, `schedule`, `deploys`, `blobs` | the parts of the world |
 
 pub mod batch;
+mod blobs;
+pub mod deploys;
+mod directory;
 pub mod export_encoding;
+mod exports;
 pub mod journal;
 pub mod keys;
 pub mod mirror;
 pub mod outbox;
+mod schedule;
 pub mod session;
+mod strings;
+pub mod view;
 pub mod watcher;
 pub mod writer;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+pub use directory::StoredCard;
+
+use self::exports::Exported;
+use self::keys::Fact;
+use self::mirror::Entry;
+use self::session::Session;
+use self::watcher::Watcher;
+use self::writer::Writer;
+use crate::cluster::link::{Line, Link, Standing};
+use crate::cluster::store::id::Revision;
+use crate::cluster::store::key::KeyRange;
+use crate::engine::state_dir;
+use crate::engine::world::{
+    Blobs, Deadline, Deploys, Directory, Exports, HostName, Schedule, Strings, World, WorldError,
+};
+
+/// The longest value that is written, in bytes: etcd takes requests of 1.5 MiB, key and form included.
+const VALUE_BYTES: usize = 1_400_000;
+
+/// How a host takes part.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// What it is called.
+    pub host: HostName,
+    /// Its failure domain.
+    pub zone: String,
+    /// Where it keeps what it has seen and what waits; `None`: nowhere.
+    pub folder: Option<PathBuf>,
+}
+
+/// A host's part in the world: a connection to the store, and what is read and written over it.
+#[derive(Debug)]
+pub struct Client {
+    host: HostName,
+    zone: String,
+    link: Link,
+    watcher: Arc<Watcher>,
+    writer: Writer,
+    session: Session,
+    exported: Mutex<Exported>,
+    value_limit: usize,
+    /// Whether anybody has asked for something that only the store has.
+    wanted: watch::Sender<bool>,
+    own: Weak<Self>,
+}
+
+/// A host's part in the world cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum ClientError {
+    #[error(transparent)]
+    Folder(#[from] state_dir::StateDirError),
+    #[error("cannot open {path:?}, which holds what waits for the mesh")]
+    Journal { path: PathBuf, source: std::io::Error },
+}
+
+impl Client {
+    /// Starts to take part, over a link. To be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When its folder cannot be used.
+    pub fn start(settings: ClientSettings, link: Link) -> Result<Arc<Self>, ClientError> {
+        let ClientSettings { host, zone, folder } = settings;
+        let seen = folder.as_ref().map(|folder| folder.join("seen"));
+        if let Some(seen) = &seen {
+            state_dir::make(seen)?;
+        }
+        let session = Session::start(link.clone());
+        let outbox = folder.as_ref().map(|folder| folder.join("outbox"));
+        let seq = keys::fact(&host, Fact::Seq);
+        let writer = Writer::start(link.clone(), session.clone(), seq, outbox.as_deref())
+            .map_err(|source| ClientError::Journal { path: outbox.unwrap_or_default(), source })?;
+        let watcher = Arc::new(Watcher::start(link.clone(), seen));
+        let exported = Mutex::new(Exported::load(folder.map(|folder| folder.join("exported"))));
+        Ok(Arc::new_cyclic(|own| Self {
+            host,
+            zone,
+            link,
+            watcher,
+            writer,
+            session,
+            exported,
+            value_limit: VALUE_BYTES,
+            wanted: watch::Sender::new(false),
+            own: own.clone(),
+        }))
+    }
+
+    /// Returns once anybody has asked for something that only the store has.
+    pub async fn wanted(&self) {
+        let mut wanted = self.wanted.subscribe();
+        // Its sender is this.
+        let _ = wanted.wait_for(|wanted| *wanted).await;
+    }
+
+    /// Somebody asks for something that only the store has.
+    fn is_wanted(&self) {
+        self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
+    }
+
+    /// The connection.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// This host's lease.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// What is written.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// What is followed.
+    pub fn watcher(&self) -> &Arc<Watcher> {
+        &self.watcher
+    }
+
+    /// Since when the store is away.
+    pub fn away_since(&self) -> Option<SystemTime> {
+        match self.link.standing() {
+            Standing::Away(away) => Some(away.since_time),
+            Standing::Up(_) => None,
+        }
+    }
+
+    /// Keeps what waits for the store on disk, for the next run.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn end(&self) -> Result<(), WorldError> {
+        self.writer.keep_all().await
+    }
+
+    fn shared(&self) -> Result<Arc<Self>, WorldError> {
+        self.own.upgrade().ok_or(WorldError::Ended { operation: "stand" })
+    }
+
+    /// Reads all keys of a stretch.
+    async fn read_all(
+        &self,
+        operation: &'static str,
+        range: &KeyRange,
+        by: Deadline,
+    ) -> Result<BTreeMap<Bytes, Entry>, WorldError> {
+        let read = self.link.ask(operation, by, |line: Line, _| {
+            let range = range.clone();
+            async move { watcher::read(&line, &range, watcher::Part::Whole).await }
+        });
+        Ok(read.await?.entries)
+    }
+
+    /// Reads the keys of a stretch, and when they were written.
+    async fn read_keys(
+        &self,
+        operation: &'static str,
+        range: &KeyRange,
+        by: Deadline,
+    ) -> Result<Vec<(Bytes, Revision)>, WorldError> {
+        let read = self.link.ask(operation, by, |line: Line, _| {
+            let range = range.clone();
+            async move { watcher::read(&line, &range, watcher::Part::Keys).await }
+        });
+        Ok(read.await?.entries.into_iter().map(|(key, entry)| (key, entry.written)).collect())
+    }
+}
+
+impl World for Client {
+    fn host(&self) -> &HostName {
+        &self.host
+    }
+
+    fn strings(&self) -> Arc<dyn Strings> {
+        self.is_wanted();
+        self.own.upgrade().expect("whoever calls holds it")
+    }
+
+    fn exports(&self) -> Arc<dyn Exports> {
+        self.own.upgrade().expect("whoever calls holds it")
+    }
+
+    fn directory(&self) -> Arc<dyn Directory> {
+        self.is_wanted();
+        self.own.upgrade().expect("whoever calls holds it")
+    }
+
+    fn schedule(&self) -> Arc<dyn Schedule> {
+        self.is_wanted();
+        self.own.upgrade().expect("whoever calls holds it")
+    }
+
+    fn deploys(&self) -> Arc<dyn Deploys> {
+        self.is_wanted();
+        self.own.upgrade().expect("whoever calls holds it")
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.is_wanted();
+        self.own.upgrade().expect("whoever calls holds it")
+    }
+}

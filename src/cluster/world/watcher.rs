@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::keeping::Keeping;
+pub(super) use self::reading::{Part, read};
 use self::stream::{Heard, Stream};
 use super::mirror::{Changed, History, Mirror};
 use crate::cluster::link::{Line, Link, Standing};

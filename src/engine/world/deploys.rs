@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -67,7 +66,7 @@ impl From<ContentHash> for String {
 }
 
 /// The number of a deploy: 1, 2, 3 and so on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeployId(pub u64);
 
@@ -215,6 +214,6 @@ pub trait Blobs: fmt::Debug + Send + Sync {
     /// A chunk; what does not match its hash is an error.
     async fn get(&self, hash: &ContentHash, by: Deadline) -> Result<Bytes, WorldError>;
 
-    /// Removes what no deploy names and was stored before this moment; how many.
-    async fn collect_garbage(&self, before: SystemTime, by: Deadline) -> Result<usize, WorldError>;
+    /// Removes what no deploy names; how many chunks.
+    async fn collect_garbage(&self, by: Deadline) -> Result<usize, WorldError>;
 }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -196,7 +196,7 @@ impl Blobs for Nowhere {
         Err(WorldError::Nowhere { operation: "read a blob" })
     }
 
-    async fn collect_garbage(&self, _: SystemTime, _: Deadline) -> Result<usize, WorldError> {
+    async fn collect_garbage(&self, _: Deadline) -> Result<usize, WorldError> {
         Err(WorldError::Nowhere { operation: "remove blobs" })
     }
 }

@@ -22,3 +22,4 @@ mod snapshot_file;
 mod tls;
 mod watches;
 mod weather;
+mod world;

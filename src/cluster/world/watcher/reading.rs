@@ -27,8 +27,17 @@ pub struct Reading {
     pub revision: Revision,
 }
 
+/// What is read of each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All.
+    Whole,
+    /// Not the value.
+    Keys,
+}
+
 /// Reads all keys of a stretch, page by page.
-pub async fn read(line: &Line, range: &KeyRange) -> Result<Reading, Trouble> {
+pub async fn read(line: &Line, range: &KeyRange, part: Part) -> Result<Reading, Trouble> {
     let (mut key, mut range_end) = range_of(range);
     let mut reading = Reading { entries: BTreeMap::new(), revision: Revision(0) };
     loop {
@@ -36,6 +45,7 @@ pub async fn read(line: &Line, range: &KeyRange) -> Result<Reading, Trouble> {
             key: key.clone(),
             range_end: range_end.clone(),
             limit: PAGE,
+            keys_only: part == Part::Keys,
             revision: reading.revision.0,
             ..Default::default()
         };

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tonic::Streaming;
 
 use super::MirrorId;
-use super::reading::{Reading, read};
+use super::reading::{Part, Reading, read};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::watch_request::RequestUnion;
 use crate::cluster::etcd::pb::mvccpb;
@@ -75,7 +75,7 @@ impl Stream {
     /// Reads a stretch.
     pub fn read(&mut self, id: MirrorId, range: &KeyRange) {
         let (line, range) = (self.line.clone(), range.clone());
-        self.reading.spawn(async move { (id, read(&line, &range).await) });
+        self.reading.spawn(async move { (id, read(&line, &range, Part::Whole).await) });
     }
 
     /// Watches a stretch from after this revision on.

@@ -1,0 +1,64 @@
+//! Where a host listens.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use super::{MeshError, Options};
+use crate::cluster::etcd::serve::{Address, ListenError, Listener, Place};
+use crate::cluster::link::PORT;
+
+/// The addresses at which to listen: those that were asked for; else the usual port of the loopback, or, when another
+/// program has it, one that is free and is kept.
+pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<Address>, MeshError> {
+    if !options.listen.is_empty() {
+        return Ok(options.listen.clone());
+    }
+    let at = |port| Address { place: Place::Tcp("127.0.0.1".to_owned(), port), tls: false };
+    let mut last = MeshError::NoAddress;
+    for port in [kept.unwrap_or(PORT), 0] {
+        match Listener::bind(&at(port), None).await {
+            // It is bound again in a moment.
+            Ok(listener) => return Ok(vec![at(listener.local().map_or(port, |local| local.port()))]),
+            Err(ListenError::Bind { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => last = error.into(),
+        }
+    }
+    Err(last)
+}
+
+/// The port, if it is not the usual one.
+pub(super) fn kept_port(listen: &[Address]) -> Option<u16> {
+    match listen {
+        [Address { place: Place::Tcp(_, port), .. }] if *port != PORT => Some(*port),
+        _ => None,
+    }
+}
+
+/// Where others reach a host: what its administrator says, else where it listens; of an address that stands for all,
+/// the one from which `towards` is reached.
+pub(super) fn advertised(options: &Options, listen: &[Address], towards: Option<SocketAddr>) -> Vec<String> {
+    if !options.advertise.is_empty() {
+        return options.advertise.clone();
+    }
+    let urls = listen.iter().filter_map(|address| match &address.place {
+        Place::Tcp(host, port) => {
+            let host = match host.as_str() {
+                "0.0.0.0" | "::" | "" => own_address(towards)?,
+                host => host.to_owned(),
+            };
+            let place = Place::Tcp(host, *port);
+            Some(Address { place, tls: address.tls }.to_string())
+        }
+        Place::Unix(_) => None,
+    });
+    urls.collect()
+}
+
+/// The address from which another one is reached: the system is asked, and nothing is sent.
+fn own_address(towards: Option<SocketAddr>) -> Option<String> {
+    // TEST-NET-1, RFC 5737: it stands for "anywhere".
+    let towards = towards.unwrap_or_else(|| SocketAddr::from(([192, 0, 2, 1], 9)));
+    let socket = std::net::UdpSocket::bind(if towards.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).ok()?;
+    socket.connect(towards).ok()?;
+    Some(socket.local_addr().ok()?.ip().to_string())
+}

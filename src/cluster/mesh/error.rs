@@ -1,0 +1,48 @@
+//! Why a host cannot take part.
+
+use std::path::PathBuf;
+
+use crate::cluster::etcd::serve::ListenError;
+use crate::cluster::server::ServerError;
+use crate::cluster::world::ClientError;
+use crate::engine::world::{HostName, WorldError};
+
+/// Why a host cannot take part.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum MeshError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("cannot carry the store")]
+    Server(#[from] Box<ServerError>),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("cannot {operation} {path:?}")]
+    Memory { operation: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("{path:?} cannot be understood: {why}")]
+    BadMemory { path: PathBuf, why: String },
+    #[error("another host of the name {host} is in the mesh: {other}")]
+    NameTaken { host: HostName, other: String },
+    #[error(transparent)]
+    World(#[from] WorldError),
+    #[error("no address to listen at is left")]
+    NoAddress,
+}
+
+impl MeshError {
+    /// What to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Server(error) => error.hint().map(str::to_owned),
+            Self::NameTaken { host, .. } => Some(format!(
+                "give one of the two another name: --hostname; when the other one is gone for good, {host} is free \
+                 after {} s",
+                crate::cluster::world::session::TTL_S
+            )),
+            Self::BadMemory { .. } => {
+                Some("move it away; the host then joins as a new one, by --seeds".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

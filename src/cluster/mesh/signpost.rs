@@ -1,0 +1,130 @@
+//! The door of a host that carries no store: whoever comes is told where the store is.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request as HttpRequest, Response as HttpResponse};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tonic::body::Body;
+use tonic::codegen::Service as _;
+use tonic::{Request, Response, Status};
+
+use crate::cluster::etcd::pb::etcdserverpb as pb;
+use crate::cluster::etcd::pb::etcdserverpb::cluster_server::{Cluster, ClusterServer};
+use crate::cluster::etcd::serve::{Address, Place};
+use crate::cluster::link::Link;
+
+/// Connections at a time; who is told where to go goes.
+const CONNECTIONS: usize = 64;
+
+/// Listens until it is dropped.
+#[derive(Debug)]
+pub(super) struct Signpost {
+    _tasks: JoinSet<()>,
+}
+
+#[derive(Clone)]
+struct Answers(Link);
+
+impl Signpost {
+    /// Listens at these addresses, those that are free: it is a convenience for others.
+    pub async fn start(listen: &[Address], link: Link) -> Self {
+        let mut tasks = JoinSet::new();
+        for address in listen {
+            let Place::Tcp(host, port) = &address.place else { continue };
+            match TcpListener::bind((&**host, *port)).await {
+                Ok(listener) => drop(tasks.spawn(accept(listener, Answers(link.clone())))),
+                Err(error) => {
+                    tracing::warn!(%address, %error, "cannot listen: other hosts cannot join through this one");
+                }
+            }
+        }
+        Self { _tasks: tasks }
+    }
+}
+
+async fn accept(listener: TcpListener, answers: Answers) {
+    let room = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = room.clone().acquire_owned().await else { return };
+        let Ok((socket, _)) = listener.accept().await else {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            continue;
+        };
+        while connections.try_join_next().is_some() {}
+        let service = ClusterServer::new(answers.clone());
+        connections.spawn(async move {
+            let _place = place;
+            let answer = service_fn(move |request: HttpRequest<Incoming>| answer(service.clone(), request));
+            let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(socket), answer);
+            // Who has seen enough hangs up.
+            let _ = connection.await;
+        });
+    }
+}
+
+async fn answer(
+    mut service: ClusterServer<Answers>,
+    request: HttpRequest<Incoming>,
+) -> Result<HttpResponse<Body>, Infallible> {
+    if request.uri().path().starts_with("/etcdserverpb.Cluster/") {
+        return service.call(request.map(Body::new)).await;
+    }
+    Ok(Status::unimplemented("this host carries no store; its members are told by MemberList").into_http())
+}
+
+#[async_trait]
+impl Cluster for Answers {
+    async fn member_list(
+        &self,
+        _: Request<pb::MemberListRequest>,
+    ) -> Result<Response<pb::MemberListResponse>, Status> {
+        let members = self.0.endpoints().into_iter().map(|endpoint| pb::Member {
+            client_ur_ls: vec![endpoint.url.to_string()],
+            ..Default::default()
+        });
+        let cluster_id = self.0.cluster().map_or(0, |cluster| cluster.0);
+        let header = pb::ResponseHeader { cluster_id, ..Default::default() };
+        Ok(Response::new(pb::MemberListResponse { header: Some(header), members: members.collect() }))
+    }
+
+    async fn member_add(
+        &self,
+        _: Request<pb::MemberAddRequest>,
+    ) -> Result<Response<pb::MemberAddResponse>, Status> {
+        Err(no_store())
+    }
+
+    async fn member_remove(
+        &self,
+        _: Request<pb::MemberRemoveRequest>,
+    ) -> Result<Response<pb::MemberRemoveResponse>, Status> {
+        Err(no_store())
+    }
+
+    async fn member_update(
+        &self,
+        _: Request<pb::MemberUpdateRequest>,
+    ) -> Result<Response<pb::MemberUpdateResponse>, Status> {
+        Err(no_store())
+    }
+
+    async fn member_promote(
+        &self,
+        _: Request<pb::MemberPromoteRequest>,
+    ) -> Result<Response<pb::MemberPromoteResponse>, Status> {
+        Err(no_store())
+    }
+}
+
+fn no_store() -> Status {
+    Status::unimplemented("this host carries no store")
+}

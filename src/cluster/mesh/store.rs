@@ -1,0 +1,182 @@
+//! The store that this host carries.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use super::MeshError;
+use crate::cluster::etcd::node::Node;
+use crate::cluster::etcd::serve::Address;
+use crate::cluster::etcd::surface::Limits;
+use crate::cluster::node::auto_compaction::Retention;
+use crate::cluster::node::{Config, Founding};
+use crate::cluster::peer::PeerUrl;
+use crate::cluster::raft::SnapshotRule;
+use crate::cluster::server::{Server, ServerError, Settings};
+use crate::cluster::store::id::ClusterId;
+use crate::cluster::store::member::{InitialCluster, MAX_LEARNERS};
+use crate::cluster::store::watch as store_watch;
+use crate::engine::world::HostName;
+
+/// The heartbeat's interval, and after how many of them an election begins: etcd's.
+const TICK: Duration = Duration::from_millis(100);
+const ELECTION_TICKS: u32 = 10;
+/// What was overwritten is forgotten after this: a client that was away for longer reads anew.
+const RETENTION: Duration = Duration::from_secs(60 * 60);
+/// The largest quota, in bytes: mesh.md.
+const QUOTA_BYTES: u64 = 8 << 30;
+/// The log's growth after which a snapshot is made, in bytes.
+const SNAPSHOT_BYTES: u64 = 256 << 20;
+
+/// How a store begins on this host.
+#[derive(Debug)]
+pub(super) enum Beginning {
+    /// A mesh of its own.
+    Founded,
+    /// It was added to the members at these addresses.
+    Added(Vec<PeerUrl>),
+    /// Its files are there.
+    Again,
+}
+
+/// A store that runs.
+#[derive(Debug)]
+pub(super) struct Store {
+    stop: Option<oneshot::Sender<()>>,
+    /// Whether it has ended.
+    ended: watch::Receiver<bool>,
+    node: NodeHandle,
+}
+
+struct NodeHandle(Arc<dyn Node>);
+
+impl std::fmt::Debug for NodeHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Node")
+    }
+}
+
+/// Where a host's store is.
+pub(super) fn folder(folder: &Path) -> PathBuf {
+    folder.join("store")
+}
+
+/// Whether a host has carried a store.
+pub(super) fn has_files(folder: &Path) -> bool {
+    self::folder(folder).join("member").join("wal").is_dir()
+}
+
+impl Store {
+    /// Starts to carry the store.
+    pub async fn start(
+        host: &HostName,
+        folder: &Path,
+        listen: &[Address],
+        advertise: &[String],
+        beginning: Beginning,
+    ) -> Result<Self, MeshError> {
+        let settings = settings(host, folder, listen, advertise, beginning)?;
+        let server = Server::start(settings).await.map_err(Box::new)?;
+        let node = NodeHandle(server.node());
+        let (stop, stopped) = oneshot::channel();
+        let (tell, ended) = watch::channel(false);
+        tokio::spawn(async move {
+            server.run(async { drop(stopped.await) }).await;
+            tell.send_replace(true);
+        });
+        Ok(Self { stop: Some(stop), ended, node })
+    }
+
+    /// The member.
+    pub fn node(&self) -> &Arc<dyn Node> {
+        &self.node.0
+    }
+
+    /// The store's id.
+    pub fn cluster(&self) -> ClusterId {
+        self.node.0.identity().cluster
+    }
+
+    /// Ends it in order: leadership is handed over first.
+    pub async fn end(mut self) {
+        drop(self.stop.take());
+        // It ends by itself, too.
+        let _ = self.ended.wait_for(|ended| *ended).await;
+    }
+
+    /// Returns once it has ended by itself.
+    pub async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+}
+
+fn settings(
+    host: &HostName,
+    at: &Path,
+    listen: &[Address],
+    advertise: &[String],
+    beginning: Beginning,
+) -> Result<Settings, MeshError> {
+    let cluster: Vec<String> = advertise.iter().map(|url| format!("{host}={url}")).collect();
+    let members: InitialCluster = cluster.join(",").parse().map_err(|_| MeshError::NoAddress)?;
+    // Two meshes that were founded at one address are two.
+    let token = format!("{:016x}", getrandom::u64().unwrap_or_default());
+    let ask = match beginning {
+        Beginning::Added(ask) => ask,
+        Beginning::Founded | Beginning::Again => Vec::new(),
+    };
+    let node = Config {
+        name: host.to_string(),
+        data_dir: folder(at),
+        founding: Founding::New { members, token },
+        client_urls: advertise.to_vec(),
+        tick: TICK,
+        election_ticks: ELECTION_TICKS,
+        quota_bytes: quota(),
+        max_request_bytes: Limits::default().request_bytes,
+        snapshot: SnapshotRule::Bytes(SNAPSHOT_BYTES),
+        force_new_cluster: false,
+        strict_reconfig: true,
+        max_learners: MAX_LEARNERS.max(1024),
+        learners_serve: true,
+        watch: store_watch::Limits::default(),
+        jwt: None,
+        token_ttl: Duration::from_secs(300),
+        bcrypt_cost: 10,
+        compare_every: Some(Duration::from_secs(60 * 60)),
+        compare_at_start: false,
+    };
+    Ok(Settings {
+        node,
+        ask,
+        peer_urls: advertise.to_vec(),
+        listen_clients: listen.to_vec(),
+        listen_metrics: Vec::new(),
+        listen_peers: Vec::new(),
+        peers_at_clients: true,
+        client_tls: None,
+        peer_tls: None,
+        self_signed: Vec::new(),
+        auto_compaction: Some(Retention::Period(RETENTION)),
+        concurrent_streams: u32::MAX,
+        limits: Limits::default(),
+    })
+}
+
+/// The smaller of 8 GiB and a quarter of the memory.
+fn quota() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total_kib = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok());
+    total_kib.map_or(QUOTA_BYTES, |kib| (kib * 1024 / 4).min(QUOTA_BYTES))
+}
+
+impl From<ServerError> for MeshError {
+    fn from(error: ServerError) -> Self {
+        Self::Server(Box::new(error))
+    }
+}

@@ -1,0 +1,123 @@
+//! Content by its hash.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::Client;
+use super::keys;
+use crate::cluster::etcd::pb::etcdserverpb as pb;
+use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
+use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
+use crate::cluster::link::Line;
+use crate::engine::world::{Blobs, ContentHash, Deadline, Deploys as _, WorldError};
+
+/// The longest chunk, in bytes: etcd takes requests of 1.5 MiB, and a smaller one lets others in between.
+const CHUNK_BYTES: usize = 512 << 10;
+/// Keys that are asked for at once.
+const AT_ONCE: usize = 100;
+
+#[async_trait]
+impl Blobs for Client {
+    fn chunk_bytes(&self) -> usize {
+        CHUNK_BYTES
+    }
+
+    async fn missing(&self, hashes: &[ContentHash], by: Deadline) -> Result<Vec<ContentHash>, WorldError> {
+        let mut missing = Vec::new();
+        for some in hashes.chunks(AT_ONCE) {
+            let ask = |hash: &ContentHash| {
+                let request =
+                    pb::RangeRequest { key: keys::blob(hash).into(), count_only: true, ..Default::default() };
+                pb::RequestOp { request: Some(Request::RequestRange(request)) }
+            };
+            let txn = pb::TxnRequest { success: some.iter().map(ask).collect(), ..Default::default() };
+            let answer = self.link.ask("read blobs", by, |line: Line, by| {
+                let txn = txn.clone();
+                async move { line.txn(txn, by).await }
+            });
+            let counts = answer.await?.responses.into_iter().map(|response| match response.response {
+                Some(pb::response_op::Response::ResponseRange(range)) => range.count,
+                _ => 0,
+            });
+            missing.extend(some.iter().zip(counts).filter(|(_, count)| *count == 0).map(|(hash, _)| *hash));
+        }
+        Ok(missing)
+    }
+
+    async fn put(&self, content: Bytes, by: Deadline) -> Result<ContentHash, WorldError> {
+        let operation = "store a blob";
+        if content.len() > CHUNK_BYTES {
+            return Err(WorldError::TooLarge { operation, bytes: content.len(), limit: CHUNK_BYTES });
+        }
+        let hash = ContentHash::of(&content);
+        let key = Bytes::from(keys::blob(&hash));
+        let absent = pb::Compare {
+            result: CompareResult::Equal.into(),
+            target: CompareTarget::Version.into(),
+            key: key.clone(),
+            target_union: Some(TargetUnion::Version(0)),
+            ..Default::default()
+        };
+        let put = Request::RequestPut(pb::PutRequest { key, value: content, ..Default::default() });
+        let txn = pb::TxnRequest {
+            compare: vec![absent],
+            success: vec![pb::RequestOp { request: Some(put) }],
+            failure: Vec::new(),
+        };
+        let stored = self.link.ask(operation, by, |line: Line, by| {
+            let txn = txn.clone();
+            async move { line.txn(txn, by).await }
+        });
+        stored.await.map(|_| hash)
+    }
+
+    async fn get(&self, hash: &ContentHash, by: Deadline) -> Result<Bytes, WorldError> {
+        let operation = "read a blob";
+        let key = keys::blob(hash);
+        let request = pb::RangeRequest { key: key.clone().into(), ..Default::default() };
+        let found = self.link.ask(operation, by, |line: Line, by| {
+            let request = request.clone();
+            async move { line.range(request, by).await }
+        });
+        let found = found.await?.kvs.into_iter().next();
+        let content = found.ok_or_else(|| WorldError::Missing { what: format!("blob {hash}") })?.value;
+        if ContentHash::of(&content) != *hash {
+            let why = "its content has another hash".to_owned();
+            return Err(WorldError::Unreadable { operation, key, why });
+        }
+        Ok(content)
+    }
+
+    async fn collect_garbage(&self, by: Deadline) -> Result<usize, WorldError> {
+        let named: BTreeSet<String> = self
+            .list(by)
+            .await?
+            .iter()
+            .flat_map(|deploy| deploy.files.iter().flat_map(|file| &file.chunks))
+            .map(keys::blob)
+            .collect();
+        let stored = self.read_keys("read blobs", &keys::under(keys::BLOBS), by).await?;
+        let unnamed: Vec<_> = stored
+            .into_iter()
+            .filter(|(key, _)| std::str::from_utf8(key).is_ok_and(|key| !named.contains(key)))
+            .collect();
+        let count = unnamed.len();
+        for some in unnamed.chunks(AT_ONCE) {
+            let remove = |(key, _): &(Bytes, _)| pb::RequestOp {
+                request: Some(Request::RequestDeleteRange(pb::DeleteRangeRequest {
+                    key: key.clone(),
+                    ..Default::default()
+                })),
+            };
+            let txn = pb::TxnRequest { success: some.iter().map(remove).collect(), ..Default::default() };
+            let removed = self.link.ask("remove blobs", by, |line: Line, by| {
+                let txn = txn.clone();
+                async move { line.txn(txn, by).await }
+            });
+            removed.await?;
+        }
+        Ok(count)
+    }
+}

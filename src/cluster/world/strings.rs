@@ -1,0 +1,146 @@
+//! Texts by name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::Client;
+use super::keys;
+use super::mirror::Entry;
+use super::outbox::Write;
+use super::view::{follow_map, follow_one};
+use crate::cluster::etcd::pb::etcdserverpb as pb;
+use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
+use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
+use crate::engine::world::{Deadline, Follow, HostName, Seen, Slot, Strings, Texts, WorldError, Written};
+
+#[async_trait]
+impl Strings for Client {
+    async fn get(&self, slot: &Slot, by: Deadline) -> Result<Seen<Option<Arc<str>>>, WorldError> {
+        let operation = "read a string";
+        let key = keys::string(slot);
+        // What waits to be written is what this host has said last.
+        if let Some(waits) = self.writer.pending(key.as_bytes()) {
+            let value = waits.as_deref().map(text).transpose();
+            return Ok(Seen {
+                value: value.map_err(|why| unreadable(operation, &key, why))?,
+                stale: self.away_since(),
+            });
+        }
+        let request = pb::RangeRequest { key: key.clone().into(), ..Default::default() };
+        let found = self
+            .link
+            .ask(operation, by, |line, by| {
+                let request = request.clone();
+                async move { line.range(request, by).await }
+            })
+            .await?;
+        let value = found.kvs.first().map(|kv| text(&kv.value)).transpose();
+        Ok(Seen::fresh(value.map_err(|why| unreadable(operation, &key, why))?))
+    }
+
+    async fn set(&self, slot: &Slot, text: Option<&str>, by: Deadline) -> Result<Written, WorldError> {
+        let write = Write {
+            key: keys::string(slot).into(),
+            value: text.map(|text| Bytes::copy_from_slice(text.as_bytes())),
+            leased: false,
+        };
+        self.writer.write("write a string", write, by).await
+    }
+
+    async fn replace(
+        &self,
+        slot: &Slot,
+        from: Option<&str>,
+        to: Option<&str>,
+        by: Deadline,
+    ) -> Result<bool, WorldError> {
+        let key = Bytes::from(keys::string(slot));
+        let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        let (target, union) = match from {
+            Some(from) => (CompareTarget::Value, TargetUnion::Value(bytes(from))),
+            None => (CompareTarget::Version, TargetUnion::Version(0)),
+        };
+        let compare = pb::Compare {
+            result: CompareResult::Equal.into(),
+            target: target.into(),
+            key: key.clone(),
+            target_union: Some(union),
+            ..Default::default()
+        };
+        let change = match to {
+            Some(to) => Request::RequestPut(pb::PutRequest {
+                key: key.clone(),
+                value: bytes(to),
+                ..Default::default()
+            }),
+            None => {
+                Request::RequestDeleteRange(pb::DeleteRangeRequest { key: key.clone(), ..Default::default() })
+            }
+        };
+        let look = Request::RequestRange(pb::RangeRequest { key, ..Default::default() });
+        let op = |request| vec![pb::RequestOp { request: Some(request) }];
+        let txn = pb::TxnRequest { compare: vec![compare], success: op(change), failure: op(look) };
+        let answer = self
+            .link
+            .ask("write a string", by, |line, by| {
+                let txn = txn.clone();
+                async move { line.txn(txn, by).await }
+            })
+            .await?;
+        if answer.succeeded {
+            return Ok(true);
+        }
+        // An earlier attempt may have done it, its answer lost.
+        let found = answer.responses.into_iter().find_map(|response| match response.response? {
+            pb::response_op::Response::ResponseRange(range) => Some(range),
+            _ => None,
+        });
+        let now = found.and_then(|range| range.kvs.into_iter().next()).map(|kv| kv.value);
+        Ok(now.as_deref() == to.map(str::as_bytes))
+    }
+
+    fn follow(&self, slot: &Slot) -> Follow<Option<Arc<str>>> {
+        follow_one(&self.watcher, keys::string(slot), entry_text)
+    }
+
+    fn follow_hosts(&self, key: &str) -> Follow<Texts> {
+        let prefix = keys::strings_of_hosts(key);
+        let range = keys::under(&prefix);
+        follow_map(&self.watcher, &[range], move |key, entry| {
+            let host: HostName = keys::last_part(&prefix, key)?.parse().ok()?;
+            Some((host, entry.and_then(entry_text)))
+        })
+    }
+
+    async fn list(&self, prefix: &str, by: Deadline) -> Result<Vec<(Arc<str>, Arc<str>)>, WorldError> {
+        let range = keys::under(&format!("{}{prefix}", keys::SHARED_STRINGS));
+        let entries = self.read_all("read strings", &range, by).await?;
+        let named = entries.iter().filter_map(|(key, entry)| {
+            Some((keys::last_part(keys::SHARED_STRINGS, key)?.into(), entry_text(entry)?))
+        });
+        Ok(named.collect())
+    }
+
+    fn follow_all(&self, prefix: &str) -> Follow<Arc<BTreeMap<Arc<str>, Arc<str>>>> {
+        let range = keys::under(&format!("{}{prefix}", keys::SHARED_STRINGS));
+        follow_map(&self.watcher, &[range], |key, entry| {
+            Some((keys::last_part(keys::SHARED_STRINGS, key)?.into(), entry.and_then(entry_text)))
+        })
+    }
+}
+
+/// Texts of another writer may be none.
+fn entry_text(entry: &Entry) -> Option<Arc<str>> {
+    text(&entry.value).ok()
+}
+
+fn text(value: &[u8]) -> Result<Arc<str>, std::str::Utf8Error> {
+    std::str::from_utf8(value).map(Arc::from)
+}
+
+fn unreadable(operation: &'static str, key: &str, why: std::str::Utf8Error) -> WorldError {
+    WorldError::Unreadable { operation, key: key.to_owned(), why: why.to_string() }
+}

@@ -1,0 +1,109 @@
+//! A store, and hosts that take part.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mgmt::cluster::link::{Link, LinkSettings};
+use mgmt::cluster::world::{Client, ClientSettings};
+use mgmt::engine::world::{Deadline, Follow, HostName, Seen};
+use tempfile::TempDir;
+
+use crate::cluster::process::{Make, PATIENCE, Process};
+use crate::cluster::served::Served;
+
+/// Whose store it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stores {
+    Fake,
+    Ours,
+    Etcd,
+}
+
+enum Store {
+    Fake(Served),
+    Process(Process),
+}
+
+/// A store, and hosts that take part.
+pub struct Stage {
+    store: Store,
+    scratch: TempDir,
+}
+
+impl Stage {
+    pub async fn over(stores: Stores) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = match stores {
+            Stores::Fake => Store::Fake(Served::start().await),
+            Stores::Ours => Store::Process(Process::start(Make::Ours, scratch.path(), &[])),
+            Stores::Etcd => Store::Process(Process::start(Make::Etcd, scratch.path(), &[])),
+        };
+        Self { store, scratch }
+    }
+
+    pub fn endpoint(&self) -> String {
+        match &self.store {
+            Store::Fake(served) => served.at.to_string(),
+            Store::Process(process) => process.client(),
+        }
+    }
+
+    /// The process of the store, to be killed and started again.
+    pub fn process(&mut self) -> &mut Process {
+        match &mut self.store {
+            Store::Process(process) => process,
+            Store::Fake(_) => panic!("a fake is no process"),
+        }
+    }
+
+    pub fn folder(&self, host: &str) -> PathBuf {
+        let folder = self.scratch.path().join(format!("host-{host}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// A host that takes part.
+    pub fn host(&self, host: &str) -> Arc<Client> {
+        let link = Link::start(LinkSettings::default());
+        link.set_endpoints(vec![self.endpoint().parse().unwrap()]);
+        let settings =
+            ClientSettings { host: name(host), zone: String::new(), folder: Some(self.folder(host)) };
+        Client::start(settings, link).unwrap()
+    }
+}
+
+pub fn name(host: &str) -> HostName {
+    host.parse().unwrap()
+}
+
+pub fn soon() -> Deadline {
+    Deadline::after(PATIENCE)
+}
+
+/// Waits until what is followed is as it should be; returns how many states were seen until then.
+pub async fn until<T: Clone + std::fmt::Debug>(
+    follow: &mut Follow<T>,
+    is_so: impl Fn(&Seen<T>) -> bool,
+) -> usize {
+    let mut states = 0;
+    let mut last = None;
+    let reached = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let seen = follow.changed().await.expect("the world goes on");
+            states += 1;
+            if is_so(&seen) {
+                return;
+            }
+            last = Some(seen);
+        }
+    });
+    assert!(reached.await.is_ok(), "it did not come to that; last seen: {last:?}");
+    states
+}
+
+/// Long enough that what was to come would have come: for what must not happen.
+pub async fn nothing_more<T: Clone + std::fmt::Debug>(follow: &mut Follow<T>) {
+    let more = tokio::time::timeout(Duration::from_millis(200), follow.changed()).await;
+    assert!(more.is_err(), "something more was told: {more:?}");
+}
