@@ -12,6 +12,7 @@ use mgmt::engine::runtime::observe::{Happening, Observer};
 use mgmt::engine::runtime::prepare::{self, Options};
 use mgmt::engine::runtime::{Config, Engine};
 use mgmt::engine::sched::{Limits, StopLevel};
+use mgmt::engine::world::nowhere::Nowhere;
 use mgmt::engine::{
     Capabilities, Cx, Declaration, Drift, Found, Graph, Kind, KindDoc, Label, Outputs, ParamError, Params,
     Registry, Resource, ResourceError,
@@ -102,6 +103,7 @@ fn round(kind: &Arc<IdleKind>, tokio: &tokio::runtime::Runtime) -> [Duration; 4]
         limits: Limits { converged_after: Some(Duration::ZERO), ..Limits::default() },
         noop: false,
         sema: None,
+        world: Nowhere::of("here".parse().expect("a name for a host")),
         registry: Registry::new([kind.clone() as Arc<dyn Kind>]),
         one_look: false,
         record: None,

@@ -17,6 +17,7 @@ mod report;
 mod running_agent;
 mod signals;
 mod systemd;
+mod this_host;
 pub mod web;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ use crate::engine::runtime::record::Recorder;
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
 use crate::engine::runtime::{Config, Engine, prepare};
 use crate::engine::sched::Limits;
+use crate::engine::world::nowhere::Nowhere;
 use crate::lang::diag::render::Style;
 use crate::lang::{self, Outcome};
 use crate::resources;
@@ -110,6 +112,8 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     probe(&options)?;
     let beside = Beside::prepare(&options)?;
     let hub = Hub::start();
+    // The mesh comes in here.
+    let world = Nowhere::of(this_host::name());
     let registry = resources::registry(&Host::of_agent(hub.clone()));
     let (reload, reread) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let follow = lang::Options { watch: options.watch, reload: reload.clone(), reread: reread.clone() };
@@ -123,6 +127,7 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         limits,
         noop: options.noop,
         sema: options.sema,
+        world,
         registry,
         one_look: false,
         record: options.record.as_deref().map(|path| Recorder::create(path, limits)).transpose()?,

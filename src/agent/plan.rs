@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::error::AgentError;
-use super::{load, places};
+use super::{load, places, this_host};
 use crate::engine::Drift;
 use crate::engine::declaration::Declaration;
 use crate::engine::drift::DriftItem;
@@ -18,6 +18,7 @@ use crate::engine::runtime::observe::{Happening, Observer};
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
 use crate::engine::runtime::{Config, Ended, Engine, Pending, SwapError, prepare};
 use crate::engine::sched::{Limits, StopLevel};
+use crate::engine::world::nowhere::Nowhere;
 use crate::lang::Diagnostic;
 
 /// What is to be planned.
@@ -113,6 +114,7 @@ pub async fn plan(options: Options) -> Result<Plan, AgentError> {
         limits,
         noop: true,
         sema: options.sema,
+        world: Nowhere::of(this_host::name()),
         registry,
         one_look: true,
         record: None,

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::id::Label;
 use super::resource::{ResourceError, Stamp, Wake};
+use super::world::World;
 
 /// The surroundings of one watch, check or apply.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Surroundings {
     pub prefix: Arc<Path>,
     /// Wakes the vertex.
     pub waker: Waker,
+    /// What this host shares with others.
+    pub world: Arc<dyn World>,
     /// What a resource may ask of the agent.
     pub control: Arc<dyn Control>,
 }
@@ -84,6 +87,11 @@ impl Cx {
     /// Wakes this vertex.
     pub fn waker(&self) -> &Waker {
         &self.surroundings.waker
+    }
+
+    /// What this host shares with others.
+    pub fn world(&self) -> &Arc<dyn World> {
+        &self.surroundings.world
     }
 
     /// Shuts the agent down with this exit code, as ^C would.

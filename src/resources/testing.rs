@@ -7,6 +7,8 @@ use tokio::sync::watch;
 
 use crate::engine::cx::{Cancel, Control, Surroundings, Waker};
 use crate::engine::id::Label;
+use crate::engine::world::World;
+use crate::engine::world::nowhere::Nowhere;
 use crate::engine::{
     Capabilities, Cx, Declaration, Drift, Found, Kind, Outputs, ParamError, Resource, ResourceError, Value,
 };
@@ -19,6 +21,7 @@ pub type Given<'a> = &'a [(&'static str, Value)];
 pub struct Bench {
     dir: tempfile::TempDir,
     exits: Arc<Exits>,
+    world: Arc<dyn World>,
     wakes: watch::Sender<usize>,
 }
 
@@ -33,8 +36,13 @@ impl Control for Exits {
 
 impl Bench {
     pub fn new() -> Self {
+        Self::in_world(Nowhere::of("here".parse().unwrap()))
+    }
+
+    /// A scratch folder in a world.
+    pub fn in_world(world: Arc<dyn World>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, exits: Arc::default(), wakes: watch::Sender::new(0) }
+        Self { dir, exits: Arc::default(), world, wakes: watch::Sender::new(0) }
     }
 
     /// A path in the scratch folder.
@@ -100,6 +108,7 @@ impl Bench {
             waker: Waker::new(move |_| {
                 wakes.send_modify(|wakes| *wakes += 1);
             }),
+            world: self.world.clone(),
             control: self.exits.clone(),
         });
         Subject { resource, surroundings }

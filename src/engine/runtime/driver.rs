@@ -62,7 +62,7 @@ impl Driver {
     ) -> Self {
         Self {
             scheduler: Scheduler::new(config.limits),
-            reach: Reach::new(mailbox.clone(), config.prefix.clone()),
+            reach: Reach::new(mailbox.clone(), &config),
             config,
             observer,
             mailbox,

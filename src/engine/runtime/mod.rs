@@ -51,6 +51,7 @@ use self::snapshot::{Census, Progress, Rows, Snapshot};
 use super::kind::Kind;
 use super::registry::Registry;
 use super::sched::{Limits, StopLevel};
+use super::world::World;
 
 pub use self::pending::Pending;
 pub use self::plan::{SwapError, Swapped};
@@ -66,6 +67,8 @@ pub struct Config {
     pub noop: bool,
     /// A semaphore of this size around every vertex.
     pub sema: Option<u32>,
+    /// What this host shares with others: exports are announced to it, and resources may ask it.
+    pub world: Arc<dyn World>,
     /// Kinds, for undoing what has vanished from the graph.
     pub registry: Registry,
     /// Each vertex is compared once, nothing is watched and nothing retried: for a plan.

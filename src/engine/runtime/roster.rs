@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Config;
 use super::mailbox::{Mailbox, Message};
 use super::undo::UndoTask;
 use crate::engine::cx::{Cancel, Control, Surroundings, Waker};
@@ -14,6 +15,7 @@ use crate::engine::id::{Generation, Label, VertexId};
 use crate::engine::params::Params;
 use crate::engine::resource::{Outputs, Resource, ResourceError};
 use crate::engine::sched::Time;
+use crate::engine::world::World;
 
 /// All vertices by id and by label.
 #[derive(Debug, Default)]
@@ -119,6 +121,7 @@ pub(super) struct Ledger {
 pub(super) struct Reach {
     pub mailbox: Arc<Mailbox>,
     pub prefix: Arc<Path>,
+    world: Arc<dyn World>,
     control: Arc<dyn Control>,
 }
 
@@ -133,8 +136,9 @@ impl Control for ControlByMail {
 }
 
 impl Reach {
-    pub fn new(mailbox: Arc<Mailbox>, prefix: Arc<Path>) -> Self {
-        Self { control: Arc::new(ControlByMail(mailbox.clone())), mailbox, prefix }
+    pub fn new(mailbox: Arc<Mailbox>, config: &Config) -> Self {
+        let control = Arc::new(ControlByMail(mailbox.clone()));
+        Self { control, mailbox, prefix: config.prefix.clone(), world: config.world.clone() }
     }
 
     /// The surroundings of a new vertex.
@@ -145,6 +149,7 @@ impl Reach {
             label: label.clone(),
             prefix: self.prefix.clone(),
             waker,
+            world: self.world.clone(),
             control: self.control.clone(),
         })
     }

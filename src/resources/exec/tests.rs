@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::engine::cx::{Cancel, Control, Surroundings, Waker};
+use crate::engine::world::nowhere::Nowhere;
 use crate::engine::{Label, Params, Value};
 use crate::resources::host::FakeWatch;
 use crate::resources::host::process::{FakeProcesses, Processes, SystemProcesses};
@@ -52,6 +53,7 @@ impl Scene {
             waker: Waker::new(move |_| {
                 let _ = send.send(());
             }),
+            world: Nowhere::of("here".parse().unwrap()),
             control: Arc::new(NoControl),
         });
         let kind = ExecKind::new(Arc::new(Host { processes, ..Host::over(Arc::new(paths.clone())) }));

@@ -13,6 +13,7 @@ use mgmt::engine::runtime::prepare::{self, Options};
 use mgmt::engine::runtime::{Config, Engine, Swapped};
 use mgmt::engine::sched::Limits;
 use mgmt::engine::value::Value;
+use mgmt::engine::world::nowhere::Nowhere;
 use mgmt::engine::{
     Capabilities, Cx, Declaration, Drift, Found, Graph, Kind, KindDoc, Label, Outputs, ParamError, Params,
     Registry, Resource, ResourceError, Wake, Wakes,
@@ -234,6 +235,7 @@ impl Bench {
             limits,
             noop: false,
             sema: None,
+            world: Nowhere::of("here".parse().expect("a name for a host")),
             registry: Registry::new([kind.clone() as Arc<dyn Kind>]),
             one_look: false,
             record: None,

@@ -11,6 +11,7 @@ use mgmt::engine::runtime::observe::{Happening, Observer};
 use mgmt::engine::runtime::prepare::{self, Options};
 use mgmt::engine::runtime::{Config, Engine};
 use mgmt::engine::sched::{Limits, StopLevel};
+use mgmt::engine::world::nowhere::Nowhere;
 use mgmt::engine::{Declaration, Graph, Label, Meta, Params, Registry, Value};
 use mgmt::resources::host::{Host, Hub};
 use tempfile::TempDir;
@@ -54,6 +55,7 @@ impl Scene {
             limits: Limits { converged_after: Some(Duration::ZERO), ..Limits::default() },
             noop: false,
             sema: None,
+            world: Nowhere::of("here".parse().expect("a name for a host")),
             registry: registry(),
             one_look: false,
             record: None,

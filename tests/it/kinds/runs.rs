@@ -11,6 +11,7 @@ use mgmt::engine::runtime::observe::{Happening, Observer};
 use mgmt::engine::runtime::prepare::{self, Options};
 use mgmt::engine::runtime::{Config, Engine};
 use mgmt::engine::sched::{Limits, StopLevel};
+use mgmt::engine::world::nowhere::Nowhere;
 use mgmt::engine::{Declaration, Graph, Label, Registry, Value};
 use mgmt::lang::diag::{Style, render_all};
 use mgmt::lang::{Parsed, source, yaml};
@@ -56,6 +57,7 @@ impl Agent {
             limits: Limits { converged_after: Some(Duration::ZERO), ..Limits::default() },
             noop: false,
             sema: None,
+            world: Nowhere::of("here".parse().expect("a name for a host")),
             registry: registry.clone(),
             one_look: false,
             record: None,

@@ -19,6 +19,7 @@ use futures_util::FutureExt;
 use crate::engine::cx::{Control, Surroundings, Waker};
 use crate::engine::path_watch::{Interest, PathGuard, PathSink, PathWatch, PathWatchError, Watching};
 use crate::engine::resource::ResourceError;
+use crate::engine::world::nowhere::Nowhere;
 use crate::engine::{Cancel, Cx, Declaration, Drift, Kind, Label, Meta, ParamError, Params, Resource, Value};
 use crate::resources::file::FileKind;
 use crate::resources::host::Host;
@@ -156,6 +157,7 @@ fn cx() -> Cx {
         label: Label::new("file", "test"),
         prefix: Path::new("/nonexistent").into(),
         waker: Waker::new(|_| {}),
+        world: Nowhere::of("here".parse().unwrap()),
         control: Arc::new(NoControl),
     };
     Cx::new(Arc::new(surroundings), Cancel::default())
