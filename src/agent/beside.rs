@@ -16,6 +16,7 @@ use super::live::{Live, Pulse};
 use super::metrics::Metrics;
 use super::places::Places;
 use super::{Options, control, systemd, web};
+use crate::cluster::mesh::Mesh;
 use crate::engine::runtime::Engine;
 use crate::engine::runtime::observe::Observer;
 use crate::resources::host::Hub;
@@ -50,11 +51,12 @@ impl Beside {
         places: &Places,
         engine: &Engine,
         hub: &Arc<Hub>,
+        mesh: &Arc<Mesh>,
         reload: &Arc<Notify>,
     ) -> Running {
         let facts = facts(options, &places.prefix);
         let (pulse, contended) = (self.pulse, self.contended);
-        let live = Arc::new(Live { facts, engine: engine.clone(), pulse, contended });
+        let live = Arc::new(Live { facts, engine: engine.clone(), pulse, contended, mesh: mesh.clone() });
         let control = match Server::start(&places.socket, live.clone(), reload.clone()) {
             Ok(server) => Some(server),
             Err(error) => {

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::lock::LockError;
 use super::places::PlacesError;
+use crate::cluster::mesh::MeshError;
 use crate::engine::Class;
 use crate::engine::graph::GraphError;
 use crate::engine::runtime::SwapError;
@@ -29,6 +31,8 @@ pub enum AgentError {
     #[error(transparent)]
     Record(#[from] RecordError),
     #[error(transparent)]
+    Mesh(#[from] Arc<MeshError>),
+    #[error(transparent)]
     Web(#[from] super::web::WebError),
     #[error("cannot {operation} {path:?}")]
     File { operation: &'static str, path: PathBuf, source: io::Error },
@@ -48,6 +52,7 @@ impl AgentError {
             | Self::Lock(_)
             | Self::Record(_)
             | Self::Web(_)
+            | Self::Mesh(_)
             | Self::File { .. }
             | Self::System(..) => Class::Transient,
         }
@@ -74,8 +79,15 @@ impl AgentError {
             Self::Places(PlacesError::Make(_)) => {
                 Some("name a folder that can be made: --prefix DIR; or do without: --tmp-prefix".to_owned())
             }
+            Self::Mesh(error) => error.hint(),
             _ => None,
         };
         Diagnostic::failure(self.to_string(), origin, causes, hint)
+    }
+}
+
+impl From<MeshError> for AgentError {
+    fn from(error: MeshError) -> Self {
+        Self::Mesh(Arc::new(error))
     }
 }

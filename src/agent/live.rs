@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use tokio::sync::Notify;
 
 use super::contended::Contended;
-use super::control::protocol::{AgentFacts, Status};
+use super::control::protocol::{AgentFacts, MeshFacts, Status};
+use crate::cluster::mesh::{Mesh, Role};
 use crate::engine::runtime::look::Look;
 use crate::engine::runtime::observe::{Happening, Observer};
 use crate::engine::runtime::{Ended, Engine};
@@ -23,6 +25,8 @@ pub struct Live {
     pub pulse: Arc<Pulse>,
     /// What in it changes over and over.
     pub contended: Arc<Contended>,
+    /// Its part in a mesh.
+    pub mesh: Arc<Mesh>,
 }
 
 impl Live {
@@ -32,7 +36,27 @@ impl Live {
     /// When it has ended.
     pub async fn status(&self, look: Look) -> Result<Status, Ended> {
         let snapshot = self.engine.look(look).await?;
-        Ok(Status { agent: self.facts.clone(), contended: self.contended.labels(), snapshot })
+        let (agent, mesh) = (self.facts.clone(), self.mesh());
+        Ok(Status { agent, mesh, contended: self.contended.labels(), snapshot })
+    }
+
+    /// Its part in a mesh; `None`: its graph has not needed one.
+    pub fn mesh(&self) -> Option<MeshFacts> {
+        let report = self.mesh.report();
+        if report.role == Role::Apart && report.failed.is_none() {
+            return None;
+        }
+        let away = |since: SystemTime| since.elapsed().unwrap_or_default().as_secs();
+        Some(MeshFacts {
+            host: self.mesh.world().host().to_string(),
+            carries: report.role == Role::Carries,
+            addresses: report.addresses,
+            endpoints: report.endpoints,
+            cluster: report.cluster,
+            away_s: report.away_since.map(away),
+            waiting: report.waiting,
+            failed: report.failed,
+        })
     }
 }
 

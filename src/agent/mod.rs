@@ -9,8 +9,10 @@ pub mod live;
 pub mod load;
 pub mod lock;
 pub mod log;
+pub mod mesh_choice;
 pub mod metrics;
 pub mod narrator;
+mod neighbours;
 pub mod places;
 pub mod plan;
 mod report;
@@ -31,16 +33,17 @@ use tokio::sync::{Notify, mpsc};
 use self::beside::Beside;
 use self::error::AgentError;
 use self::lock::Lock;
+use self::mesh_choice::MeshChoice;
 use self::narrator::Narrator;
 use self::places::{Places, PrefixChoice};
 use self::running_agent::{End, RunningAgent};
 use self::signals::Signals;
+use crate::cluster::mesh::{Found, Mesh, MeshError, Neighbours};
 use crate::engine::Registry;
 use crate::engine::runtime::record::Recorder;
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
 use crate::engine::runtime::{Config, Engine, prepare};
 use crate::engine::sched::Limits;
-use crate::engine::world::nowhere::Nowhere;
 use crate::lang::diag::render::Style;
 use crate::lang::{self, Outcome};
 use crate::resources;
@@ -79,6 +82,8 @@ pub struct Options {
     pub record: Option<PathBuf>,
     /// Where metrics and the page of status are shown.
     pub web: Vec<web::Listen>,
+    /// The mesh.
+    pub mesh: MeshChoice,
 }
 
 /// How an agent ended.
@@ -98,6 +103,8 @@ pub struct Ending {
     pub ran: Duration,
     /// Why the report that was asked for is missing.
     pub unreported: Option<AgentError>,
+    /// Why this host cannot take part in the mesh that it needs.
+    pub apart: Option<Arc<MeshError>>,
 }
 
 /// Runs an agent until it is stopped.
@@ -107,13 +114,14 @@ pub struct Ending {
 pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let started = Instant::now();
     let signals = Signals::listen().map_err(|source| AgentError::System("listen for signals", source))?;
-    let mut places = Places::make(&options.prefix)?;
+    let prefix = PrefixChoice { host: options.mesh.own_name().cloned(), ..options.prefix.clone() };
+    let mut places = Places::make(&prefix)?;
     let _lock = Lock::take(&places.prefix)?;
     probe(&options)?;
     let beside = Beside::prepare(&options)?;
     let hub = Hub::start();
-    // The mesh comes in here.
-    let world = Nowhere::of(this_host::name());
+    let mesh = Arc::new(Mesh::prepare(options.mesh.options(&places.prefix))?);
+    let world = mesh.world();
     let registry = resources::registry(&Host::of_agent(hub.clone()));
     let (reload, reread) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let follow = lang::Options { watch: options.watch, reload: reload.clone(), reread: reread.clone() };
@@ -133,7 +141,8 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         record: options.record.as_deref().map(|path| Recorder::create(path, limits)).transpose()?,
     };
     let engine = Engine::start(config, Arc::new(Narrator::new(news, style, rows, beside.observers())));
-    let beside = beside.start(&options, &places, &engine, &hub, &reload);
+    let beside = beside.start(&options, &places, &engine, &hub, &mesh, &reload);
+    mesh.start(neighbours(&options.mesh, &places.socket));
     let deadline = options.max_runtime.map(|time| started + time);
     let end = End::default();
     let mut agent = RunningAgent {
@@ -146,13 +155,22 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         style,
         deadline,
         ready_by: None,
+        apart: mesh.failed(),
         end,
     };
     let last = match agent.begin(&mut graphs).await? {
         true => agent.attend(graphs).await?,
         false => Snapshot::default(),
     };
+    mesh.end().await;
     drop(beside);
+    let ending = ended(agent, last, started);
+    places.clean_up();
+    Ok(ending)
+}
+
+/// How it ended; the report is written, if one is wanted.
+fn ended(agent: RunningAgent, last: Snapshot, started: Instant) -> Ending {
     let RunningAgent { options, end, .. } = agent;
     let is_settled = end.has_begun && last.counts.settled() == last.counts.total();
     let mut ending = Ending {
@@ -163,12 +181,21 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         last,
         ran: started.elapsed(),
         unreported: None,
+        apart: end.apart,
     };
     if let Some(path) = &options.report {
         ending.unreported = report::write(path, &ending).err();
     }
-    places.clean_up();
-    Ok(ending)
+    ending
+}
+
+/// How the mesh of agents on the same machine is found, unless that is not wanted.
+fn neighbours(choice: &MeshChoice, own_socket: &Path) -> Neighbours {
+    if choice.no_join || !choice.seeds.is_empty() {
+        return Box::new(Found::default);
+    }
+    let own = own_socket.to_owned();
+    Box::new(move || neighbours::find(&own))
 }
 
 /// The graphs to run, one after another; without a text there is none to come.

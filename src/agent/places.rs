@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::engine::state_dir;
+use crate::engine::world::HostName;
 
 /// The folders of one agent.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct PrefixChoice {
     pub temporary: bool,
     /// A temporary one if the other cannot be made.
     pub allow_temporary: bool,
+    /// The name of a host that is not the machine's: it has folders of its own below the usual ones.
+    pub host: Option<HostName>,
 }
 
 impl Places {
@@ -46,11 +49,12 @@ impl Places {
         if choice.temporary {
             return Self::temporary();
         }
-        let prefix = choice.prefix.clone().unwrap_or_else(default_prefix);
+        let usual = || below(default_prefix(), choice.host.as_ref());
+        let prefix = choice.prefix.clone().unwrap_or_else(usual);
         match state_dir::make(&prefix) {
             Ok(()) => {
                 let prefix = prefix.canonicalize().unwrap_or(prefix);
-                let socket = socket_of(choice.prefix.is_some().then_some(&prefix));
+                let socket = socket_of(choice.prefix.is_some().then_some(&prefix), choice.host.as_ref());
                 Ok(Self { prefix, socket, temporary: None })
             }
             Err(_) if choice.allow_temporary => Self::temporary(),
@@ -83,21 +87,30 @@ pub fn default_prefix() -> PathBuf {
     cache.unwrap_or_else(|| home().join(".cache")).join("mgmt")
 }
 
-/// The control socket of the agent with this prefix; `None`: the default one. A prefix that the user names has its own
-/// socket in it; the default prefix has it in the runtime folder, where a reboot leaves nothing behind.
-pub fn socket_of(prefix: Option<&PathBuf>) -> PathBuf {
-    let runtime = || {
-        let given =
-            |name| std::env::var_os(name).filter(|dir| Path::new(dir).is_absolute()).map(PathBuf::from);
-        if let Some(dir) = given("RUNTIME_DIRECTORY") {
-            return dir;
-        }
-        if rustix::process::geteuid().is_root() {
-            return "/run/mgmt".into();
-        }
-        given("XDG_RUNTIME_DIR").map_or_else(default_prefix, |dir| dir.join("mgmt"))
-    };
-    prefix.cloned().unwrap_or_else(runtime).join("mgmt.sock")
+/// The control socket of the agent with this prefix; `None`: the default one, of a host of this name. A prefix that the
+/// user names has its own socket in it; the default prefix has it in the runtime folder, where a reboot leaves nothing
+/// behind.
+pub fn socket_of(prefix: Option<&PathBuf>, host: Option<&HostName>) -> PathBuf {
+    prefix.cloned().unwrap_or_else(|| below(runtime_folder(), host)).join("mgmt.sock")
+}
+
+/// Where the sockets of agents with the default prefix are.
+pub fn runtime_folder() -> PathBuf {
+    let given = |name| std::env::var_os(name).filter(|dir| Path::new(dir).is_absolute()).map(PathBuf::from);
+    if let Some(dir) = given("RUNTIME_DIRECTORY") {
+        return dir;
+    }
+    if rustix::process::geteuid().is_root() {
+        return "/run/mgmt".into();
+    }
+    given("XDG_RUNTIME_DIR").map_or_else(default_prefix, |dir| dir.join("mgmt"))
+}
+
+fn below(folder: PathBuf, host: Option<&HostName>) -> PathBuf {
+    match host {
+        Some(host) => folder.join(host.as_str()),
+        None => folder,
+    }
 }
 
 /// A folder that goes away with the agent.

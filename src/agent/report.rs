@@ -42,6 +42,7 @@ impl Ending {
         let counts = &self.last.counts;
         match self.asked {
             Some(code) => code,
+            None if self.apart.is_some() => 75,
             None if self.out_of_time => 4,
             None if (self.converged || self.ran_out) && counts.failed + counts.blocked > 0 => 3,
             None => 0,

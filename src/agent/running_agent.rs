@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::error::AgentError;
 use super::narrator::News;
 use super::signals::{Signal, Signals};
 use super::{Options, systemd, write_file};
+use crate::cluster::mesh::MeshError;
 use crate::engine::graph::dot;
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
 use crate::engine::runtime::{Engine, prepare};
@@ -41,6 +42,8 @@ pub(super) struct RunningAgent {
     pub(super) deadline: Option<Instant>,
     /// systemd waits for the end of a reload, which has come at this time at the latest.
     pub(super) ready_by: Option<Instant>,
+    /// Why this host cannot take part in the mesh that it needs.
+    pub(super) apart: watch::Receiver<Option<Arc<MeshError>>>,
     pub(super) end: End,
 }
 
@@ -55,6 +58,7 @@ pub(super) struct End {
     pub(super) asked: Option<u8>,
     pub(super) out_of_time: bool,
     pub(super) converged: bool,
+    pub(super) apart: Option<Arc<MeshError>>,
 }
 
 impl RunningAgent {
@@ -153,6 +157,11 @@ impl RunningAgent {
                     self.reloaded();
                 }
                 () = until(self.ready_by) => self.reloaded(),
+                error = apart(&mut self.apart), if !stopping => {
+                    self.end.apart = Some(error);
+                    self.stop(StopLevel::Finish);
+                    self.end.climb_at = Some(Instant::now() + TERM_STEP);
+                }
                 () = until(self.deadline), if !stopping => {
                     self.end.out_of_time = true;
                     tracing::warn!("the time that it may run is up");
@@ -254,6 +263,16 @@ impl RunningAgent {
         for row in snapshot.rows {
             tracing::info!(vertex = %row.label, state = row.state, error = row.error, "is not settled as wanted");
         }
+    }
+}
+
+/// Returns when this host cannot take part in its mesh.
+async fn apart(failed: &mut watch::Receiver<Option<Arc<MeshError>>>) -> Arc<MeshError> {
+    let error = failed.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+    match error {
+        Some(error) => error,
+        // It has ended, and well.
+        None => std::future::pending().await,
     }
 }
 

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use super::{exit, output};
 use crate::agent::control::ControlError;
+use crate::agent::mesh_choice::MeshChoice;
 use crate::agent::places;
+use crate::engine::world::HostName;
 use crate::lang::Diagnostic;
 use crate::lang::diag::render::{self, Style};
 
@@ -16,12 +18,16 @@ pub(super) struct Reach {
     /// The folder of the agent, as given to `mgmt run` [default: that of the agent of this user]
     #[arg(long, env = "MGMT_PREFIX", value_name = "DIR")]
     prefix: Option<PathBuf>,
+    /// The name of the agent's host, as given to `mgmt run`
+    #[arg(long, env = "MGMT_HOSTNAME", value_name = "NAME")]
+    hostname: Option<HostName>,
 }
 
 impl Reach {
     /// Its control socket.
     pub fn socket(&self) -> PathBuf {
-        places::socket_of(self.prefix.as_ref())
+        let choice = MeshChoice { hostname: self.hostname.clone(), ..MeshChoice::default() };
+        places::socket_of(self.prefix.as_ref(), choice.own_name())
     }
 }
 

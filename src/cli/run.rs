@@ -4,11 +4,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::agent::error::AgentError;
 use crate::agent::log::{self, LogFormat};
+use crate::agent::mesh_choice::MeshChoice;
 use crate::agent::places::PrefixChoice;
 use crate::agent::web::{Address, Listen};
 use crate::agent::{self, Options};
+use crate::cluster::etcd::serve::Address as ListenAddress;
+use crate::cluster::link::Endpoint;
+use crate::cluster::mesh::Volunteer;
 use crate::engine::runtime::prepare;
+use crate::engine::world::HostName;
 
 use super::{definition, environment, exit, output};
 
@@ -128,37 +134,46 @@ struct OutputArgs {
     log: String,
 }
 
-/// The mesh of hosts; this version runs each host for itself.
+/// The mesh of hosts.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The mesh (not in this version: accepted, with a notice)")]
+#[command(next_help_heading = "The mesh")]
 struct MeshArgs {
-    /// This host's name in the mesh
+    /// This host's name in the mesh [default: the machine's]
     #[arg(long, env = "MGMT_HOSTNAME", value_name = "NAME")]
-    hostname: Option<String>,
-    /// Addresses of hosts to join
-    #[arg(long, env = "MGMT_SEEDS", value_name = "URLS", value_delimiter = ',')]
-    seeds: Vec<String>,
-    /// Addresses to listen at
-    #[arg(long, env = "MGMT_LISTEN", value_name = "ADDRS", value_delimiter = ',')]
-    listen: Vec<String>,
-    /// Addresses at which others reach this host
-    #[arg(long, env = "MGMT_ADVERTISE", value_name = "ADDRS", value_delimiter = ',')]
+    hostname: Option<HostName>,
+    /// Hosts of the mesh to join, any of them: HOST, HOST:PORT or URL; etcd://HOST:PORT for an etcd
+    #[arg(long, env = "MGMT_SEEDS", value_name = "ADDRS", value_delimiter = ',')]
+    seeds: Vec<Endpoint>,
+    /// Where to listen: IP:PORT or URL [default: port 2379 of the loopback, or another if it is taken]
+    #[arg(long, alias = "client-urls", env = "MGMT_LISTEN", value_name = "ADDRS", value_delimiter = ',', value_parser = listen_address)]
+    listen: Vec<ListenAddress>,
+    /// Where other hosts reach this one, as URLs [default: where it listens]
+    #[arg(
+        long,
+        alias = "advertise-client-urls",
+        env = "MGMT_ADVERTISE",
+        value_name = "URLS",
+        value_delimiter = ','
+    )]
     advertise: Vec<String>,
-    /// Never serve the store
-    #[arg(long, env = "MGMT_NO_SERVER")]
+    /// Never carry the store
+    #[arg(long, env = "MGMT_NO_SERVER", conflicts_with = "prefer_server")]
     no_server: bool,
-    /// Where this host stands: servers are spread over zones
+    /// Carry the store rather than others do
+    #[arg(long, env = "MGMT_PREFER_SERVER")]
+    prefer_server: bool,
+    /// Where this host stands: the hosts that carry the store are spread over zones
     #[arg(long, env = "MGMT_ZONE", value_name = "NAME")]
     zone: Option<String>,
-    /// Like --listen
-    #[arg(long, env = "MGMT_CLIENT_URLS", value_name = "URLS", value_delimiter = ',')]
-    client_urls: Vec<String>,
-    /// Like --listen
-    #[arg(long, env = "MGMT_SERVER_URLS", value_name = "URLS", value_delimiter = ',')]
-    server_urls: Vec<String>,
-    /// Like --advertise
-    #[arg(long, env = "MGMT_ADVERTISE_CLIENT_URLS", value_name = "URLS", value_delimiter = ',')]
-    advertise_client_urls: Vec<String>,
+    /// What is said of this host, for `mgmt deploy --only`
+    #[arg(long, env = "MGMT_LABELS", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = label)]
+    label: Vec<(String, String)>,
+    /// Do not join the mesh of another agent on this machine: found one of its own
+    #[arg(long, env = "MGMT_NO_JOIN")]
+    no_join: bool,
+    /// Also listen there, as --listen
+    #[arg(long, env = "MGMT_SERVER_URLS", value_name = "URLS", value_delimiter = ',', value_parser = listen_address)]
+    server_urls: Vec<ListenAddress>,
     /// Like --advertise
     #[arg(long, env = "MGMT_ADVERTISE_SERVER_URLS", value_name = "URLS", value_delimiter = ',')]
     advertise_server_urls: Vec<String>,
@@ -168,7 +183,7 @@ struct MeshArgs {
     /// Ignore later deploys
     #[arg(long, env = "MGMT_NO_DEPLOY_WATCH")]
     no_deploy_watch: bool,
-    /// A store behind SSH
+    /// A store behind SSH (not in this version: accepted, with a notice)
     #[arg(long, env = "MGMT_SSH_URL", value_name = "URL")]
     ssh_url: Option<String>,
     /// Its host key
@@ -177,6 +192,44 @@ struct MeshArgs {
     /// The key to log in with
     #[arg(long, env = "MGMT_SSH_ID", value_name = "FILE")]
     ssh_id: Option<PathBuf>,
+}
+
+/// An address to listen at: `IP:PORT`, `PORT`, or a URL.
+fn listen_address(text: &str) -> Result<ListenAddress, String> {
+    let url = match text.parse::<u16>() {
+        Ok(port) => format!("http://127.0.0.1:{port}"),
+        Err(_) if text.contains("://") => text.to_owned(),
+        Err(_) => format!("http://{text}"),
+    };
+    url.parse().map_err(|error| format!("{error}"))
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+impl MeshArgs {
+    fn choice(&self) -> MeshChoice {
+        let advertise = self.advertise.iter().chain(&self.advertise_server_urls);
+        MeshChoice {
+            hostname: self.hostname.clone(),
+            zone: self.zone.clone().unwrap_or_default(),
+            labels: self.label.iter().cloned().collect(),
+            seeds: self.seeds.clone(),
+            listen: self.listen.iter().chain(&self.server_urls).cloned().collect(),
+            advertise: advertise.cloned().collect(),
+            volunteer: match (self.no_server, self.prefer_server) {
+                (true, _) => Volunteer::Never,
+                (false, true) => Volunteer::Prefers,
+                (false, false) => Volunteer::Yes,
+            },
+            no_network: self.no_network,
+            no_join: self.no_join,
+        }
+    }
 }
 
 /// Options of the Go program without a meaning here.
@@ -222,6 +275,11 @@ pub fn main(args: Args) -> ExitCode {
     runtime.shutdown_background();
     match ended {
         Ok(ending) => {
+            if let Some(error) = &ending.apart {
+                let error = AgentError::from(error.clone());
+                // The exit code is the ending's.
+                let _ = output::complain(&error, None, None);
+            }
             if one_shot {
                 output::say(&output::clean(&ending.summary()));
             }
@@ -257,7 +315,9 @@ impl Args {
                 prefix: self.agent.prefix.clone(),
                 temporary: self.agent.tmp_prefix,
                 allow_temporary: self.agent.allow_tmp_prefix,
+                host: None,
             },
+            mesh: self.mesh.choice(),
             prepare: prepare::Options {
                 autoedges: !self.agent.no_autoedges,
                 autogroup: !self.agent.no_autogroup,
@@ -326,22 +386,8 @@ impl Args {
             );
         }
         let (mesh, idle) = (&self.mesh, &self.idle);
-        let addresses = [
-            &mesh.seeds,
-            &mesh.listen,
-            &mesh.advertise,
-            &mesh.client_urls,
-            &mesh.server_urls,
-            &mesh.advertise_client_urls,
-            &mesh.advertise_server_urls,
-        ];
-        let meshed = addresses.iter().any(|given| !given.is_empty())
-            || mesh.zone.is_some()
-            || mesh.ssh_url.is_some()
-            || mesh.ssh_hostkey.is_some()
-            || mesh.ssh_id.is_some();
-        if meshed {
-            tracing::warn!("this version has no mesh: the options about other hosts do nothing");
+        if mesh.ssh_url.is_some() || mesh.ssh_hostkey.is_some() || mesh.ssh_id.is_some() {
+            tracing::warn!("this version reaches no store through SSH: the options about it do nothing");
         }
         let idled = idle.pprof.is_some()
             || idle.no_pgp

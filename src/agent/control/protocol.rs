@@ -39,10 +39,12 @@ pub enum Request {
     },
     /// Read the graph again, as SIGHUP does.
     Reload,
+    /// Where is its mesh?
+    Mesh,
 }
 
 /// The requests' names, for those who misspell them.
-const REQUESTS: [&str; 4] = ["hello", "snapshot", "watch", "reload"];
+const REQUESTS: [&str; 5] = ["hello", "snapshot", "watch", "reload", "mesh"];
 
 fn default_interval_ms() -> u64 {
     1000
@@ -99,6 +101,12 @@ pub enum Reply {
     Status(Box<Status>),
     /// To `reload`: it was passed on.
     Reloading,
+    /// To `mesh`.
+    Mesh {
+        /// Its part in a mesh; absent: it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mesh: Option<MeshFacts>,
+    },
     /// It cannot be answered.
     Error {
         /// Why.
@@ -124,11 +132,38 @@ pub struct AgentFacts {
     pub converges: bool,
 }
 
+/// An agent's part in a mesh.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeshFacts {
+    /// What it is called there.
+    pub host: String,
+    /// Whether it carries the store.
+    pub carries: bool,
+    /// Where others reach it.
+    pub addresses: Vec<String>,
+    /// Where the store is.
+    pub endpoints: Vec<String>,
+    /// The store's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// For how many seconds the store has been away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away_s: Option<u64>,
+    /// How many writes wait for it.
+    pub waiting: usize,
+    /// Why it cannot take part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
 /// An agent and its vertices at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
     /// The agent.
     pub agent: AgentFacts,
+    /// Its part in a mesh; absent: its graph has not needed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mesh: Option<MeshFacts>,
     /// Those that are put right, or fail, over and over, and so are tried once a second.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contended: Vec<Label>,
@@ -145,7 +180,7 @@ struct Envelope<T> {
 }
 
 /// A request or reply as a line, with its end.
-pub(super) fn to_line<T: Serialize>(body: T) -> Vec<u8> {
+pub(in crate::agent) fn to_line<T: Serialize>(body: T) -> Vec<u8> {
     let mut line = serde_json::to_vec(&Envelope { mgmt_control: VERSION, body })
         .expect("maps with string keys are always JSON");
     line.push(b'\n');
@@ -173,7 +208,7 @@ pub(super) fn request(line: &[u8]) -> Result<Request, String> {
 }
 
 /// Understands a reply.
-pub(super) fn reply(line: &[u8]) -> Result<Reply, ControlError> {
+pub(in crate::agent) fn reply(line: &[u8]) -> Result<Reply, ControlError> {
     let unclear = |error: serde_json::Error| ControlError::Answer { what: error.to_string() };
     let value: Value = serde_json::from_slice(line).map_err(unclear)?;
     match value.get("mgmt_control").and_then(Value::as_u64) {
@@ -221,7 +256,7 @@ mod tests {
         assert_eq!(wrong(r#"{"mgmt_control":1}"#), "\"request\" is missing");
         assert_eq!(
             wrong(r#"{"mgmt_control":1,"request":"halt"}"#),
-            "unknown request \"halt\"; there are: hello, snapshot, watch, reload"
+            "unknown request \"halt\"; there are: hello, snapshot, watch, reload, mesh"
         );
         assert!(wrong("GET / HTTP/1.1").starts_with("not JSON: "));
         assert!(wrong(r#"{"mgmt_control":1,"request":"snapshot","rows":"some"}"#).starts_with("snapshot: "));

@@ -134,6 +134,7 @@ impl Desk {
                     self.reload.notify_one();
                     Reply::Reloading
                 }
+                Ok(Request::Mesh) => Reply::Mesh { mesh: self.live.mesh() },
                 Ok(Request::Snapshot(asked)) => self.status(&asked).await,
                 Ok(Request::Watch { interval_ms, asked }) => {
                     let interval = Duration::from_millis(interval_ms.clamp(100, 3_600_000));

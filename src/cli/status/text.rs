@@ -254,6 +254,7 @@ mod tests {
         };
         let blocked = Row { blocked_by: Some(failed.label.clone()), ..row("b", "blocked") };
         Status {
+            mesh: None,
             contended: Vec::new(),
             agent: AgentFacts {
                 pid: 7,

@@ -1,7 +1,8 @@
 //! This host's part in the mesh, from the moment in which its graph needs the world.
 
+use std::any::Any;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{oneshot, watch};
@@ -21,8 +22,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the members are asked for; a new connection asks at once.
 const MEMBERS_EVERY: Duration = Duration::from_secs(30);
 
-/// How a host finds those agents of its user that run on the same machine.
-pub type Neighbours = Box<dyn FnOnce() -> Vec<Endpoint> + Send>;
+/// How a host finds those agents of its user that run on the same machine; it may block for a moment.
+pub type Neighbours = Box<dyn FnOnce() -> Found + Send>;
+
+/// What was found.
+#[derive(Default)]
+pub struct Found {
+    /// Where the store of their mesh is; empty: they have none.
+    pub endpoints: Vec<Endpoint>,
+    /// While it is kept, no other agent looks for a mesh.
+    pub turn: Option<Box<dyn Any + Send>>,
+}
 
 /// What this host does for the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,17 +71,23 @@ pub struct Mesh {
     client: Arc<Client>,
     report: watch::Receiver<Report>,
     failed: watch::Receiver<Option<Arc<MeshError>>>,
-    stop: Option<oneshot::Sender<()>>,
-    task: Option<tokio::task::JoinHandle<()>>,
+    stage: Mutex<Stage>,
+}
+
+/// How far it is.
+#[derive(Debug)]
+enum Stage {
+    Prepared(Box<Joining>, watch::Sender<Option<Arc<MeshError>>>),
+    Running { stop: oneshot::Sender<()>, task: tokio::task::JoinHandle<()> },
+    Ended,
 }
 
 impl Mesh {
-    /// Prepares to take part; nothing is opened or started before the world is needed. To be called inside a tokio
-    /// runtime.
+    /// Prepares to take part. To be called inside a tokio runtime.
     ///
     /// # Errors
     /// When what this host knows of its mesh cannot be read.
-    pub fn prepare(options: Options, neighbours: Neighbours) -> Result<Self, MeshError> {
+    pub fn prepare(options: Options) -> Result<Self, MeshError> {
         state_dir::make(&options.folder).map_err(crate::cluster::world::ClientError::from)?;
         let memory = Memory::load(&options.folder)?;
         let link = Link::start(LinkSettings { cluster: memory.cluster() });
@@ -83,14 +99,22 @@ impl Mesh {
         let client = Client::start(settings, link.clone())?;
         let (tell, report) = watch::channel(Report::default());
         let (fail, failed) = watch::channel(None);
-        let (stop, stopped) = oneshot::channel();
-        let task = Joining { options, memory, link, client: client.clone(), tell };
-        let task = tokio::spawn(async move {
-            if let Err(error) = task.run(neighbours, stopped).await {
-                fail.send_replace(Some(Arc::new(error)));
-            }
-        });
-        Ok(Self { client, report, failed, stop: Some(stop), task: Some(task) })
+        let joining = Box::new(Joining { options, memory, link, client: client.clone(), tell });
+        Ok(Self { client, report, failed, stage: Mutex::new(Stage::Prepared(joining, fail)) })
+    }
+
+    /// Takes part from now on, once the world is needed: until then nothing is opened and nothing started.
+    pub fn start(&self, neighbours: Neighbours) {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Stage::Prepared(joining, fail) = std::mem::replace(&mut *stage, Stage::Ended) {
+            let (stop, stopped) = oneshot::channel();
+            let task = tokio::spawn(async move {
+                if let Err(error) = joining.run(neighbours, stopped).await {
+                    fail.send_replace(Some(Arc::new(error)));
+                }
+            });
+            *stage = Stage::Running { stop, task };
+        }
     }
 
     /// The world as this host sees it.
@@ -118,12 +142,14 @@ impl Mesh {
     }
 
     /// Ends this host's part: what waits for the store is kept on disk, and the store that it carries ends in order.
-    pub async fn end(mut self) {
+    pub async fn end(&self) {
         if let Err(error) = self.client.end().await {
             tracing::warn!(%error, "what waits for the mesh is lost");
         }
-        drop(self.stop.take());
-        if let Some(task) = self.task.take() {
+        let stage =
+            std::mem::replace(&mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner), Stage::Ended);
+        if let Stage::Running { stop, task } = stage {
+            drop(stop);
             // It panics only for a bug, which was reported.
             let _ = task.await;
         }
@@ -131,6 +157,7 @@ impl Mesh {
 }
 
 /// The task.
+#[derive(Debug)]
 struct Joining {
     options: Options,
     memory: Memory,
@@ -138,6 +165,9 @@ struct Joining {
     client: Arc<Client>,
     tell: watch::Sender<Report>,
 }
+
+/// While it is kept, no other agent of this machine looks for a mesh.
+type Turn = Option<Box<dyn Any + Send>>;
 
 /// What this host keeps open.
 enum Open {
@@ -158,12 +188,16 @@ impl Joining {
                 _ = &mut stopped => return Ok(()),
             }
         }
-        let (open, addresses) = self.begin(neighbours).await?;
+        let (open, addresses, turn) = self.begin(neighbours).await?;
         let role = if matches!(open, Open::Store(_)) { Role::Carries } else { Role::Uses };
         self.tell.send_modify(|report| {
             report.role = role;
             report.addresses.clone_from(&addresses);
+            report.endpoints = self.link.endpoints().iter().map(ToString::to_string).collect();
+            report.cluster = self.link.cluster().map(|cluster| cluster.to_string());
         });
+        // From now on others find this agent's mesh.
+        drop(turn);
         let stay = self.stay(&open, addresses);
         let ended = tokio::select! {
             ended = stay => ended,
@@ -176,20 +210,23 @@ impl Joining {
     }
 
     /// Finds the mesh, or founds one.
-    async fn begin(&mut self, neighbours: Neighbours) -> Result<(Open, Vec<String>), MeshError> {
+    async fn begin(&mut self, neighbours: Neighbours) -> Result<(Open, Vec<String>, Turn), MeshError> {
         let folder = self.options.folder.clone();
         if self.options.seeds.iter().any(|seed| seed.etcd) {
             // An etcd is used, and never served.
             self.link.set_endpoints(self.options.seeds.clone());
-            return Ok((Open::Nothing, Vec::new()));
+            return Ok((Open::Nothing, Vec::new(), None));
         }
         let has_files = store::has_files(&folder);
         let mut known = self.options.seeds.clone();
         known.extend(
             self.memory.endpoints.iter().filter(|known| !self.options.seeds.contains(known)).cloned(),
         );
+        let mut turn = None;
         if known.is_empty() && !has_files {
-            known = neighbours();
+            // It may not panic: it asks sockets.
+            let found = tokio::task::spawn_blocking(neighbours).await.unwrap_or_default();
+            (known, turn) = (found.endpoints, found.turn);
         }
         let listen = match self.options.no_network {
             true => Vec::new(),
@@ -201,13 +238,13 @@ impl Joining {
         if has_files || founds {
             let beginning = if has_files { Beginning::Again } else { Beginning::Founded };
             let open = self.carry(&folder, &listen, &advertised, beginning, known).await?;
-            return Ok((open, advertised));
+            return Ok((open, advertised, turn));
         }
         // The host's own door is no way to the store.
         known.retain(|known| !advertised.contains(&known.url.to_string()));
         self.link.set_endpoints(known);
         let signpost = Signpost::start(&listen, self.link.clone()).await;
-        Ok((Open::Signpost { _signpost: signpost }, advertised))
+        Ok((Open::Signpost { _signpost: signpost }, advertised, turn))
     }
 
     async fn carry(

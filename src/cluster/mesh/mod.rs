@@ -19,6 +19,6 @@ mod signpost;
 mod store;
 
 pub use error::MeshError;
-pub use joining::{Mesh, Neighbours, Report, Role};
+pub use joining::{Found, Mesh, Neighbours, Report, Role};
 pub use memory::Memory;
 pub use options::{Options, Volunteer};

@@ -25,7 +25,7 @@ fn status(rows: Vec<snapshot::Row>, counts: Counts) -> Box<Status> {
         converges: false,
     };
     let snapshot = Snapshot { graph: "site".into(), settled: true, counts, rows, ..Snapshot::default() };
-    Box::new(Status { agent, contended: Vec::new(), snapshot })
+    Box::new(Status { agent, mesh: None, contended: Vec::new(), snapshot })
 }
 
 fn screen(app: &mut App, width: u16, height: u16) -> String {
