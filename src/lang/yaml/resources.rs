@@ -73,7 +73,7 @@ impl<'t> Document<'t> {
                 let span = if key.start < value.start { Span { start: key.start, ..value } } else { value };
                 let origin = Origin { source: self.reader.tree.source().clone(), span };
                 let receives = Vec::new();
-                let declaration = Declaration { label, params, meta, receives, origin: Some(origin) };
+                let declaration = Declaration { label, params, meta, receives, exported_as: None, origin: Some(origin) };
                 self.declare(of, &entry, declaration)
             }
             _ => Standing::Broken,
