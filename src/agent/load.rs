@@ -6,7 +6,9 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 
 use super::error::AgentError;
+use super::this_host;
 use crate::engine::Registry;
+use crate::engine::world::nowhere::Nowhere;
 use crate::lang::{self, Parsed};
 use crate::resources;
 use crate::resources::host::{Host, Hub};
@@ -22,7 +24,9 @@ pub fn registry() -> Registry {
 /// All that is wrong with the text.
 pub async fn load(file: &Path, registry: &Registry) -> Result<Parsed, AgentError> {
     let once = lang::Options { watch: false, ..lang::Options::default() };
-    let frontend = lang::open(file, once, Arc::new(registry.clone()), Hub::start());
+    // What others export is not looked at.
+    let nowhere = Nowhere::of(this_host::name());
+    let frontend = lang::open(file, once, Arc::new(registry.clone()), Hub::start(), nowhere);
     let frontend = frontend.map_err(|diagnostic| AgentError::Text(vec![*diagnostic]))?;
     let first = frontend.graphs().next().await.ok_or(AgentError::NoGraph)?;
     first.map_err(AgentError::Text)

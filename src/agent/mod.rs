@@ -39,11 +39,11 @@ use self::places::{Places, PrefixChoice};
 use self::running_agent::{End, RunningAgent};
 use self::signals::Signals;
 use crate::cluster::mesh::{Found, Mesh, MeshError, Neighbours};
-use crate::engine::Registry;
 use crate::engine::runtime::record::Recorder;
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
 use crate::engine::runtime::{Config, Engine, prepare};
 use crate::engine::sched::Limits;
+use crate::engine::{Registry, World};
 use crate::lang::diag::render::Style;
 use crate::lang::{self, Outcome};
 use crate::resources;
@@ -125,7 +125,7 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let registry = resources::registry(&Host::of_agent(hub.clone()));
     let (reload, reread) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let follow = lang::Options { watch: options.watch, reload: reload.clone(), reread: reread.clone() };
-    let mut graphs = graphs(options.file.as_deref(), follow, &registry, &hub)?;
+    let mut graphs = graphs(options.file.as_deref(), follow, &registry, &hub, &world)?;
     let (news, inbox) = mpsc::unbounded_channel();
     let rows = if options.report.is_some() { Rows::All } else { Rows::Notable };
     let style = Style { color: log::color_on_stderr() };
@@ -204,9 +204,10 @@ fn graphs(
     follow: lang::Options,
     registry: &Registry,
     hub: &Arc<Hub>,
+    world: &Arc<dyn World>,
 ) -> Result<BoxStream<'static, Outcome>, AgentError> {
     let Some(file) = file else { return Ok(futures_util::stream::pending().boxed()) };
-    let frontend = lang::open(file, follow, Arc::new(registry.clone()), hub.clone());
+    let frontend = lang::open(file, follow, Arc::new(registry.clone()), hub.clone(), world.clone());
     Ok(frontend.map_err(|diagnostic| AgentError::Text(vec![*diagnostic]))?.graphs())
 }
 

@@ -1,11 +1,14 @@
 //! A resource as a frontend declares it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::entry::Entry as _;
 use super::id::Label;
 use super::meta::Meta;
 use super::origin::Origin;
 use super::params::Params;
+use super::world::{Export, ExportId};
 
 /// One resource as declared. Equal declarations are the same vertex across a swap; where in the text they stand does
 /// not matter.
@@ -19,6 +22,8 @@ pub struct Declaration {
     pub meta: Arc<Meta>,
     /// Parameters whose values come from other vertices.
     pub receives: Vec<Receive>,
+    /// What it is called where it is exported to; `None`: as here.
+    pub exported_as: Option<Arc<str>>,
     /// Where it stands; `None`: made by mgmt itself, such as an undo.
     pub origin: Option<Origin>,
 }
@@ -29,6 +34,7 @@ impl PartialEq for Declaration {
             && self.params == other.params
             && (Arc::ptr_eq(&self.meta, &other.meta) || self.meta == other.meta)
             && self.receives == other.receives
+            && self.exported_as == other.exported_as
     }
 }
 
@@ -46,6 +52,39 @@ pub struct Receive {
 impl Declaration {
     /// A declaration with default meta-parameters.
     pub fn new(label: Label, params: Params) -> Self {
-        Self { label, params, meta: Meta::shared_default(), receives: Vec::new(), origin: None }
+        Self {
+            label,
+            params,
+            meta: Meta::shared_default(),
+            receives: Vec::new(),
+            exported_as: None,
+            origin: None,
+        }
+    }
+
+    /// What it is called among exports: one a host for which it is.
+    pub fn export_ids(&self) -> BTreeSet<ExportId> {
+        let name = self.exported_as.as_ref().unwrap_or(&self.label.name);
+        let label = || Label { kind: self.label.kind.clone(), name: name.clone() };
+        // A name that is none was refused with the meta-parameters.
+        let audiences = self.meta.export.iter().filter_map(|host| host.parse().ok());
+        audiences.map(|to| ExportId { to, label: label() }).collect()
+    }
+
+    /// What others see of it: one export a host for which it is.
+    pub fn exports(&self) -> Vec<Export> {
+        let ids = self.export_ids();
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        let owned = |params: &Params| {
+            params.iter().map(|(name, value)| (Arc::from(name), value.clone())).collect::<BTreeMap<_, _>>()
+        };
+        let params = owned(&self.params);
+        let mut meta = owned(&self.meta.to_params());
+        // Those are about this host.
+        meta.retain(|name, _| !matches!(&**name, "export" | "hidden"));
+        let export = |id| Export { id, params: params.clone(), meta: meta.clone(), ttl: None };
+        ids.into_iter().map(export).collect()
     }
 }

@@ -29,6 +29,9 @@ pub enum Weight {
     Change,
     /// A beat, such as a timer's tick: it refreshes successors, and the graph stays quiet.
     Beat,
+    /// Something that others are told, such as an export: counted and told as a change, but this host is as it was, so
+    /// it refreshes nobody and the graph stays quiet.
+    Aside,
 }
 
 /// A side of a difference, small enough to keep: content is its size and digest.
@@ -128,8 +131,24 @@ impl Drift {
         }
     }
 
+    /// The items for which `belongs` holds, and the others.
+    pub fn partition(self, belongs: impl Fn(&DriftItem) -> bool) -> (Self, Self) {
+        let (these, others) = self.0.into_iter().partition(belongs);
+        (Self(these), Self(others))
+    }
+
     /// Whether applying this restarts the quiet clock.
     pub fn is_change(&self) -> bool {
         self.0.iter().any(|item| item.weight == Weight::Change)
+    }
+
+    /// Whether applying this refreshes successors.
+    pub fn refreshes(&self) -> bool {
+        self.0.iter().any(|item| matches!(item.weight, Weight::Change | Weight::Beat))
+    }
+
+    /// Whether applying this is counted and told.
+    pub fn is_told(&self) -> bool {
+        self.0.iter().any(|item| matches!(item.weight, Weight::Change | Weight::Aside))
     }
 }

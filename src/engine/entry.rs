@@ -20,6 +20,9 @@ pub trait Entry: Sized {
     /// # Errors
     /// Every parameter whose value does not fit its type.
     fn decode(params: &Params) -> Result<Self, Vec<ParamError>>;
+    /// The parameters that differ from their defaults: to decode them gives the same again, as far as their types can
+    /// be written ([`Param::to_value`]).
+    fn to_params(&self) -> Params;
 }
 
 /// A Rust type that a parameter can have.
@@ -243,6 +246,20 @@ macro_rules! entry {
                     ) ),*
                 };
                 if errors.is_empty() { Ok(entry) } else { Err(errors) }
+            }
+
+            fn to_params(&self) -> $crate::engine::params::Params {
+                #[allow(unused_mut, reason = "an entry may have no field")]
+                let mut params = $crate::engine::params::Params::new();
+                $(
+                    let default: $ty = $crate::entry!(@default $ty $(, $default)?);
+                    if self.$field != default
+                        && let Some(value) = <$ty as $crate::engine::entry::Param>::to_value(&self.$field)
+                    {
+                        params.set($crate::engine::entry::field_name(stringify!($field)), value);
+                    }
+                )*
+                params
             }
         }
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::entry::Entry;
 use super::params::{ParamError, Params};
+use super::world::Audience;
 
 crate::entry! {
     /// What every resource understands, whatever its kind.
@@ -36,9 +37,11 @@ crate::entry! {
         realize: bool = false,
         /// Permit a name that starts with `$`, which otherwise is taken for a forgotten interpolation.
         dollar: bool = false,
-        /// Present for edges, receiving and export, but neither watched nor applied here.
+        /// Present for edges, receiving and export, but neither watched nor applied here. In a graph file, a name that
+        /// starts with `@@` says so too.
         hidden: bool = false,
-        /// The hosts to which this is exported, or `*`.
+        /// The hosts to which this is exported, or `*`: once it has been applied here, they may collect it. It is
+        /// withdrawn when it leaves the graph. Never grouped with others.
         export: Vec<Arc<str>>,
         /// Take part in automatic edges.
         autoedge: bool = true,
@@ -99,9 +102,10 @@ impl Meta {
                 errors.push(ParamError::at("sema", message));
             }
         }
-        if meta.export.iter().any(|host| host.is_empty()) {
-            errors
-                .push(ParamError::at("export", "a host name cannot be empty").hint("use `*` for every host"));
+        for host in &meta.export {
+            if let Err(error) = host.parse::<Audience>() {
+                errors.push(ParamError::at("export", error.to_string()).hint("use `*` for every host"));
+            }
         }
         if errors.is_empty() { Ok(meta) } else { Err(errors) }
     }
@@ -166,5 +170,31 @@ mod tests {
         let params = Params::from_iter([("limit", super::super::value::Value::Float(0.5))]);
         let errors = Meta::from_params(&params).expect_err("no burst was given");
         assert_eq!(errors[0].param, Some("limit"));
+    }
+
+    #[test]
+    fn only_every_host_or_one_that_can_be_is_exported_to() {
+        let exported_to = |host| {
+            let hosts = super::super::value::Value::List([super::super::value::Value::str(host)].into());
+            Meta::from_params(&Params::from_iter([("export", hosts)]))
+        };
+        assert!(exported_to("*").is_ok() && exported_to("web-1").is_ok());
+        for bad in ["", "a b", "web*"] {
+            assert!(exported_to(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn what_differs_from_the_defaults_is_written_out_and_reads_as_the_same() {
+        let given = Params::from_iter([
+            ("retry", super::super::value::Value::Int(3)),
+            ("autoedge", super::super::value::Value::Bool(false)),
+            ("delay", super::super::value::Value::Int(0)),
+        ]);
+        let meta = Meta::from_params(&given).expect("it makes sense");
+        let names: Vec<&str> = meta.to_params().iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["autoedge", "retry"]);
+        assert_eq!(Meta::from_params(&meta.to_params()), Ok(meta));
+        assert_eq!(Meta::shared_default().to_params(), Params::new());
     }
 }

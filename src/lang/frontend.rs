@@ -9,9 +9,8 @@ use tokio::sync::Notify;
 
 use super::diag::{Diagnostic, codes};
 use super::yaml::YamlFrontend;
-use crate::engine::graph::secrets;
 use crate::engine::path_watch::PathWatch;
-use crate::engine::{Graph, Registry};
+use crate::engine::{Graph, Registry, World};
 
 /// A graph, and what its author should know about it.
 #[derive(Debug)]
@@ -22,20 +21,12 @@ pub struct Parsed {
     pub warnings: Vec<Diagnostic>,
 }
 
-impl Parsed {
-    /// A graph as a text says it, in which whoever receives a secret keeps it.
-    pub fn new(mut graph: Graph, warnings: Vec<Diagnostic>) -> Self {
-        secrets::follow(&mut graph);
-        Self { graph, warnings }
-    }
-}
-
 /// A graph, or all that is wrong with the text: then the graph before it goes on.
 pub type Outcome = Result<Parsed, Vec<Diagnostic>>;
 
 /// A source of graphs.
 pub trait Frontend: fmt::Debug + Send {
-    /// The first graph, and then one for each change of the text that matters. With [`Options::watch`] the stream
+    /// The first graph, and then one for each change of the text that matters, or of what it collects. With [`Options::watch`] the stream
     /// goes on for ever; without, it ends after its first item. To be polled inside a tokio runtime.
     fn graphs(self: Box<Self>) -> BoxStream<'static, Outcome>;
 }
@@ -57,7 +48,7 @@ impl Default for Options {
     }
 }
 
-/// The frontend for a path, by its name.
+/// The frontend for a path, by its name. What the text collects comes from `world`.
 ///
 /// # Errors
 /// When no language has files of this name.
@@ -66,6 +57,7 @@ pub fn open(
     options: Options,
     registry: Arc<Registry>,
     watch: Arc<dyn PathWatch>,
+    world: Arc<dyn World>,
 ) -> Result<Box<dyn Frontend>, Box<Diagnostic>> {
     let unsupported = |what: &str| {
         let message = format!("this version does not read {what}");
@@ -76,7 +68,7 @@ pub fn open(
     let is_metadata = path.file_name().is_some_and(|name| name == "metadata.yaml");
     match extension.as_deref() {
         Some("yaml" | "yml") if !is_metadata => {
-            Ok(Box::new(YamlFrontend::new(path, options, registry, watch)))
+            Ok(Box::new(YamlFrontend::new(path, options, registry, watch, world)))
         }
         Some("yaml") => unsupported("mcl modules (metadata.yaml)"),
         Some("mcl") => unsupported("mcl"),

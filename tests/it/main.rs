@@ -7,6 +7,7 @@ mod cli;
 mod cluster;
 mod control;
 mod engine;
+mod fake_world;
 mod host;
 mod kinds;
 mod sim;

@@ -26,7 +26,9 @@ pub fn group(
     let mut leader_of: Vec<Node> = graph.nodes().collect();
     for node in graph.nodes() {
         let lead = graph.vertex(node).lead();
-        let Some(key) = capabilities[node.index()].group.clone().filter(|_| lead.meta.autogroup) else {
+        // What is exported is exported by itself.
+        let may = lead.meta.autogroup && lead.meta.export.is_empty();
+        let Some(key) = capabilities[node.index()].group.clone().filter(|_| may) else {
             continue;
         };
         let key = (lead.label.kind.clone(), key, depths[node.index()]);

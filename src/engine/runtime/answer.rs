@@ -90,7 +90,7 @@ impl Driver {
         let Some(entry) = self.roster.get_mut(id) else { return false };
         let ledger = &mut entry.ledger;
         let failed = matches!(ending, Ending::Failed(_));
-        let changed = matches!(ending, Ending::Applied(drift, _) if drift.is_change());
+        let changed = matches!(ending, Ending::Applied(drift, _) if drift.is_told());
         ledger.checks += 1;
         ledger.changes += u32::from(changed);
         ledger.failures += u32::from(failed);
@@ -108,7 +108,7 @@ impl Driver {
             since_dirty: now.since(ledger.dirty_since),
         }));
         match ending {
-            Ending::Applied(drift, _) if drift.is_change() => {
+            Ending::Applied(drift, _) if drift.is_told() => {
                 self.observer.happened(Happening::Changed { vertex: &entry.vertex, drift, took });
             }
             Ending::Noted(drift) if ledger.noted.as_deref() != Some(drift) => {
@@ -125,7 +125,7 @@ impl Driver {
         let Some(entry) = self.roster.get_mut(id) else { return Outcome::Cancelled { armed } };
         let (changed, beat, outputs) = match ending {
             Ending::Same(outputs) => (false, false, outputs),
-            Ending::Applied(drift, outputs) => (drift.is_change(), !drift.is_empty(), outputs),
+            Ending::Applied(drift, outputs) => (drift.is_change(), drift.refreshes(), outputs),
             Ending::Noted(drift) => {
                 entry.ledger.noted = Some(Box::new(drift));
                 entry.ledger.error = None;

@@ -1,5 +1,6 @@
 //! The loop: messages in, one scheduler step each, commands out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::engine::cx::Cancel;
 use crate::engine::id::{Generation, VertexId};
 use crate::engine::resource::{ResourceError, Wake};
 use crate::engine::sched::{Command, Event, Notice, Scheduler, State, StopLevel, Time};
+use crate::engine::world::ExportId;
 
 /// So many jobs are handed over without waiting for more: enough to make waking the crew cheap.
 const BATCH: usize = 64;
@@ -35,6 +37,8 @@ pub(super) struct Driver {
     pub(super) roster: Roster,
     reach: Reach,
     pub(super) graph: String,
+    /// All that the graph exports.
+    exports: BTreeSet<ExportId>,
     pub(super) converged: bool,
     pub(super) totals: Totals,
     wake_at: Option<Time>,
@@ -70,6 +74,7 @@ impl Driver {
             clock,
             roster: Roster::default(),
             graph: String::new(),
+            exports: BTreeSet::new(),
             converged: false,
             totals: Totals::default(),
             wake_at: None,
@@ -188,6 +193,8 @@ impl Driver {
         }
         self.roster.seat(plan.seats);
         self.graph.clone_from(&plan.swapped.graph);
+        self.exports = plan.exports;
+        self.withdraw_others();
         self.step(Event::Swap(plan.delta));
         self.observer.happened(Happening::Swapped(&plan.swapped));
         Ok(plan.swapped)
@@ -202,7 +209,7 @@ impl Driver {
                 Command::Run { vertex, arm, refresh, .. } => self.start(vertex, arm, refresh),
                 Command::Cancel { vertex } => self.with_running(vertex, |running| running.cancel.cancel()),
                 Command::Kill { vertex } => self.with_running(vertex, |running| running.cancel.kill()),
-                Command::Retire { vertex } => drop(self.roster.retire(vertex)),
+                Command::Retire { vertex } => self.retire(vertex),
                 Command::WakeAt(at) => self.wake_at = Some(at),
                 Command::Notice(notice) => self.notice(notice),
                 Command::Converged(converged) => {
@@ -217,6 +224,21 @@ impl Driver {
             self.commands = commands;
         } else {
             self.obey();
+        }
+    }
+
+    fn retire(&mut self, id: VertexId) {
+        let Some(entry) = self.roster.retire(id) else { return };
+        if plan::exports_of(&entry.vertex).next().is_some() {
+            // It may have been exporting when it left the graph.
+            self.withdraw_others();
+        }
+    }
+
+    /// Withdraws what is not exported by the present graph: also what an earlier run of the agent left.
+    fn withdraw_others(&self) {
+        if !self.config.noop {
+            self.config.world.exports().keep_only(self.exports.clone());
         }
     }
 

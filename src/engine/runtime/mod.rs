@@ -11,6 +11,7 @@
 //! | `driver` | the loop |
 //! | `answer` | how a run ended |
 //! | `roster` | what is known of each running vertex |
+//! | `exported` | a resource that is there for other hosts as well |
 //! | `crew` | threads that are awake for short local work; what waits moves on to tokio |
 //! | `run` | one check and apply |
 //! | [`observe`] | what the agent is told |
@@ -20,6 +21,7 @@ mod answer;
 mod clock;
 mod crew;
 mod driver;
+mod exported;
 mod job;
 pub mod look;
 mod mailbox;
@@ -43,13 +45,17 @@ use tokio::sync::oneshot;
 use self::clock::Clock;
 use self::crew::Crew;
 use self::driver::Driver;
+use self::exported::Exported;
 use self::look::Look;
 use self::mailbox::{Mailbox, Message};
 use self::observe::Observer;
 use self::prepare::Prepared;
 use self::snapshot::{Census, Progress, Rows, Snapshot};
+use super::declaration::Declaration;
 use super::kind::Kind;
+use super::params::ParamError;
 use super::registry::Registry;
+use super::resource::Resource;
 use super::sched::{Limits, StopLevel};
 use super::world::World;
 
@@ -172,13 +178,13 @@ impl Engine {
 /// A local run that has not come back for so long is given up: its vertex fails, and its thread is replaced.
 pub(crate) const STUCK_AFTER: Duration = Duration::from_secs(30);
 
-/// Builds the resource of a vertex: alone, or as a group.
-fn build(
-    kind: &Arc<dyn Kind>,
-    members: &[super::declaration::Declaration],
-) -> Result<Box<dyn super::resource::Resource>, Vec<super::params::ParamError>> {
+/// Builds the resource of a vertex: alone, as a group, or with its exports.
+fn build(kind: &Arc<dyn Kind>, members: &[Declaration]) -> Result<Arc<dyn Resource>, Vec<ParamError>> {
     match members {
-        [only] => kind.build(only),
-        several => kind.group(several),
+        [only] if only.meta.hidden || !only.meta.export.is_empty() => {
+            Ok(Arc::new(Exported::build(kind, only)?))
+        }
+        [only] => kind.build(only).map(Arc::from),
+        several => kind.group(several).map(Arc::from),
     }
 }

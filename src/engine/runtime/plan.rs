@@ -1,6 +1,6 @@
 //! The difference between the running graph and the next, with everything new built, before anything old stops.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use crate::engine::resource::{Found, Outputs, Resource, ResourceError};
 use crate::engine::sched::event::Receiving;
 use crate::engine::sched::policy::WakePolicy;
 use crate::engine::sched::{Added, Delta, Policy, Time};
+use crate::engine::world::ExportId;
 
 /// What a swap did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +63,8 @@ pub(super) struct Plan {
     pub newcomers: Vec<(VertexId, Entry)>,
     pub kept: Vec<Kept>,
     pub seats: HashMap<Label, Seat>,
+    /// All that the next graph exports.
+    pub exports: BTreeSet<ExportId>,
     pub swapped: Swapped,
 }
 
@@ -100,6 +103,7 @@ pub(super) fn plan(
         newcomers: Vec::new(),
         kept: Vec::new(),
         seats,
+        exports: next.vertices.iter().flat_map(|(vertex, _)| exports_of(vertex)).collect(),
         swapped: Swapped { graph: next.name.to_string(), ..Swapped::default() },
     };
     let newcomers = fates.iter().filter(|fate| matches!(fate, Fate::New { .. })).count();
@@ -256,11 +260,11 @@ impl Plan {
         }
         let resource: Arc<dyn Resource> = if vertex.members.iter().all(|member| member.receives.is_empty()) {
             let built = build(&vertex.kind, &vertex.members);
-            Arc::from(built.map_err(|errors| SwapError::Build {
+            built.map_err(|errors| SwapError::Build {
                 label: label.clone(),
                 origin: lead.origin.clone(),
                 errors,
-            })?)
+            })?
         } else {
             Arc::new(Unreceived)
         };
@@ -297,6 +301,12 @@ impl Plan {
         self.newcomers.push((id, entry));
         Ok(())
     }
+}
+
+/// What a vertex is called among exports.
+pub(super) fn exports_of(vertex: &Vertex) -> impl Iterator<Item = ExportId> {
+    let exporting = vertex.members.iter().filter(|member| !member.meta.export.is_empty());
+    exporting.flat_map(Declaration::export_ids)
 }
 
 fn senders(members: &[Declaration], seats: &HashMap<Label, Seat>) -> Vec<Option<VertexId>> {

@@ -52,7 +52,11 @@ pub fn complete(mut graph: Graph, options: Options) -> Result<(Graph, Vec<Capabi
         .nodes()
         .map(|node| {
             let vertex = graph.vertex(node);
-            vertex.kind.capabilities(vertex.lead())
+            match vertex.lead().meta.hidden {
+                // Nothing of it is here that others could wait for.
+                true => Capabilities { unwatched: true, ..Capabilities::default() },
+                false => vertex.kind.capabilities(vertex.lead()),
+            }
         })
         .collect();
     if options.autoedges {

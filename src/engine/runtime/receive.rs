@@ -51,7 +51,7 @@ pub(super) fn receive(roster: &mut Roster, id: VertexId) -> Result<(), ResourceE
         .collect();
     let built =
         build(&vertex.kind, &filled).map_err(|errors| ResourceError::user(ReceiveError::Unfit(errors)))?;
-    entry.resource = Arc::from(built);
+    entry.resource = built;
     entry.received = received;
     Ok(())
 }

@@ -79,7 +79,8 @@ impl Policy {
             limit: meta.limit.is_finite().then(|| Limit { per_second: meta.limit, burst: meta.burst.max(1) }),
             semaphores,
             realize: meta.realize,
-            hidden: meta.hidden,
+            // One that is exported runs for that.
+            hidden: meta.hidden && meta.export.is_empty(),
             refreshable: capabilities.refreshable,
             waits: capabilities.waits,
         }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Deadline, Follow, HostName, WorldError, Written};
+use super::{BadHostName, Deadline, Follow, HostName, WorldError, Written};
 use crate::engine::id::Label;
 use crate::engine::value::Value;
 
@@ -18,6 +19,15 @@ pub enum Audience {
     All,
     /// One host.
     Host(HostName),
+}
+
+impl FromStr for Audience {
+    type Err = BadHostName;
+
+    /// A host's name, or `*`.
+    fn from_str(text: &str) -> Result<Self, BadHostName> {
+        if text == "*" { Ok(Self::All) } else { text.parse().map(Self::Host) }
+    }
 }
 
 impl fmt::Display for Audience {

@@ -53,6 +53,17 @@ codes! {
     BUG = "L0009", "the frontend failed",
         "This is a bug in mgmt. Please report it, with the file if you can. The old graph keeps running.";
 
+    NOT_COLLECTED = "L0010", "an export that cannot be collected",
+        "Another host exports a resource of a kind that is collected here, and it cannot run on this host: the cause \
+         says why. Everything else runs. An export that this version does not understand may come from a newer one.";
+    EXPORTS_DIFFER = "L0011", "exports that would be one resource",
+        "Two exports have the same kind and name here, and differ. The first by name and host is taken, on every host \
+         alike. Files that are collected are named by the directory under which they are laid and the base name of \
+         their path. Give one of them another name where it is declared.";
+    GIVES_WAY = "L0012", "an export that gives way to a resource of the text",
+        "A resource is declared here and exported by another host, and the two differ: the one that is declared here \
+         runs. A resource that is declared here as `hidden` keeps its name too.";
+
     SYNTAX = "Y0001", "the text is not YAML",
         "Indentation is by spaces, never by tabs. Entries of one map or list start in the same column. A value that \
          contains `: ` or ` #`, or starts with one of `[]{}&*!|>'\"%@` and the backtick, is put into quotes.";
@@ -84,7 +95,7 @@ codes! {
          error, because a misspelt one would silently do nothing.";
     MISSING_KEY = "Y0013", "a key is missing",
         "A graph needs `graph: NAME`; an entry needs a `name`; an edge needs `from` and `to`, each with `kind` and \
-         `name`; an entry of `collect` needs a `kind`.";
+         `name`; an entry of `collect` needs a `kind`, and for files a `pattern`.";
     UNKNOWN_KIND = "Y0014", "an unknown kind",
         "`mgmt explain` lists all kinds of resources.";
     UNKNOWN_PARAM = "Y0015", "an unknown parameter",
@@ -111,10 +122,14 @@ codes! {
         "Each resource of the cycle would wait for the one before it, for ever. Remove one of the edges.";
     IGNORED_KEY = "Y0024", "a key without effect",
         "Old graph files carry keys that no longer mean anything, such as `remote` or an exec's `state`. They are \
-         accepted, so that such files run, and have no effect.";
-    NO_MESH = "Y0025", "this needs the mesh",
-        "Collecting others' resources, and exporting one's own (a name that starts with `@@`), need the mesh, which \
-         this version does not have: nothing is collected or exported.";
+         accepted, so that such files run, and have no effect. The `pattern` of an entry of `collect` says where files \
+         are laid, and has no meaning for other kinds.";
+    // Y0025 was a notice of versions without a mesh.
+    BAD_PATTERN = "Y0026", "a pattern that is no absolute directory",
+        "Files that are collected are laid under the directory that `pattern` names, each by the base name of its path.";
+    DUPLICATE_EXPORT = "Y0027", "two exports under one name",
+        "A host exports at most one resource of a kind and name to each host: `@@name` is exported as `name`, and so \
+         is a resource called `name` with `meta: {export: …}`.";
 }
 
 #[cfg(test)]

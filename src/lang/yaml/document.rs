@@ -8,9 +8,10 @@ use super::legacy;
 use super::reader::{Pair, Reader};
 use super::tree::{Id, Tree};
 use crate::engine::graph::dag::Node;
-use crate::engine::{Graph, Meta, ParamDecl, Registry, Source};
-use crate::lang::diag::{Diagnostic, codes};
-use crate::lang::frontend::{Outcome, Parsed};
+use crate::engine::world::ExportId;
+use crate::engine::{Graph, Label, Meta, Origin, ParamDecl, Registry, Source};
+use crate::lang::collect::{Collect, Draft, FILE};
+use crate::lang::diag::{Diagnostic, Quoted, codes};
 
 const KEYS: &[&str] = &["graph", "comment", "resources", "edges", "collect"];
 
@@ -21,8 +22,6 @@ pub(super) enum Standing {
     Vertex(Node),
     /// It is wrong, which is reported: edges to it are not reported again.
     Broken,
-    /// It is for other hosts.
-    Exported,
 }
 
 /// A declared resource.
@@ -40,6 +39,9 @@ pub(super) struct Document<'t> {
     pub graph: Graph,
     /// By kind and name.
     pub declared: HashMap<(&'t str, &'t str), Declared>,
+    /// What is exported already, and by which resource.
+    pub exported: HashMap<ExportId, (Label, Id)>,
+    pub collects: Vec<Collect>,
     /// Kinds that do not exist and are reported: edges to them are not reported again.
     pub unknown_kinds: Vec<&'t str>,
     pub meta_decls: Vec<ParamDecl>,
@@ -51,20 +53,22 @@ pub(super) struct Document<'t> {
 ///
 /// # Errors
 /// All that is wrong with it.
-pub fn parse(source: &Arc<Source>, registry: &Registry) -> Outcome {
+pub fn parse(source: &Arc<Source>, registry: &Registry) -> Result<Draft, Vec<Diagnostic>> {
     let tree = build::build(source).map_err(|diagnostic| vec![*diagnostic])?;
     let mut document = Document {
         reader: Reader::new(&tree),
         registry,
         graph: Graph::default(),
         declared: HashMap::new(),
+        exported: HashMap::new(),
+        collects: Vec::new(),
         unknown_kinds: Vec::new(),
         meta_decls: <Meta as crate::engine::entry::Entry>::params(),
         last_meta: Meta::shared_default(),
     };
     document.top(&tree);
     let warnings = document.reader.findings.finish()?;
-    Ok(Parsed::new(document.graph, warnings))
+    Ok(Draft::new(document.graph, warnings, document.collects))
 }
 
 impl<'t> Document<'t> {
@@ -136,39 +140,56 @@ impl<'t> Document<'t> {
         });
     }
 
-    /// Something that would need the mesh.
-    pub(super) fn no_mesh(&mut self, at: Id, message: &str) {
-        let tree = self.reader.tree;
-        self.reader
-            .findings
-            .warn(|| Diagnostic::warning(&codes::NO_MESH, message).at(tree.source(), tree.span(at)));
+    fn collect(&mut self, pair: &Pair<'t>) {
+        for entry in self.reader.list(pair.value, "collect").unwrap_or_default() {
+            if let Some(pairs) = self.reader.map(entry, "an entry of `collect`") {
+                self.collected(entry, &pairs);
+            }
+        }
     }
 
-    fn collect(&mut self, pair: &Pair<'t>) {
-        let Some(entries) = self.reader.list(pair.value, "collect") else { return };
-        if !entries.is_empty() {
-            self.no_mesh(pair.key, "this version has no mesh: nothing is collected");
+    /// One entry of `collect`.
+    fn collected(&mut self, entry: Id, pairs: &[Pair<'t>]) {
+        for pair in pairs.iter().filter(|pair| !matches!(pair.text, "kind" | "pattern")) {
+            self.reader.unknown_key(pair, "an entry of `collect`", &["kind", "pattern"]);
         }
-        for entry in entries {
-            let Some(pairs) = self.reader.map(entry, "an entry of `collect`") else { continue };
-            for pair in &pairs {
-                match pair.text {
-                    "kind" => {
-                        if let Some(kind) = self.reader.scalar(pair)
-                            && self.registry.get(kind).is_none()
-                        {
-                            self.unknown_kind(kind, pair.value);
-                        }
-                    }
-                    "pattern" => drop(self.reader.scalar(pair)),
-                    _ => self.reader.unknown_key(pair, "an entry of `collect`", &["kind", "pattern"]),
-                }
-            }
-            if !pairs.iter().any(|pair| pair.text == "kind") {
+        let Some(kind) = pairs.iter().find(|pair| pair.text == "kind") else {
+            let start = self.reader.tree.span(entry).start;
+            return self.missing(start, "an entry of `collect` has no `kind`", "add `kind: KIND`");
+        };
+        let Some(text) = self.reader.scalar(kind) else { return };
+        let pattern = pairs.iter().find(|pair| pair.text == "pattern");
+        let Some((name, _)) = self.registry.entry(text) else { return self.unknown_kind(text, kind.value) };
+        let under = match (pattern, &**name == FILE) {
+            (Some(pattern), true) => match self.directory(pattern) {
+                Some(directory) => Some(directory.into()),
+                None => return,
+            },
+            (None, true) => {
                 let start = self.reader.tree.span(entry).start;
-                self.missing(start, "an entry of `collect` has no `kind`", "add `kind: KIND`");
+                let hint = "add `pattern: /DIRECTORY`, under which they are laid";
+                return self.missing(start, "files are collected without a `pattern`", hint);
             }
+            (Some(pattern), false) => {
+                self.ignored(pattern, "it says where files are laid; of other kinds all are collected");
+                None
+            }
+            (None, false) => None,
+        };
+        let origin = Origin { source: self.reader.tree.source().clone(), span: self.reader.pair_span(kind) };
+        self.collects.push(Collect { kind: name.clone(), under, origin });
+    }
+
+    /// The directory under which files are laid.
+    fn directory(&mut self, pattern: &Pair<'t>) -> Option<&'t str> {
+        let directory = self.reader.scalar(pattern)?;
+        if directory.starts_with('/') {
+            return Some(directory);
         }
+        let message = format!("the pattern {} is no absolute directory", Quoted(directory));
+        let diagnostic = self.reader.error_at(&codes::BAD_PATTERN, pattern.value, message);
+        self.reader.findings.error(|| diagnostic.hint("write it from `/` on: files are laid under it"));
+        None
     }
 
     /// Reports a kind that does not exist, once.
@@ -182,7 +203,7 @@ impl<'t> Document<'t> {
             Some(guess) => format!("did you mean `{guess}`?"),
             None => "`mgmt explain` lists all kinds".to_owned(),
         };
-        let message = format!("there is no kind {}", crate::lang::diag::Quoted(kind));
+        let message = format!("there is no kind {}", Quoted(kind));
         let diagnostic = self.reader.error_at(&codes::UNKNOWN_KIND, at, message);
         self.reader.findings.error(|| diagnostic.hint(hint));
     }

@@ -125,10 +125,6 @@ impl<'t> Document<'t> {
         match self.declared.get(&(&**key, name)).map(|declared| declared.standing) {
             Some(Standing::Vertex(node)) => Some(node),
             Some(Standing::Broken) => None,
-            Some(Standing::Exported) => {
-                let hint = "a name with `@@` is for other hosts, and not in this graph".to_owned();
-                self.unknown_end(key, name, at, Some(hint))
-            }
             None if self.unknown_kinds.contains(&&**key) => None,
             None => {
                 let hint = self.end_hint(key, name);

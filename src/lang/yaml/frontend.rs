@@ -1,20 +1,27 @@
-//! A graph file that is followed: read at the start, and again whenever its content was replaced.
+//! A graph file that is followed: read at the start, and again whenever its content was replaced; and what it collects
+//! from other hosts, whenever that changes.
 //!
 //! Nothing is yielded for a text that is the same as the last one. While the file is missing nothing is said either:
 //! editors that save by rename make it vanish for a moment. Only an explicit reload reports that it is gone.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::Notify;
 
 use super::document::parse;
 use crate::engine::path_watch::{Interest, PathGuard, PathWatch};
-use crate::engine::{Registry, Source};
+use crate::engine::{Registry, Source, World};
+use crate::lang::collect::{Draft, Gatherer, Inflow};
 use crate::lang::diag::{Diagnostic, Style, codes, render};
-use crate::lang::frontend::{Frontend, Options, Outcome};
+use crate::lang::frontend::{Frontend, Options, Outcome, Parsed};
 use crate::lang::source;
+
+/// So long a graph waits for what it collects, if nothing at all is known of it yet. A host's own resources must run
+/// while the store is away, and a directory that is purged must not run without what others lay into it.
+const WORLD_WAIT: Duration = Duration::from_secs(1);
 
 /// The frontend of one graph file.
 #[derive(Debug)]
@@ -23,19 +30,32 @@ pub struct YamlFrontend {
     options: Options,
     registry: Arc<Registry>,
     watch: Arc<dyn PathWatch>,
+    world: Arc<dyn World>,
 }
 
 impl YamlFrontend {
     /// A frontend; nothing is read before its stream is polled.
-    pub fn new(path: &Path, options: Options, registry: Arc<Registry>, watch: Arc<dyn PathWatch>) -> Self {
-        Self { path: path.to_owned(), options, registry, watch }
+    pub fn new(
+        path: &Path,
+        options: Options,
+        registry: Arc<Registry>,
+        watch: Arc<dyn PathWatch>,
+        world: Arc<dyn World>,
+    ) -> Self {
+        Self { path: path.to_owned(), options, registry, watch, world }
     }
 }
 
 impl Frontend for YamlFrontend {
     fn graphs(self: Box<Self>) -> BoxStream<'static, Outcome> {
-        let follower =
-            Follower { frontend: *self, changed: Arc::new(Notify::new()), guard: None, last: None };
+        let follower = Follower {
+            inflow: Inflow::new(self.world.clone()),
+            frontend: *self,
+            changed: Arc::new(Notify::new()),
+            guard: None,
+            last: None,
+            gatherer: None,
+        };
         stream::unfold(follower, |mut follower| async move {
             let outcome = follower.next().await?;
             Some((outcome, follower))
@@ -58,6 +78,9 @@ struct Follower {
     changed: Arc<Notify>,
     guard: Option<PathGuard>,
     last: Option<Last>,
+    /// The last text that was a graph.
+    gatherer: Option<Gatherer>,
+    inflow: Inflow,
 }
 
 /// What reading once gave.
@@ -65,7 +88,7 @@ enum Reading {
     Same,
     Missing(Box<Diagnostic>),
     Unreadable(Box<Diagnostic>),
-    Parsed(Arc<Source>, Outcome),
+    Parsed(Arc<Source>, Result<Draft, Vec<Diagnostic>>),
 }
 
 impl Follower {
@@ -80,6 +103,10 @@ impl Follower {
             let explicit = tokio::select! {
                 () = self.frontend.options.reload.notified() => true,
                 () = self.changed.notified() => false,
+                () = self.inflow.changed() => match self.gather() {
+                    Some(parsed) => return Some(Ok(parsed)),
+                    None => continue,
+                },
             };
             if let Some(outcome) = self.again(explicit).await {
                 return Some(outcome);
@@ -137,11 +164,24 @@ impl Follower {
                 self.last = Some(Last::Unreadable(shown));
                 (explicit || !known).then(|| Err(vec![*diagnostic]))
             }
-            Reading::Parsed(source, outcome) => {
-                self.last = Some(if outcome.is_ok() { Last::Graph(source) } else { Last::Broken(source) });
-                Some(outcome)
+            Reading::Parsed(source, Err(errors)) => {
+                self.last = Some(Last::Broken(source));
+                Some(Err(errors))
+            }
+            Reading::Parsed(source, Ok(draft)) => {
+                self.last = Some(Last::Graph(source));
+                self.inflow.follow_only(draft.kinds());
+                self.inflow.arrive(WORLD_WAIT).await;
+                self.gatherer = Some(Gatherer::new(draft, self.frontend.registry.clone()));
+                self.gather().map(Ok)
             }
         }
+    }
+
+    /// The last text that was a graph, with what it collects now: also while the text that is there is broken.
+    fn gather(&mut self) -> Option<Parsed> {
+        let collections = self.inflow.now();
+        self.gatherer.as_mut().map(|gatherer| gatherer.gather(&collections))
     }
 }
 

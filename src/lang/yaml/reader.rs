@@ -52,6 +52,12 @@ impl<'t> Reader<'t> {
         if span.start == span.end { self.tree.span(pair.key) } else { span }
     }
 
+    /// A pair from its key to its value, where both stand in this order.
+    pub fn pair_span(&self, pair: &Pair<'_>) -> Span {
+        let (key, value) = (self.tree.span(pair.key), self.tree.span(pair.value));
+        if key.start < value.start { Span { start: key.start, ..value } } else { value }
+    }
+
     /// The node itself, or what it stands for; `None`, once aliases have expanded to too much.
     pub fn resolve(&mut self, id: Id) -> Option<Id> {
         if self.tree.shape(id) != Shape::Alias {

@@ -7,7 +7,8 @@ use super::legacy;
 use super::reader::Pair;
 use super::tree::Id;
 use crate::engine::graph::Vertex;
-use crate::engine::{Declaration, Kind, Label, Meta, Origin, ParamDecl, ParamError, Params, Span};
+use crate::engine::world::Audience;
+use crate::engine::{Declaration, Kind, Label, Meta, Origin, ParamDecl, ParamError, Params, Value};
 use crate::lang::diag::{Diagnostic, Quoted, codes};
 
 /// What all entries of one kind share.
@@ -23,6 +24,22 @@ struct Entry<'t> {
     id: Id,
     name: Pair<'t>,
     pairs: Vec<Pair<'t>>,
+}
+
+/// A name that starts with this is for other hosts, under the rest of it.
+const EXPORTED: &str = "@@";
+
+/// Lets the kind judge a declaration, under the name that other hosts see if it is for them: they would have to refuse
+/// it otherwise.
+fn judge(kind: &Arc<dyn Kind>, declaration: &Declaration) -> Result<(), Vec<ParamError>> {
+    let built = match &declaration.exported_as {
+        None => kind.build(declaration),
+        Some(name) => {
+            let label = Label { name: name.clone(), ..declaration.label.clone() };
+            kind.build(&Declaration { label, ..declaration.clone() })
+        }
+    };
+    built.map(drop)
 }
 
 impl<'t> Document<'t> {
@@ -57,23 +74,17 @@ impl<'t> Document<'t> {
         };
         let Some(text) = self.reader.scalar(&name) else { return };
         let entry = Entry { id, name, pairs };
-        let exported = text.starts_with("@@");
         let (params, params_fit) = self.params(of, &entry);
         let meta = self.meta(&entry, of.name, text);
         let label = Label { kind: of.name.clone(), name: text.into() };
         let named = self.named(&entry, &label, meta.as_ref());
         let declared = match meta {
-            Some(_) if exported => {
-                self.no_mesh(name.value, "this version has no mesh: a name with `@@` is not exported");
-                Standing::Exported
-            }
             Some(meta) if params_fit && named => {
-                let key = self.reader.tree.span(name.key);
-                let value = self.reader.tree.span(name.value);
-                let span = if key.start < value.start { Span { start: key.start, ..value } } else { value };
-                let origin = Origin { source: self.reader.tree.source().clone(), span };
-                let receives = Vec::new();
-                let declaration = Declaration { label, params, meta, receives, origin: Some(origin) };
+                let span = self.reader.pair_span(&name);
+                let mut declaration = Declaration::new(label, params);
+                declaration.meta = meta;
+                declaration.exported_as = text.strip_prefix(EXPORTED).map(Arc::from);
+                declaration.origin = Some(Origin { source: self.reader.tree.source().clone(), span });
                 self.declare(of, &entry, declaration)
             }
             _ => Standing::Broken,
@@ -142,20 +153,45 @@ impl<'t> Document<'t> {
 
     /// The meta-parameters of an entry; `None` when something is wrong with them.
     fn meta(&mut self, entry: &Entry<'t>, kind: &str, name: &str) -> Option<Arc<Meta>> {
-        let Some(meta) = entry.pairs.iter().find(|pair| pair.text == "meta") else {
-            return Some(Meta::shared_default());
+        let mut params = Params::new();
+        let written = entry.pairs.iter().find(|pair| pair.text == "meta");
+        let pairs = match written {
+            Some(meta) => self.meta_params(meta, &mut params)?,
+            None => Vec::new(),
         };
+        if name.starts_with(EXPORTED) {
+            params.set("hidden", Value::Bool(true));
+            if params.get("export").is_none() {
+                params.set("export", Value::List([Value::str("*")].into()));
+            }
+        }
+        if params.iter().next().is_none() {
+            return Some(Meta::shared_default());
+        }
+        match Meta::from_params(&params) {
+            Ok(meta) if meta == *self.last_meta => {}
+            Ok(meta) => self.last_meta = Arc::new(meta),
+            Err(errors) => {
+                let label = Label::new(kind, name);
+                self.refused(&label, &errors, &pairs, written.unwrap_or(&entry.name));
+                return None;
+            }
+        }
+        Some(self.last_meta.clone())
+    }
+
+    /// The meta-parameters that are written, which go into `params`; `None` when something is wrong with them.
+    fn meta_params(&mut self, meta: &Pair<'t>, params: &mut Params) -> Option<Vec<Pair<'t>>> {
         let id = self.reader.resolve(meta.value)?;
         if self.reader.tree.is_null(id) {
-            return Some(Meta::shared_default());
+            return Some(Vec::new());
         }
         let pairs = self.reader.map(id, "meta")?;
         let decls = std::mem::take(&mut self.meta_decls);
-        let mut params = Params::new();
         let mut fit = true;
         for pair in &pairs {
             match decls.iter().find(|decl| decl.name == pair.text) {
-                Some(decl) => fit &= self.param(pair, decl, &mut params),
+                Some(decl) => fit &= self.param(pair, decl, params),
                 None => {
                     fit = false;
                     self.unknown_meta(pair, &decls);
@@ -163,19 +199,7 @@ impl<'t> Document<'t> {
             }
         }
         self.meta_decls = decls;
-        if !fit {
-            return None;
-        }
-        match Meta::from_params(&params) {
-            Ok(meta) if meta == *self.last_meta => {}
-            Ok(meta) => self.last_meta = Arc::new(meta),
-            Err(errors) => {
-                let label = Label::new(kind, name);
-                self.refused(&label, &errors, &pairs, meta);
-                return None;
-            }
-        }
-        Some(self.last_meta.clone())
+        fit.then_some(pairs)
     }
 
     fn unknown_meta(&mut self, pair: &Pair<'t>, decls: &[ParamDecl]) {
@@ -192,13 +216,14 @@ impl<'t> Document<'t> {
     /// Whether the name can be.
     fn named(&mut self, entry: &Entry<'t>, label: &Label, meta: Option<&Arc<Meta>>) -> bool {
         let at = entry.name.value;
-        if label.name.is_empty() || &*label.name == "@@" {
+        let name = label.name.strip_prefix(EXPORTED).unwrap_or(&label.name);
+        if name.is_empty() {
             let message = format!("the name of this {} is empty", label.kind);
             let diagnostic = self.reader.error_at(&codes::BAD_NAME, at, message);
             self.reader.findings.error(|| diagnostic);
             return false;
         }
-        if label.name.starts_with('$') && meta.is_some_and(|meta| !meta.dollar) {
+        if name.starts_with('$') && meta.is_some_and(|meta| !meta.dollar) {
             let message = format!("the name {} starts with `$`", Quoted(&label.name));
             let diagnostic = self.reader.error_at(&codes::DOLLAR, at, message);
             let hint = "graph files have no variables; to mean the sign itself, add `meta: {dollar: true}`";
@@ -224,7 +249,7 @@ impl<'t> Document<'t> {
 
     /// Lets the kind judge a declaration, and adds it to the graph.
     fn declare(&mut self, of: Of<'t>, entry: &Entry<'t>, declaration: Declaration) -> Standing {
-        if let Err(errors) = of.kind.build(&declaration) {
+        if let Err(errors) = judge(of.kind, &declaration) {
             self.refused(&declaration.label, &errors, &entry.pairs, &entry.name);
             return Standing::Broken;
         }
@@ -234,9 +259,41 @@ impl<'t> Document<'t> {
             }
             return Standing::Vertex(node);
         }
+        if !self.export(entry, &declaration) {
+            return Standing::Broken;
+        }
         match self.graph.add(Vertex::new(of.kind.clone(), declaration)) {
             Ok(node) | Err(node) => Standing::Vertex(node),
         }
+    }
+
+    /// Whether no other resource is exported to the same host under the same name.
+    fn export(&mut self, entry: &Entry<'t>, declaration: &Declaration) -> bool {
+        let tree = self.reader.tree;
+        let at = entry.name.value;
+        for id in declaration.export_ids() {
+            let to = id.to.clone();
+            let (first, first_at) =
+                self.exported.entry(id).or_insert_with(|| (declaration.label.clone(), at));
+            if *first != declaration.label {
+                let message = match to {
+                    Audience::All => format!("{} and {first} are exported under one name", declaration.label),
+                    Audience::Host(host) => {
+                        format!("{} and {first} are exported to {host} under one name", declaration.label)
+                    }
+                };
+                let first_at = *first_at;
+                self.reader.findings.error(|| {
+                    Diagnostic::error(&codes::DUPLICATE_EXPORT, message)
+                        .at(tree.source(), tree.span(at))
+                        .label("again here")
+                        .also(tree.source(), tree.span(first_at), "first here")
+                        .hint("keep one of them, or give one another name")
+                });
+                return false;
+            }
+        }
+        true
     }
 
     fn duplicate(&mut self, entry: &Entry<'t>, declaration: &Declaration) {

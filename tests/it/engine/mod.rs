@@ -1,5 +1,6 @@
 //! The engine as a whole: graphs of toys through the real runtime.
 
+mod exports;
 mod graphs;
 mod looks;
 mod replays;

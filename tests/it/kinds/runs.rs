@@ -13,8 +13,9 @@ use mgmt::engine::runtime::{Config, Engine};
 use mgmt::engine::sched::{Limits, StopLevel};
 use mgmt::engine::world::nowhere::Nowhere;
 use mgmt::engine::{Declaration, Graph, Label, Registry, Value};
+use mgmt::lang::collect::Draft;
 use mgmt::lang::diag::{Style, render_all};
-use mgmt::lang::{Parsed, source, yaml};
+use mgmt::lang::{source, yaml};
 use mgmt::resources::host::printer::FakePrinter;
 use mgmt::resources::host::{Host, Hub};
 use mgmt::resources::registry;
@@ -201,7 +202,7 @@ async fn a_password_reaches_who_receives_it_and_a_later_run_says_that_it_knows_n
 
     let other = tempfile::tempdir().unwrap();
     let mut masked = Agent::start(other.path());
-    masked.swap(Parsed::new(graph(&masked), Vec::new()).graph).await;
+    masked.swap(Draft::new(graph(&masked), Vec::new(), Vec::new()).graph).await;
     masked.until("converged true").await;
     assert_eq!(masked.printer.take(), ["(sensitive)"], "in a graph that a text declares");
 

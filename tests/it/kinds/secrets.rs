@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mgmt::engine::declaration::Receive;
 use mgmt::engine::graph::{Edge, Vertex};
 use mgmt::engine::{Declaration, Graph, Label};
-use mgmt::lang::Parsed;
+use mgmt::lang::collect::Draft;
 use mgmt::resources::host::{FakeWatch, Host};
 use mgmt::resources::registry;
 
@@ -32,7 +32,7 @@ fn graph(vertices: &[(&str, &str, &[From<'_>], &[&str])]) -> Graph {
             graph.connect(sender, node, Edge::default());
         }
     }
-    Parsed::new(graph, Vec::new()).graph
+    Draft::new(graph, Vec::new(), Vec::new()).graph
 }
 
 fn sensitive(graph: &Graph, kind: &str, name: &str) -> Vec<Arc<str>> {

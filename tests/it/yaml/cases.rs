@@ -1,10 +1,15 @@
-//! Each `tests/cases/yaml/NAME.yaml` gives what is in `NAME.graph` or `NAME.stderr` beside it. `BLESS=1` writes
-//! those anew; read the difference before you commit it.
+//! Each `tests/cases/yaml/NAME.yaml` gives what is in `NAME.graph` or `NAME.stderr` beside it. What other hosts export
+//! is in `NAME.exports.json`, if they do. `BLESS=1` writes those that are given anew; read the difference before you
+//! commit it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use mgmt::engine::{Graph, Meta};
+use mgmt::engine::world::{Audience, Collected, CollectedId, HostName};
+use mgmt::engine::{Graph, Meta, Value};
+use mgmt::lang::collect::{Collections, Gatherer};
 use mgmt::lang::diag::{Style, render_all};
 use mgmt::lang::{source, yaml};
 
@@ -30,6 +35,9 @@ fn shown(graph: &Graph) -> String {
                 "  meta: noop {} retry {} delay {} poll {} limit {} burst {} sema {:?}",
                 meta.noop, meta.retry, meta.delay, meta.poll, meta.limit, meta.burst, meta.sema
             );
+            if meta.hidden || !meta.export.is_empty() {
+                let _ = writeln!(out, "  hidden {} export {:?}", meta.hidden, meta.export);
+            }
         }
     }
     for (from, to, edge) in graph.edges() {
@@ -48,10 +56,46 @@ fn outcome(name: &str, bytes: Vec<u8>) -> (Option<String>, Option<String>) {
         Ok(source) => source,
         Err(error) => return (None, rendered(&[*error.diagnostic])),
     };
-    match yaml::parse(&source, &registry()) {
-        Ok(parsed) => (Some(shown(&parsed.graph)), rendered(&parsed.warnings)),
+    let registry = registry();
+    match yaml::parse(&source, &registry) {
+        Ok(draft) => {
+            let parsed = Gatherer::new(draft, Arc::new(registry)).gather(&exports(name));
+            (Some(shown(&parsed.graph)), rendered(&parsed.warnings))
+        }
         Err(errors) => (None, rendered(&errors)),
     }
+}
+
+/// One line of `NAME.exports.json`.
+#[derive(serde::Deserialize)]
+struct Exported {
+    kind: String,
+    name: String,
+    from: HostName,
+    to: Option<HostName>,
+    #[serde(default)]
+    params: BTreeMap<Arc<str>, Value>,
+    #[serde(default)]
+    meta: BTreeMap<Arc<str>, Value>,
+    unreadable: Option<Arc<str>>,
+}
+
+/// What other hosts export in a case.
+fn exports(name: &str) -> Collections {
+    let path = folder().join(name).with_extension("exports.json");
+    let Ok(text) = std::fs::read(path) else { return Collections::new() };
+    let exported: Vec<Exported> = serde_json::from_slice(&text).unwrap();
+    let mut kinds: BTreeMap<Arc<str>, BTreeMap<CollectedId, Arc<Collected>>> = BTreeMap::new();
+    for Exported { kind, name, from, to, params, meta, unreadable } in exported {
+        let to = to.map_or(Audience::All, Audience::Host);
+        let id = CollectedId { name: name.into(), from, to };
+        let collected = match unreadable {
+            Some(why) => Collected::Unreadable { why },
+            None => Collected::Read { params, meta },
+        };
+        kinds.entry(kind.into()).or_default().insert(id, Arc::new(collected));
+    }
+    kinds.into_iter().map(|(kind, collection)| (kind, Arc::new(collection))).collect()
 }
 
 fn compare(path: &Path, found: Option<&str>, wrong: &mut Vec<String>) {

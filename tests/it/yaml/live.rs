@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use mgmt::engine::Registry;
 use mgmt::engine::path_watch::{Interest, PathEvent, PathGuard, PathSink, PathWatch, PathWatchError};
+use mgmt::engine::world::nowhere::Nowhere;
+use mgmt::engine::{Registry, World};
 use mgmt::lang::{Options, Outcome, open};
 use tempfile::TempDir;
 
@@ -16,8 +17,18 @@ use super::kinds::{Noop, fake, registry};
 
 /// Remembers who watches.
 #[derive(Default)]
-struct FakeWatch {
+pub struct FakeWatch {
     sinks: Mutex<Vec<(PathBuf, Interest, PathSink)>>,
+}
+
+impl FakeWatch {
+    /// The watched file has a new content, or may have.
+    pub fn event(&self, watched: &Path) {
+        for (path, interest, sink) in self.sinks.lock().unwrap().iter() {
+            assert_eq!((path.as_path(), *interest), (watched, Interest::CONTENT));
+            sink(PathEvent { stamp: None });
+        }
+    }
 }
 
 impl std::fmt::Debug for FakeWatch {
@@ -41,6 +52,10 @@ struct Followed {
     graphs: BoxStream<'static, Outcome>,
 }
 
+fn nowhere() -> Arc<dyn World> {
+    Nowhere::of("here".parse().unwrap())
+}
+
 const FIRST: &str = "graph: first\nresources:\n  noop:\n  - name: a\n";
 const SECOND: &str = "graph: second\n";
 const BROKEN: &str = "graph: broken\nresources:\n  nop: []\n";
@@ -52,16 +67,13 @@ impl Followed {
         fs::write(&path, text).unwrap();
         let fake = Arc::new(FakeWatch::default());
         let options = Options { watch, ..Options::default() };
-        let frontend = open(&path, options.clone(), Arc::new(registry()), fake.clone()).unwrap();
+        let frontend = open(&path, options.clone(), Arc::new(registry()), fake.clone(), nowhere()).unwrap();
         Self { _folder: folder, path, watch: fake, options, graphs: frontend.graphs() }
     }
 
     /// The watched file has a new content, or may have.
     fn event(&self) {
-        for (path, interest, sink) in self.watch.sinks.lock().unwrap().iter() {
-            assert_eq!((path, *interest), (&self.path, Interest::CONTENT));
-            sink(PathEvent { stamp: None });
-        }
+        self.watch.event(&self.path);
     }
 
     fn write(&self, text: &str) {
@@ -159,7 +171,7 @@ async fn a_file_that_cannot_be_watched_runs_with_a_warning_and_is_read_again_whe
     let path = folder.path().join("site.yaml");
     fs::write(&path, FIRST).unwrap();
     let options = Options::default();
-    let frontend = open(&path, options.clone(), Arc::new(registry()), Arc::new(NoWatch)).unwrap();
+    let frontend = open(&path, options.clone(), Arc::new(registry()), Arc::new(NoWatch), nowhere()).unwrap();
     let mut graphs = frontend.graphs();
     let parsed = graphs.next().await.unwrap().unwrap();
     let warning = &parsed.warnings[0];
@@ -177,7 +189,7 @@ async fn a_kind_that_panics_is_reported_and_the_file_is_followed_further() {
     fs::write(&path, FIRST).unwrap();
     let options = Options::default();
     let kinds = Registry::new([fake::<Noop>("noop", |_| panic!("this kind always panics"))]);
-    let frontend = open(&path, options.clone(), Arc::new(kinds), Arc::new(NoWatch)).unwrap();
+    let frontend = open(&path, options.clone(), Arc::new(kinds), Arc::new(NoWatch), nowhere()).unwrap();
     let mut graphs = frontend.graphs();
     let errors = graphs.next().await.unwrap().unwrap_err();
     assert_eq!(errors[0].code.map(|code| code.id), Some("L0009"));
@@ -191,7 +203,7 @@ async fn a_kind_that_panics_is_reported_and_the_file_is_followed_further() {
 fn a_language_is_told_by_the_name() {
     for name in ["site.mcl", "metadata.yaml", "catalog.json", "/", "site"] {
         let watch = Arc::new(FakeWatch::default());
-        let refused = open(Path::new(name), Options::default(), Arc::new(registry()), watch);
+        let refused = open(Path::new(name), Options::default(), Arc::new(registry()), watch, nowhere());
         let diagnostic = refused.expect_err("it is no graph file");
         assert_eq!(diagnostic.code.map(|code| code.id), Some("L0007"), "{name}");
     }
