@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::cluster::raft::SnapshotRule;
 use crate::cluster::store::auth::jwt::Jwt;
 use crate::cluster::store::id::ClusterId;
-use crate::cluster::store::member::{InitialCluster, Members};
+use crate::cluster::store::member::{InitialCluster, MAX_MESH_LEARNERS, Members};
 use crate::cluster::store::watch;
 
 /// How a member is set up.
@@ -52,6 +52,40 @@ pub struct Config {
     pub compare_every: Option<Duration>,
     /// Compare with the others before anything is served; etcd's `--experimental-initial-corrupt-check`.
     pub compare_at_start: bool,
+}
+
+/// More data than this a mesh does not hold, in bytes: what etcd's documents name as the most that is sensible.
+const MESH_QUOTA_BYTES: u64 = 8 << 30;
+/// The log's growth after which a mesh's members make a snapshot, in bytes; or more, when a snapshot is larger.
+const MESH_SNAPSHOT_BYTES: u64 = 256 << 20;
+/// How often a mesh's leader compares what the members hold.
+const MESH_COMPARE_EVERY: Duration = Duration::from_secs(60 * 60);
+
+impl Config {
+    /// A mesh's member: etcd's heartbeats, elections and bounds; learners serve, and there may be sixteen.
+    pub fn mesh(name: String, data_dir: PathBuf, founding: Founding, client_urls: Vec<String>) -> Self {
+        Self {
+            name,
+            data_dir,
+            founding,
+            client_urls,
+            tick: Duration::from_millis(100),
+            election_ticks: 10,
+            quota_bytes: MESH_QUOTA_BYTES,
+            max_request_bytes: 1536 * 1024,
+            snapshot: SnapshotRule::Bytes(MESH_SNAPSHOT_BYTES),
+            force_new_cluster: false,
+            strict_reconfig: true,
+            max_learners: MAX_MESH_LEARNERS,
+            learners_serve: true,
+            watch: watch::Limits::default(),
+            jwt: None,
+            token_ttl: Duration::from_secs(300),
+            bcrypt_cost: 10,
+            compare_every: Some(MESH_COMPARE_EVERY),
+            compare_at_start: false,
+        }
+    }
 }
 
 /// What a member begins as.

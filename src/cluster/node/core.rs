@@ -15,8 +15,8 @@ use super::waiting::{Waiter, Waiting};
 use super::writer::{Writer, Writing};
 use crate::cluster::etcd::node::NodeError;
 use crate::cluster::failpoints::failpoint;
-use crate::cluster::raft::wire::{Message, MessageType, Snapshot};
-use crate::cluster::raft::{Committed, Input, Output, ProposalId, Refusal, Replica, Role};
+use crate::cluster::raft::wire::{ConfState, Message, MessageType, Snapshot};
+use crate::cluster::raft::{Committed, Input, Output, Refusal, Replica, Role};
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::id::MemberId;
 use crate::cluster::store::reply::{Applied, Reply};
@@ -82,7 +82,7 @@ impl Core {
     fn stand_if_alone(&mut self) {
         self.round();
         let own = self.shared.identity.member.0;
-        if self.replica.members().voters != [own] {
+        if !is_alone(&self.replica.members(), own) {
             return;
         }
         for _ in 0..self.shared.config.election_ticks * 2 {
@@ -122,7 +122,9 @@ impl Core {
                 self.step(Input::Propose { id, data });
             }
             Letter::Change { change, answer } => {
-                self.waiting.add(ProposalId(change.id), Waiter::Change(answer));
+                if let Some(id) = change.id() {
+                    self.waiting.add(id, Waiter::Change(answer));
+                }
                 self.step(Input::Change(change));
             }
             Letter::Read => {
@@ -247,7 +249,7 @@ impl Core {
                 Some(Waiter::Change(answer)) => (None, Some(Answerer::Change(answer))),
                 None => (None, None),
             };
-            failpoint!(beforeApplyOneConfChange if entry.r#type() == crate::cluster::raft::wire::EntryType::ConfChange);
+            failpoint!(beforeApplyOneConfChange if entry.r#type() != crate::cluster::raft::wire::EntryType::Normal);
             let effect = machine.apply(&entry, known, shared.config.max_learners);
             if let Effect::Store(Change::ClusterVersion { version }, Ok(_)) = &effect
                 && version::is_newer(version)
@@ -382,8 +384,9 @@ impl Core {
         status.standing.committed = now.committed;
         status.standing.learner = machine.voters.learners.contains(&own.0);
         status.standing.learner_serves = self.shared.config.learners_serve;
-        status.alone =
-            now.role == Role::Leader && machine.voters.voters == [own.0] && now.applied >= now.committed;
+        let alone = is_alone(&machine.voters, own.0);
+        status.alone = alone && now.role == Role::Leader && now.applied >= now.committed;
+        status.joint = !machine.voters.voters_outgoing.is_empty();
         status.last = now.last;
         drop(machine);
         status.progress = now.members;
@@ -416,6 +419,11 @@ impl Answerer {
             (Self::Command(_) | Self::Change(_), _) => {}
         }
     }
+}
+
+/// Whether nobody else has a vote.
+fn is_alone(voters: &ConfState, own: u64) -> bool {
+    voters.voters == [own] && voters.voters_outgoing.is_empty()
 }
 
 fn refused(why: Refusal) -> NodeError {

@@ -29,6 +29,7 @@ use crate::cluster::store::error::StoreError;
 use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 use crate::cluster::store::key::KeyRange;
+use crate::cluster::store::member::LogLevel;
 use crate::cluster::store::reply::{Alarm, Applied, RangeReply, Reply};
 use crate::cluster::store::request::{AlarmChange, AlarmKind, Caller, Change, Command, Range, Txn};
 
@@ -101,6 +102,7 @@ impl Handle {
             let own = machine.members.get(id);
             let known =
                 own.is_some_and(|own| own.name == config.name && own.client_urls == config.client_urls);
+            let known = known && own.is_some_and(|own| own.level == LogLevel::OWN);
             (known, machine.store.facts().version.clone())
         };
         if !known {
@@ -108,6 +110,7 @@ impl Handle {
                 id,
                 name: config.name.clone(),
                 client_urls: config.client_urls.clone(),
+                level: LogLevel::OWN,
             };
             if self.propose(change, None).await.is_err() {
                 return false;

@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use super::waiting::{Answer, ChangeAnswer};
 use crate::cluster::disk::wal::WalError;
-use crate::cluster::raft::wire::{ConfChange, Message, SnapshotMetadata};
-use crate::cluster::raft::{MemberId, ProposalId};
+use crate::cluster::raft::wire::{Message, SnapshotMetadata};
+use crate::cluster::raft::{MemberId, ProposalId, Reconfiguration};
 use crate::cluster::store::request::Command;
 
 /// How many proposals and reads may wait for the core thread: past it, clients are told to come later.
@@ -23,7 +23,7 @@ pub enum Letter {
     /// A client wants a change.
     Propose { id: ProposalId, data: Bytes, command: Box<Command>, answer: oneshot::Sender<Answer> },
     /// A client wants another set of members.
-    Change { change: ConfChange, answer: oneshot::Sender<ChangeAnswer> },
+    Change { change: Reconfiguration, answer: oneshot::Sender<ChangeAnswer> },
     /// Clients want to read what was agreed upon before now.
     Read,
     /// Leadership is to go to this member.

@@ -1,10 +1,8 @@
 //! What entries of the log do: the store, and who its members are. Pure.
 
-use prost::Message as _;
-
-use crate::cluster::etcd::backend::member_json;
+use super::reconfiguring;
 use crate::cluster::etcd::log_entry;
-use crate::cluster::raft::wire::{ConfChange, ConfState, Entry, EntryType};
+use crate::cluster::raft::wire::{ConfState, Entry, EntryType};
 use crate::cluster::store::Store;
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::member::{MemberChange, MemberError, Members};
@@ -26,7 +24,6 @@ pub struct Machine {
 
 /// What an entry did.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub enum Effect {
     /// Nothing: the first entry of a term, or one that no member understands.
     Nothing,
@@ -46,13 +43,9 @@ impl Machine {
                 Effect::Nothing
             }
             EntryType::Normal => self.apply_command(entry, known),
-            EntryType::ConfChange => {
+            EntryType::ConfChange | EntryType::ConfChangeV2 => {
                 self.store.skip(entry.index);
                 self.apply_members(entry, max_learners)
-            }
-            EntryType::ConfChangeV2 => {
-                self.store.skip(entry.index);
-                Effect::Nothing
             }
         }
     }
@@ -69,9 +62,13 @@ impl Machine {
         };
         let change = command.change.clone();
         let applied = self.store.apply(entry.index, command);
-        if let Change::MemberAttributes { id, name, client_urls } = &change {
-            let attributes =
-                MemberChange::Attributes { id: *id, name: name.clone(), client_urls: client_urls.clone() };
+        if let Change::MemberAttributes { id, name, client_urls, level } = &change {
+            let attributes = MemberChange::Attributes {
+                id: *id,
+                name: name.clone(),
+                client_urls: client_urls.clone(),
+                level: *level,
+            };
             // Of one that left meanwhile: of no interest any more.
             let _ = self.members.apply(attributes, usize::MAX);
         }
@@ -79,11 +76,9 @@ impl Machine {
     }
 
     fn apply_members(&mut self, entry: &Entry, max_learners: usize) -> Effect {
-        let change = ConfChange::decode(entry.data.clone())
-            .map_err(|error| error.to_string())
-            .and_then(|change| member_json::from_entry(&change).map_err(|error| error.to_string()));
-        match change {
-            Ok(change) => Effect::Members(self.members.apply(change, max_learners)),
+        match reconfiguring::read(entry) {
+            Ok(Some(change)) => Effect::Members(self.members.apply(change, max_learners)),
+            Ok(None) => Effect::Nothing,
             Err(error) => {
                 tracing::error!(index = entry.index, %error, "a change of members is not understood");
                 Effect::Nothing

@@ -16,6 +16,7 @@
 //! | `forced` | a cluster of one out of what a member of more has. Pure |
 //! | `open` | what the disk knows when a member starts |
 //! | `snapshots` | the state machine as a file, and back |
+//! | `reconfiguring` | a change of the members, in the words of the consensus and back. Pure |
 //! | `inbox` | what waits for the core thread |
 //! | `core` | the one thread that decides: inputs in, outputs carried out |
 //! | `waiting` | who waits for the core's answers |
@@ -24,6 +25,7 @@
 //! | `shared` | what all of them see |
 //! | `corruption` | whether the members hold the same |
 //! | `handle` | the seam to the services |
+//! | `member_standing` | what a leader knows of each member |
 //! | `transport` | the seam to the other members |
 //! | `version` | the version that members agree on |
 //!
@@ -38,8 +40,10 @@ mod forced;
 mod handle;
 mod inbox;
 mod machine;
+mod member_standing;
 mod open;
 mod proposal_id;
+mod reconfiguring;
 mod shared;
 mod snapshots;
 mod start;
@@ -54,5 +58,6 @@ pub use config::{Config, Founding};
 pub use corruption::Corrupt;
 pub use handle::Handle;
 pub use inbox::{Inbox, Letter};
+pub use member_standing::MemberStanding;
 pub use open::OpenError;
 pub use start::{NodeStartError, Running, start};

@@ -50,6 +50,8 @@ pub struct Status {
     pub standing: Standing,
     /// It leads, and no one else has a vote: what is applied here is all there is.
     pub alone: bool,
+    /// A joint change of the members is applied here, and its end is not.
+    pub joint: bool,
     /// Of a leader: how far the others are.
     pub progress: Vec<Progress>,
     /// The last entry of the log here.

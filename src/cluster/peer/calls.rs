@@ -13,6 +13,7 @@ use super::{CallError, LeaseLeft, Membership, PeerIdentity, PeerTls, PeerUrl, Re
 use crate::cluster::etcd::node::Member;
 use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::{ClusterId, LeaseId, MemberId, Revision};
+use crate::cluster::store::member::LogLevel;
 
 /// A client waits for the answer, and asks again itself.
 const LEASE: Duration = Duration::from_secs(5);
@@ -132,6 +133,8 @@ async fn ask_members(url: &PeerUrl, tls: Option<&Arc<PeerTls>>) -> Result<Member
         peer_urls: member.peer_urls,
         client_urls: member.client_urls,
         learner: member.learner,
+        // It is told in the log.
+        level: LogLevel::default(),
     });
     Ok(Membership { cluster: ClusterId(answer.cluster), members: members.collect() })
 }

@@ -3,33 +3,21 @@
 //! A leader that is no voter any more would go on leading, and the `raft` crate panics when it was removed. So the
 //! change waits here until another leads. Should it get through all the same (leadership may move between proposal and
 //! commit), the leader steps down before it takes effect.
+//!
+//! A joint change is left by its leader: the crate does so when it applies the change, and not if it was elected just
+//! then. So a leader looks again in each round.
 
-use prost::Message as _;
 use raft::StateRole;
-use raft::eraftpb::{ConfChange, ConfChangeType};
 
 use super::proposing::Standing;
-use super::{MemberId, Output, ProposalId, Refusal, Replica, convert, wire};
+use super::{MemberId, Output, ProposalId, Reconfiguration, Refusal, Replica, convert, wire};
 
 /// A change that waits for its leader to go.
 #[derive(Debug)]
 pub(super) struct Leaving {
-    change: wire::ConfChange,
+    change: Reconfiguration,
     leader: MemberId,
     since: u64,
-}
-
-/// Whether a change takes a member's vote.
-fn unseats(change: &wire::ConfChange, member: MemberId) -> bool {
-    let takes =
-        matches!(change.r#type(), wire::ConfChangeType::RemoveNode | wire::ConfChangeType::AddLearnerNode);
-    takes && change.node_id == member.0
-}
-
-/// As an entry of the log, in etcd's form.
-fn entry(change: &wire::ConfChange) -> wire::Entry {
-    let data = change.encode_to_vec().into();
-    wire::Entry { r#type: wire::EntryType::ConfChange.into(), data, ..Default::default() }
 }
 
 impl Replica {
@@ -38,25 +26,33 @@ impl Replica {
         convert::conf_state_from_raft(&self.raw.raft.prs().conf().to_conf_state())
     }
 
+    /// Whether two electorates must agree, for as long as a joint change takes.
+    pub(super) fn is_joint(&self) -> bool {
+        // None is left in any other way.
+        *self.raw.raft.prs().conf().auto_leave()
+    }
+
     /// Proposes the changes that were asked for.
     pub(super) fn propose_changes(&mut self, out: &mut Vec<Output>) {
+        self.leave_joint();
         self.go_on_leaving(out);
         for change in std::mem::take(&mut self.changes) {
-            let id = ProposalId(change.id);
+            let id = change.id();
             if let Err(why) = self.propose_change(change, out) {
-                out.push(Output::Refused { id, why });
+                out.extend(id.map(|id| Output::Refused { id, why }));
             }
         }
     }
 
-    fn propose_change(&mut self, change: wire::ConfChange, out: &mut Vec<Output>) -> Result<(), Refusal> {
+    fn propose_change(&mut self, change: Reconfiguration, out: &mut Vec<Output>) -> Result<(), Refusal> {
         let standing = self.standing()?;
         let leader = match standing {
             Standing::Leader => self.settings.id,
             Standing::Follower(leader) => leader,
         };
-        if unseats(&change, leader) {
-            if self.members().voters == [leader.0] {
+        let members = self.members();
+        if change.unseats(leader, &members) {
+            if members.voters == [leader.0] {
                 return Err(Refusal::LastVoter);
             }
             if self.leaving.is_some() {
@@ -66,25 +62,45 @@ impl Replica {
             self.hand_over();
             return Ok(());
         }
-        let id = ProposalId(change.id);
         match standing {
-            Standing::Leader if self.raw.raft.has_pending_conf() => return Err(Refusal::ChangeUnderWay),
-            Standing::Leader => self.append(&[entry(&change)])?,
-            Standing::Follower(leader) => self.forward(leader, vec![entry(&change)], out),
+            Standing::Leader if self.changes_members() => return Err(Refusal::ChangeUnderWay),
+            Standing::Leader => self.append(&[change.entry()])?,
+            Standing::Follower(leader) => self.forward(leader, vec![change.entry()], out),
         }
-        self.wait_for(id);
+        if let Some(id) = change.id() {
+            self.wait_for(id);
+        }
         Ok(())
     }
 
     /// A peer's change in our own words, if it may be proposed.
     pub(super) fn take_change(&mut self, proposed: &wire::Entry) -> Option<wire::Entry> {
-        let change = wire::ConfChange::decode(proposed.data.clone()).ok()?;
-        if unseats(&change, self.settings.id) {
+        let change = Reconfiguration::read(proposed).ok()?;
+        if change == Reconfiguration::Leave {
+            return None;
+        }
+        if change.unseats(self.settings.id, &self.members()) {
             // Who proposed it held another for the leader.
             self.hand_over();
             return None;
         }
-        (!self.raw.raft.has_pending_conf()).then(|| entry(&change))
+        (!self.changes_members()).then(|| change.entry())
+    }
+
+    /// Whether a change is not through yet.
+    fn changes_members(&self) -> bool {
+        self.raw.raft.has_pending_conf() || self.is_joint()
+    }
+
+    /// A leader ends a joint change that is applied, unless that is on its way.
+    fn leave_joint(&mut self) {
+        let raft = &self.raw.raft;
+        if raft.state != StateRole::Leader || raft.has_pending_conf() || !self.is_joint() {
+            return;
+        }
+        if let Err(why) = self.append(&[Reconfiguration::Leave.entry()]) {
+            tracing::debug!(%why, "a joint change is left in a later round");
+        }
     }
 
     fn go_on_leaving(&mut self, out: &mut Vec<Output>) {
@@ -98,8 +114,7 @@ impl Replica {
         if gone {
             self.changes.push(leaving.change);
         } else {
-            let id = ProposalId(leaving.change.id);
-            out.push(Output::Refused { id, why: Refusal::NoSuccessor });
+            out.extend(leaving.change.id().map(|id| Output::Refused { id, why: Refusal::NoSuccessor }));
         }
     }
 
@@ -134,31 +149,28 @@ impl Replica {
 
     /// A committed change takes effect. Returns its id.
     pub(super) fn apply_change(&mut self, entry: &wire::Entry) -> Option<ProposalId> {
-        let change = match wire::ConfChange::decode(entry.data.clone()) {
+        let change = match Reconfiguration::read(entry) {
             Ok(change) => change,
             Err(error) => {
-                tracing::error!(index = entry.index, %error, "a change of members cannot be read; it has no effect");
+                tracing::error!(index = entry.index, %error, "a change of members has no effect");
                 return None;
             }
         };
-        let id = ProposalId(change.id);
-        let kind = match change.r#type() {
-            wire::ConfChangeType::AddNode => ConfChangeType::AddNode,
-            wire::ConfChangeType::RemoveNode => ConfChangeType::RemoveNode,
-            wire::ConfChangeType::AddLearnerNode => ConfChangeType::AddLearnerNode,
-            wire::ConfChangeType::UpdateNode => return Some(id),
-        };
-        if self.raw.raft.state == StateRole::Leader && unseats(&change, self.settings.id) {
+        let id = change.id();
+        let Some(made) = change.to_raft() else { return id };
+        let members = self.members();
+        if !change.fits(&members) {
+            // The same on all members: who they are is the same on all of them here.
+            tracing::warn!(index = entry.index, ?change, "a change of members does not fit");
+            return id;
+        }
+        if self.raw.raft.state == StateRole::Leader && change.unseats(self.settings.id, &members) {
             self.step_down();
         }
-        let mut made = ConfChange::default();
-        made.set_change_type(kind);
-        made.node_id = change.node_id;
         if let Err(error) = self.raw.apply_conf_change(&made) {
-            // The same on all members: who they are is the same on all of them here.
             tracing::warn!(index = entry.index, %error, "a change of members was refused");
         }
-        Some(id)
+        id
     }
 
     fn step_down(&mut self) {

@@ -234,9 +234,13 @@ fn entries_in_a_row(message: &wire::Message) -> Result<(), Malformed> {
 fn snapshot_in_shape(snapshot: &wire::Snapshot) -> Result<(), Malformed> {
     let metadata = &snapshot.metadata;
     let members = &metadata.conf_state;
-    let simple =
-        members.voters_outgoing.is_empty() && members.learners_next.is_empty() && !members.auto_leave;
-    let apart = members.learners.iter().all(|id| !members.voters.contains(id));
-    let fits = metadata.index > 0 && metadata.term > 0 && !members.voters.is_empty() && simple && apart;
+    let votes = |id: &u64| members.voters.contains(id) || members.voters_outgoing.contains(id);
+    let apart = members.learners.iter().all(|id| !votes(id) && !members.learners_next.contains(id));
+    // Whoever is to learn once a joint change is over has a vote before, and none behind it.
+    let demoted = |id: &u64| members.voters_outgoing.contains(id) && !members.voters.contains(id);
+    let one_step = members.learners_next.iter().all(demoted);
+    let joint = members.auto_leave != members.voters_outgoing.is_empty();
+    let placed = metadata.index > 0 && metadata.term > 0;
+    let fits = placed && !members.voters.is_empty() && apart && one_step && joint;
     if fits { Ok(()) } else { Err(Malformed::Snapshot) }
 }

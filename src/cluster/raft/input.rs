@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::wire;
-use super::{MemberId, ProposalId, ReadId};
+use super::{MemberId, ProposalId, ReadId, Reconfiguration};
 
 /// Something happened.
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ pub enum Input {
         /// The entry's content.
         data: Bytes,
     },
-    /// A member is to be added, promoted, removed or described anew; answered under `change.id`.
-    Change(wire::ConfChange),
+    /// The members are to be others; answered under the change's id.
+    Change(Reconfiguration),
     /// A client wants to read what was committed before now.
     Read(ReadId),
     /// The save of this number, and all before it, is on disk.

@@ -274,8 +274,8 @@ impl Storage for Log {
         let snapshot = self.snapshot.as_ref().filter(|snapshot| {
             let metadata = snapshot.get_metadata();
             let members = metadata.get_conf_state();
-            metadata.index >= at_least.max(self.before.0)
-                && (members.voters.contains(&to) || members.learners.contains(&to))
+            let lists = [&members.voters, &members.learners, &members.voters_outgoing];
+            metadata.index >= at_least.max(self.before.0) && lists.iter().any(|list| list.contains(&to))
         });
         self.wanted.set(self.wanted.get() || snapshot.is_none());
         snapshot.cloned().ok_or(Error::Store(StorageError::SnapshotTemporarilyUnavailable))

@@ -12,7 +12,9 @@
 //! | `ready` | what Raft wants written, sent and applied, in the order that is safe |
 //! | `outbox` | messages that wait for the disk |
 //! | `proposing`, `proposals`, `forward` | proposals: made here, sent on to the leader, settled or dropped |
+//! | `reconfiguration` | a change of members: as it is asked for, and as an entry of the log |
 //! | `changing` | changes of members; a leader that goes hands over first |
+//! | `hearing` | when each member was last heard of |
 //! | `reading` | reads that wait to be proved fresh |
 //! | `log` | the newest entries, in memory |
 //! | `lots` | how long a member waits before it stands for election |
@@ -25,6 +27,7 @@
 mod changing;
 mod convert;
 mod forward;
+mod hearing;
 mod id;
 mod input;
 mod log;
@@ -36,6 +39,7 @@ mod proposals;
 mod proposing;
 mod reading;
 mod ready;
+mod reconfiguration;
 mod replica;
 mod settings;
 mod status;
@@ -45,6 +49,7 @@ pub use id::{MemberId, ProposalId, ReadId};
 pub use input::Input;
 pub use log::{CatchUp, LogError, Saved};
 pub use output::{Broken, Committed, Output, Refusal, Save};
+pub use reconfiguration::{ReadError, Reconfiguration};
 pub use replica::{Replica, StartError};
 pub use settings::{Settings, SnapshotRule};
 pub use status::{Progress, Role, Status};

@@ -105,12 +105,11 @@ impl Replica {
                     entries.push(wire::Entry { data: entry.data, ..Default::default() })
                 }
                 // A change is sent alone.
-                Ok(wire::EntryType::ConfChange) if entries.is_empty() => {
+                Ok(wire::EntryType::ConfChange | wire::EntryType::ConfChangeV2) if entries.is_empty() => {
                     entries.extend(self.take_change(&entry));
                     break;
                 }
-                Ok(wire::EntryType::ConfChange) => {}
-                Ok(wire::EntryType::ConfChangeV2) | Err(_) => {}
+                Ok(wire::EntryType::ConfChange | wire::EntryType::ConfChangeV2) | Err(_) => {}
             }
         }
         if !entries.is_empty()

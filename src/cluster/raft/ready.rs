@@ -104,12 +104,12 @@ impl Replica {
                 dropped.extend(self.proposals.lost_before(entry.term));
             }
             let id = match entry.r#type() {
-                wire::EntryType::ConfChange => {
+                wire::EntryType::ConfChange | wire::EntryType::ConfChangeV2 => {
                     members = true;
                     self.apply_change(&entry)
                 }
                 wire::EntryType::Normal if !entry.data.is_empty() => (self.settings.identify)(&entry.data),
-                wire::EntryType::Normal | wire::EntryType::ConfChangeV2 => None,
+                wire::EntryType::Normal => None,
             };
             let proposal = id.filter(|id| self.proposals.settle(*id));
             batch.push(Committed { entry, proposal });
@@ -119,7 +119,12 @@ impl Replica {
         if members {
             out.push(Output::Members(self.members()));
         }
+        let before = self.raw.raft.raft_log.last_index();
         self.raw.advance_apply_to(last);
+        if self.raw.raft.raft_log.last_index() > before {
+            // A joint change is left by an entry that the crate does not send before the next heartbeat.
+            self.raw.raft.bcast_append();
+        }
     }
 
     /// As they are sent.

@@ -4,14 +4,15 @@ use raft::{Config, RawNode, ReadOnlyOption, SnapshotStatus, StateRole};
 
 use super::changing::Leaving;
 use super::forward::{Receiver, Sender};
+use super::hearing::Hearing;
 use super::log::{Log, LogError};
 use super::lots::Lots;
 use super::outbox::Outbox;
 use super::proposals::Proposals;
 use super::reading::Reads;
 use super::{
-    Broken, CatchUp, Input, MemberId, Output, ProposalId, Saved, Settings, SnapshotRule, convert, logger,
-    wire,
+    Broken, CatchUp, Input, MemberId, Output, ProposalId, Reconfiguration, Saved, Settings, SnapshotRule,
+    convert, logger, wire,
 };
 
 /// Of the log in memory, a lone member keeps no more: the first to join a young cluster needs no snapshot.
@@ -53,9 +54,10 @@ pub struct Replica {
     pub(super) sender: Sender,
     pub(super) receiver: Receiver,
     /// Wanted since the last round.
-    pub(super) changes: Vec<wire::ConfChange>,
+    pub(super) changes: Vec<Reconfiguration>,
     pub(super) leaving: Option<Leaving>,
     pub(super) reads: Reads,
+    pub(super) hearing: Hearing,
     /// The newest term of an entry that was applied.
     pub(super) applied_term: u64,
     snapshots: Snapshots,
@@ -116,6 +118,7 @@ impl Replica {
             changes: Vec::new(),
             leaving: None,
             reads: Reads::default(),
+            hearing: Hearing::default(),
             snapshots: Snapshots::Idle,
             snapshot_size: 0,
             disk_stalled: false,
@@ -221,6 +224,9 @@ impl Replica {
 
     fn hear(&mut self, message: wire::Message, out: &mut Vec<Output>) {
         let kind = message.r#type();
+        if self.raw.raft.prs().get(message.from).is_some() {
+            self.hearing.heard(&message, self.raw.raft.term, self.now);
+        }
         if kind == wire::MessageType::Prop {
             return self.take_forwarded(message);
         }
@@ -251,6 +257,9 @@ impl Replica {
         let now = (self.leader(), self.raw.raft.term);
         if now != self.told {
             self.told = now;
+            if self.raw.raft.state == StateRole::Leader {
+                self.hearing.lead(self.now);
+            }
             out.push(Output::Leader { leader: now.0, term: now.1 });
         }
     }
@@ -285,6 +294,7 @@ impl Replica {
             SnapshotRule::Entries(entries) => grown >= entries,
         };
         let wanted = self.snapshots == Snapshots::Wanted || log.wants_snapshot();
+        // Also between two electorates: who is needed to get on may need it.
         if self.snapshots == Snapshots::Making || grown == 0 || !(due || wanted) {
             return;
         }

@@ -26,6 +26,9 @@ pub struct Progress {
     pub active: bool,
     /// It is being sent a snapshot.
     pub in_snapshot: bool,
+    /// For how many ticks nothing was heard of it; 0 for the leader itself. A new leader counts its predecessor's
+    /// silence from the last message that it had of it.
+    pub silence_ticks: u64,
 }
 
 /// A replica at a glance.
@@ -67,6 +70,7 @@ impl Replica {
                 matched: progress.matched,
                 active: progress.recent_active || *id == raft.id,
                 in_snapshot: progress.state == ProgressState::Snapshot,
+                silence_ticks: if *id == raft.id { 0 } else { self.hearing.silence(*id, self.now) },
             }));
             members.sort_unstable_by_key(|progress| progress.member);
         }

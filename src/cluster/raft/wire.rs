@@ -13,7 +13,7 @@ pub enum EntryType {
     Normal = 0,
     /// A [`ConfChange`].
     ConfChange = 1,
-    /// A change of several members at once.
+    /// A [`ConfChangeV2`].
     ConfChangeV2 = 2,
 }
 
@@ -122,6 +122,51 @@ pub struct ConfChange {
     /// The member as JSON.
     #[prost(bytes = "bytes", tag = "4")]
     pub context: Bytes,
+}
+
+/// How a [`ConfChangeV2`] takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum ConfChangeTransition {
+    /// At once if one voter changes at the most; else as `JointImplicit`.
+    Auto = 0,
+    /// By a joint change, which is left without being asked to.
+    JointImplicit = 1,
+    /// By a joint change, which is left by an empty [`ConfChangeV2`] that somebody proposes.
+    JointExplicit = 2,
+}
+
+/// One member's part of a [`ConfChangeV2`].
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct ConfChangeSingle {
+    /// A [`ConfChangeType`].
+    #[prost(enumeration = "ConfChangeType", required, tag = "1")]
+    pub r#type: i32,
+    /// Whom it is about.
+    #[prost(uint64, required, tag = "2")]
+    pub node_id: u64,
+}
+
+/// A change of several members at once. One without any ends a joint change.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct ConfChangeV2 {
+    /// A [`ConfChangeTransition`].
+    #[prost(enumeration = "ConfChangeTransition", required, tag = "1")]
+    pub transition: i32,
+    /// What becomes of each.
+    #[prost(message, repeated, tag = "2")]
+    pub changes: Vec<ConfChangeSingle>,
+    /// Whatever its proposer put there: here a [`ChangeContext`].
+    #[prost(bytes = "bytes", tag = "3")]
+    pub context: Bytes,
+}
+
+/// What is put beside a [`ConfChangeV2`], which has no id of its own. Not of etcd.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct ChangeContext {
+    /// Matches the change to whom waits for it.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
 }
 
 /// What a [`Message`] is for.
@@ -245,6 +290,8 @@ mod tests {
         );
         assert_eq!(SnapshotMetadata::default().encode_to_vec(), [0x0a, 2, 0x28, 0, 0x10, 0, 0x18, 0]);
         assert_eq!(ConfChange::default().encode_to_vec(), [0x08, 0, 0x10, 0, 0x18, 0]);
+        assert_eq!(ConfChangeSingle::default().encode_to_vec(), [0x08, 0, 0x10, 0]);
+        assert_eq!(ConfChangeV2::default().encode_to_vec(), [0x08, 0]);
         assert_eq!(WalMetadata::default().encode_to_vec(), [0x08, 0, 0x10, 0]);
         assert_eq!(WalSnapshot::default().encode_to_vec(), [0x08, 0, 0x10, 0]);
     }

@@ -21,7 +21,7 @@ use super::etcd::node::Node;
 use super::etcd::serve::{self, Address, ListenError, Listener, Options, Tls};
 use super::etcd::surface::Surface;
 use super::node::auto_compaction::Retention;
-use super::node::{Running, start};
+use super::node::{Handle, Running, start};
 use super::peer::{PeerServer, PeerTls};
 
 /// A member that serves.
@@ -100,6 +100,11 @@ impl Server {
     /// Where clients are served: the ports may have been chosen by the system.
     pub fn client_addresses(&self) -> Vec<std::net::SocketAddr> {
         self.listeners.iter().filter_map(Listener::local).collect()
+    }
+
+    /// The member itself, for whoever runs it.
+    pub fn handle(&self) -> &Handle {
+        self.node.handle()
     }
 
     /// What the services ask.

@@ -176,7 +176,7 @@ impl Store {
             }
             Change::Alarm(change) => Reply::Alarms(self.change_alarms(change)),
             Change::Auth(change) => Reply::Auth(self.change_auth(&change)?),
-            Change::MemberAttributes { id, name, client_urls } => {
+            Change::MemberAttributes { id, name, client_urls, .. } => {
                 self.facts.describe(id, name, client_urls);
                 Reply::Done
             }

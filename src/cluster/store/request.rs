@@ -69,6 +69,8 @@ pub enum Change {
         name: String,
         /// Where clients reach it.
         client_urls: Vec<String>,
+        /// Which commands of the log it understands.
+        level: super::member::LogLevel,
     },
     /// The version that all members can keep to.
     ClusterVersion {

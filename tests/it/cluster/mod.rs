@@ -1,6 +1,7 @@
 //! The store inside the binary: its cluster, simulated; as its clients see it, and beside the real one; what it leaves on
 //! disk, seen by etcd's own tools.
 
+mod inside;
 mod process;
 mod processes;
 mod raw;
@@ -9,6 +10,7 @@ mod served;
 mod corruption;
 mod differential;
 mod etcdctl;
+mod exchange;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod headers;

@@ -150,7 +150,6 @@ impl Process {
     }
 
     /// Ends it at once.
-    #[cfg(feature = "failpoints")]
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::raft::wire::{ConfChange, ConfChangeType};
 use crate::cluster::store::id::MemberId;
-use crate::cluster::store::member::{Member, MemberChange};
+use crate::cluster::store::member::{LogLevel, Member, MemberChange};
 
 /// A member in etcd's JSON; also what its backend keeps of one.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -22,6 +22,14 @@ pub struct MemberJson {
     client_urls: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_promote: bool,
+    /// Not of etcd, which passes over it.
+    #[serde(skip_serializing_if = "is_zero")]
+    log_level: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(level: &u32) -> bool {
+    *level == 0
 }
 
 /// etcd writes `null` for an empty list.
@@ -38,6 +46,7 @@ impl From<&Member> for MemberJson {
             name: member.name.clone(),
             client_urls: member.client_urls.clone(),
             is_promote: false,
+            log_level: member.level.0,
         }
     }
 }
@@ -50,6 +59,7 @@ impl From<MemberJson> for Member {
             peer_urls: json.peer_urls,
             client_urls: json.client_urls,
             learner: json.is_learner,
+            level: LogLevel(json.log_level),
         }
     }
 }
@@ -66,7 +76,7 @@ impl MemberJson {
     }
 }
 
-/// A change as an entry; `None`: what a member tells of itself is no change of the consensus.
+/// A change of one member as an entry; `None`: it is no such change.
 pub fn to_entry(id: u64, change: &MemberChange) -> Option<ConfChange> {
     let (kind, node, json) = match change {
         MemberChange::Add(member) => {
@@ -82,7 +92,9 @@ pub fn to_entry(id: u64, change: &MemberChange) -> Option<ConfChange> {
             let json = MemberJson { id: id.0, peer_urls: peer_urls.clone(), ..MemberJson::default() };
             (ConfChangeType::UpdateNode, *id, Some(json))
         }
-        MemberChange::Attributes { .. } => return None,
+        MemberChange::Exchange { .. } | MemberChange::Demote(_) | MemberChange::Attributes { .. } => {
+            return None;
+        }
     };
     let context = json.map(|json| json.to_bytes()).unwrap_or_default();
     Some(ConfChange { id, r#type: kind.into(), node_id: node.0, context })

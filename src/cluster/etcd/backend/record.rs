@@ -45,12 +45,22 @@ pub struct ConfStateJson<'a> {
     voters: &'a [u64],
     #[serde(skip_serializing_if = "<[u64]>::is_empty")]
     learners: &'a [u64],
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    voters_outgoing: &'a [u64],
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    learners_next: &'a [u64],
     auto_leave: bool,
 }
 
 impl<'a> From<&'a ConfState> for ConfStateJson<'a> {
     fn from(state: &'a ConfState) -> Self {
-        Self { voters: &state.voters, learners: &state.learners, auto_leave: false }
+        Self {
+            voters: &state.voters,
+            learners: &state.learners,
+            voters_outgoing: &state.voters_outgoing,
+            learners_next: &state.learners_next,
+            auto_leave: state.auto_leave,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::{LogEntryError, auth};
 use crate::cluster::etcd::convert::{alarm_kind, delete, put, txn};
 use crate::cluster::etcd::pb::etcdserverpb::{self as pb, InternalRaftRequest};
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
+use crate::cluster::store::member::LogLevel;
 use crate::cluster::store::request::{AlarmChange, Caller, Change, Command};
 
 /// The command of an entry of the log. Keys and values are copied out of it.
@@ -45,6 +46,7 @@ fn change(request: InternalRaftRequest) -> Result<Change, LogEntryError> {
             id: MemberId(wire.member_id),
             name: attributes.name,
             client_urls: attributes.client_urls,
+            level: LogLevel(attributes.log_level),
         });
     }
     if let Some(wire) = request.cluster_version_set {

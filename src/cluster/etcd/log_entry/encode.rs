@@ -46,9 +46,12 @@ fn of_change(change: &Change) -> InternalRaftRequest {
         Change::LeaseRevoke { id } => request.lease_revoke = Some(pb::LeaseRevokeRequest { id: id.0 }),
         Change::Alarm(change) => request.alarm = Some(alarm(change)),
         Change::Auth(change) => auth::encode(change, &mut request),
-        Change::MemberAttributes { id, name, client_urls } => {
-            let attributes =
-                membershippb::Attributes { name: name.clone(), client_urls: client_urls.clone() };
+        Change::MemberAttributes { id, name, client_urls, level } => {
+            let attributes = membershippb::Attributes {
+                name: name.clone(),
+                client_urls: client_urls.clone(),
+                log_level: level.0,
+            };
             request.cluster_member_attr_set = Some(membershippb::ClusterMemberAttrSetRequest {
                 member_id: id.0,
                 member_attributes: Some(attributes),

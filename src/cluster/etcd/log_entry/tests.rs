@@ -6,6 +6,7 @@ use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::store::auth::{Access, AuthChange, Permission};
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 use crate::cluster::store::key::KeyRange;
+use crate::cluster::store::member::LogLevel;
 use crate::cluster::store::request::{
     AlarmChange, AlarmKind, Caller, Change, Command, Compare, Delete, Filter, Op, Operand, Put, Range, Sort,
     SortBy, Test, Txn, Wanted,
@@ -84,6 +85,7 @@ fn leases_alarms_and_members_come_back_as_they_were() {
         id: MemberId(8),
         name: "infra1".into(),
         client_urls: vec!["http://127.0.0.1:2379".into()],
+        level: LogLevel::OWN,
     });
     comes_back(Change::ClusterVersion { version: "3.5.0".into() });
     comes_back(Change::Downgrade { enabled: true, target: "3.4.0".into() });

@@ -30,13 +30,18 @@ pub fn change(state: &mut State, change: MemberChange) -> Result<MemberId, Membe
             state.members[at].peer_urls = peer_urls;
             Ok(id)
         }
-        MemberChange::Promote(id) => {
+        // None of its learners ever starts, and it is its only voter that does.
+        MemberChange::Promote(id) | MemberChange::Exchange { promote: id, .. } => {
             let at = find(state, id)?;
             Err(if state.members[at].learner {
                 MemberError::LearnerNotReady
             } else {
                 MemberError::NotLearner
             })
+        }
+        MemberChange::Demote(id) => {
+            let at = find(state, id)?;
+            Err(if state.members[at].learner { MemberError::NotVoter } else { MemberError::NotEnoughStarted })
         }
     }
 }

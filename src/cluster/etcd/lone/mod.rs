@@ -19,6 +19,7 @@ use crate::cluster::store::auth::token::Tokens;
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::id::{ClusterId, MemberId};
 use crate::cluster::store::lessor::Lessor;
+use crate::cluster::store::member::LogLevel;
 use crate::cluster::store::reply::{Applied, Reply};
 use crate::cluster::store::request::{Caller, Change, Command};
 use crate::cluster::store::watch::{Limits, WatchHub};
@@ -70,6 +71,7 @@ impl Lone {
             peer_urls: vec!["http://localhost:2380".into()],
             client_urls: vec!["http://localhost:2379".into()],
             learner: false,
+            level: LogLevel::OWN,
         };
         let state = State {
             store,

@@ -23,4 +23,14 @@ pub enum MemberChange {
     },
     /// A learner gets a vote.
     Promote(MemberId),
+    /// A learner that is caught up gets the vote of a voter, which becomes a learner. The leader does it, and returns
+    /// when the new voters decide alone.
+    Exchange {
+        /// A learner.
+        promote: MemberId,
+        /// A voter.
+        demote: MemberId,
+    },
+    /// A voter becomes a learner. The leader does it, and not while there are as many learners as may be.
+    Demote(MemberId),
 }

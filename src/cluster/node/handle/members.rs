@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Handle;
-use crate::cluster::etcd::backend::member_json;
 use crate::cluster::etcd::node::{Member, MemberChange, Node as _, NodeError};
 use crate::cluster::node::inbox::Letter;
+use crate::cluster::node::reconfiguring;
 use crate::cluster::node::shared::Shared;
+use crate::cluster::raft::ProposalId;
 use crate::cluster::store::id::MemberId;
 use crate::cluster::store::member::check::{Progress, STEADY_S, Situation, check};
 use crate::cluster::store::member::{self, PeerUrls};
@@ -37,12 +38,25 @@ impl Handle {
         let entry = {
             let machine = self.shared.read();
             check(&machine.members, &change, &self.situation(&machine.members))?;
-            member_json::to_entry(self.shared.ids.next(), &change).expect("no change of attributes")
+            let id = ProposalId(self.shared.ids.next());
+            reconfiguring::write(id, &change).expect("no change of attributes")
         };
         let (answer, answered) = oneshot::channel();
         self.shared.inbox.ask(Letter::Change { change: entry, answer }).map_err(Self::returned)?;
         self.in_time(answered).await?;
+        self.one_electorate().await?;
         Ok((self.list_members(), id))
+    }
+
+    /// Returns once no joint change is under way here.
+    async fn one_electorate(&self) -> Result<(), NodeError> {
+        let mut status = self.shared.standing.subscribe();
+        let over = status.wait_for(|status| !status.joint || status.stopped);
+        match tokio::time::timeout(self.patience(), over).await {
+            Ok(Ok(status)) if !status.stopped => Ok(()),
+            Ok(_) => Err(NodeError::Stopped),
+            Err(_) => Err(NodeError::Timeout),
+        }
     }
 
     fn change_of(&self, wanted: MemberChange) -> Result<(member::MemberChange, MemberId), NodeError> {
@@ -55,11 +69,23 @@ impl Handle {
             }
             MemberChange::Remove(id) => (member::MemberChange::Remove(id), id),
             MemberChange::Promote(id) => (member::MemberChange::Promote(id), id),
+            // What they are checked by only a leader knows.
+            MemberChange::Exchange { .. } | MemberChange::Demote(_) if !self.leads() => {
+                return Err(NodeError::NotLeader);
+            }
+            MemberChange::Exchange { promote, demote } => {
+                (member::MemberChange::Exchange { promote, demote }, promote)
+            }
+            MemberChange::Demote(id) => (member::MemberChange::Demote(id), id),
             MemberChange::Update { id, mut peer_urls } => {
                 peer_urls.sort_unstable();
                 (member::MemberChange::PeerUrls { id, peer_urls }, id)
             }
         })
+    }
+
+    fn leads(&self) -> bool {
+        self.standing().leader == Some(self.shared.identity.member)
     }
 
     fn situation(&self, members: &member::Members) -> Situation {
@@ -73,6 +99,12 @@ impl Handle {
                 .iter()
                 .map(|it| (MemberId(it.member.0), it.matched))
                 .collect::<BTreeMap<_, _>>(),
+            heard: status
+                .progress
+                .iter()
+                .filter(|it| it.silence_ticks < u64::from(self.shared.config.election_ticks))
+                .map(|it| MemberId(it.member.0))
+                .collect(),
         });
         let others = || members.iter().map(|member| member.id).filter(|id| *id != me);
         let steady = |id: &MemberId| reached_for(*id).is_some_and(|time| time.as_secs() >= STEADY_S);

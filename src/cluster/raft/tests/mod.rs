@@ -1,6 +1,7 @@
 //! Replicas one by one, or a few of them with a perfect network.
 
 mod cluster;
+mod exchanging;
 mod followers;
 mod leaving;
 mod lone;
@@ -22,7 +23,19 @@ fn proposal(id: u64) -> Input {
 }
 
 fn change(id: u64, kind: ConfChangeType, node: u64) -> Input {
-    Input::Change(ConfChange { id, r#type: kind.into(), node_id: node, ..Default::default() })
+    Input::Change(ConfChange { id, r#type: kind.into(), node_id: node, ..Default::default() }.into())
+}
+
+fn exchange(id: u64, promote: u64, demote: u64) -> Input {
+    Input::Change(Reconfiguration::Exchange {
+        id: ProposalId(id),
+        promote: MemberId(promote),
+        demote: MemberId(demote),
+    })
+}
+
+fn demotion(id: u64, member: u64) -> Input {
+    Input::Change(Reconfiguration::Demotion { id: ProposalId(id), member: MemberId(member) })
 }
 
 /// The ids of own proposals that are applied.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Member, MemberError};
+use super::{LogLevel, Member, MemberError};
 use crate::cluster::store::id::MemberId;
 
 /// The members that the log has made.
@@ -19,6 +19,15 @@ pub enum MemberChange {
     Add(Member),
     /// A learner gets a vote.
     Promote(MemberId),
+    /// A learner gets the vote of a voter, which becomes a learner.
+    Exchange {
+        /// A learner.
+        promote: MemberId,
+        /// A voter.
+        demote: MemberId,
+    },
+    /// A voter becomes a learner.
+    Demote(MemberId),
     /// One leaves, for good: its number is never taken again.
     Remove(MemberId),
     /// Where other members reach one.
@@ -36,6 +45,8 @@ pub enum MemberChange {
         name: String,
         /// Where clients reach it.
         client_urls: Vec<String>,
+        /// Which commands of the log it understands.
+        level: LogLevel,
     },
 }
 
@@ -93,12 +104,15 @@ impl Members {
     pub fn validate(&self, change: &MemberChange, max_learners: usize) -> Result<(), MemberError> {
         match change {
             MemberChange::Add(member) => self.validate_new(member, max_learners),
-            MemberChange::Promote(id) => {
-                if self.known(*id)?.learner {
-                    Ok(())
-                } else {
-                    Err(MemberError::NotLearner)
-                }
+            MemberChange::Promote(id) => self.validate_learner(*id),
+            MemberChange::Exchange { promote, demote } => {
+                self.validate_learner(*promote)?;
+                self.validate_voter(*demote)
+            }
+            MemberChange::Demote(id) => {
+                self.validate_voter(*id)?;
+                // That learners are too many is looked at before it is proposed: the consensus does not know it.
+                if self.voters().count() > 1 { Ok(()) } else { Err(MemberError::NotEnoughStarted) }
             }
             MemberChange::Remove(id) | MemberChange::Attributes { id, .. } => self.known(*id).map(|_| ()),
             MemberChange::PeerUrls { id, peer_urls } => {
@@ -116,14 +130,20 @@ impl Members {
                 self.members.insert(member.id, member);
             }
             MemberChange::Promote(id) => self.alter(id, |member| member.learner = false),
+            MemberChange::Exchange { promote, demote } => {
+                self.alter(promote, |member| member.learner = false);
+                self.alter(demote, |member| member.learner = true);
+            }
+            MemberChange::Demote(id) => self.alter(id, |member| member.learner = true),
             MemberChange::Remove(id) => {
                 self.members.remove(&id);
                 self.removed.insert(id);
             }
             MemberChange::PeerUrls { id, peer_urls } => self.alter(id, |member| member.peer_urls = peer_urls),
-            MemberChange::Attributes { id, name, client_urls } => self.alter(id, |member| {
+            MemberChange::Attributes { id, name, client_urls, level } => self.alter(id, |member| {
                 member.name = name;
                 member.client_urls = client_urls;
+                member.level = level;
             }),
         }
         Ok(())
@@ -137,6 +157,14 @@ impl Members {
 
     fn known(&self, id: MemberId) -> Result<&Member, MemberError> {
         self.members.get(&id).ok_or(MemberError::NotFound)
+    }
+
+    fn validate_learner(&self, id: MemberId) -> Result<(), MemberError> {
+        if self.known(id)?.learner { Ok(()) } else { Err(MemberError::NotLearner) }
+    }
+
+    fn validate_voter(&self, id: MemberId) -> Result<(), MemberError> {
+        if self.known(id)?.learner { Err(MemberError::NotVoter) } else { Ok(()) }
     }
 
     fn validate_new(&self, member: &Member, max_learners: usize) -> Result<(), MemberError> {

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MemberChange, MemberError, Members};
+use super::{LogLevel, MemberChange, MemberError, Members};
 use crate::cluster::store::id::MemberId;
 
 /// For how long a peer must have been reached without a break to count as steady, in seconds; etcd's.
 pub const STEADY_S: u64 = 5;
+
+/// How many entries a learner may lack at the most to take over a vote. It gets them within a moment, and the log in
+/// memory reaches back further.
+pub const CLOSE_ENTRIES: u64 = 1_000;
 
 /// What the member that proposes sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Progress {
     pub leader: u64,
     /// The last index that each is known to have.
     pub matched: BTreeMap<MemberId, u64>,
+    /// Of whom the leader heard within an election timeout.
+    pub heard: BTreeSet<MemberId>,
 }
 
 impl Progress {
@@ -40,6 +46,18 @@ impl Progress {
         let matched = self.matched.get(&id).copied().unwrap_or(0);
         u128::from(matched) * 10 >= u128::from(self.leader) * 9
     }
+
+    /// Whether a member can take over a vote at once.
+    fn is_caught_up(&self, id: MemberId) -> bool {
+        is_caught_up(self.matched.get(&id).copied().unwrap_or(0), self.leader)
+    }
+}
+
+/// Whether who has the log up to `matched` can take over a vote at once, where the leader has it up to `last`: it has
+/// nine tenths, which is etcd's rule for a learner, and lacks [`CLOSE_ENTRIES`] at the most.
+pub fn is_caught_up(matched: u64, last: u64) -> bool {
+    let close = u128::from(matched) * 10 >= u128::from(last) * 9;
+    close && last.saturating_sub(matched) <= CLOSE_ENTRIES
 }
 
 /// Whether a change may be proposed: first whether the cluster would live on, then whether it fits.
@@ -48,6 +66,9 @@ pub fn check(members: &Members, change: &MemberChange, now: &Situation) -> Resul
         MemberChange::Add(member) if now.strict => check_add(members, member.learner, now)?,
         MemberChange::Promote(id) => check_promote(members, *id, now)?,
         MemberChange::Remove(id) if now.strict => check_remove(members, *id, now)?,
+        // However lax: who asks is the leader itself, which must not talk itself out of its quorum.
+        MemberChange::Exchange { promote, demote } => check_exchange(members, *promote, *demote, now)?,
+        MemberChange::Demote(id) => check_demote(members, *id, now)?,
         _ => {}
     }
     members.validate(change, now.max_learners)
@@ -98,6 +119,51 @@ fn check_remove(members: &Members, id: MemberId, now: &Situation) -> Result<(), 
         return Err(MemberError::Unhealthy);
     }
     Ok(())
+}
+
+fn check_exchange(
+    members: &Members,
+    promote: MemberId,
+    demote: MemberId,
+    now: &Situation,
+) -> Result<(), MemberError> {
+    members.validate(&MemberChange::Exchange { promote, demote }, now.max_learners)?;
+    all_understand(members, LogLevel::EXCHANGES)?;
+    let progress = now.progress.as_ref().ok_or(MemberError::LearnerNotReady)?;
+    if !progress.is_caught_up(promote) || !progress.heard.contains(&promote) {
+        return Err(MemberError::LearnerNotReady);
+    }
+    let kept = voters(members).filter(|id| *id != demote);
+    lives_on(kept.chain([promote]), now)
+}
+
+fn check_demote(members: &Members, id: MemberId, now: &Situation) -> Result<(), MemberError> {
+    members.validate(&MemberChange::Demote(id), now.max_learners)?;
+    all_understand(members, LogLevel::EXCHANGES)?;
+    if members.learners().count() >= now.max_learners {
+        return Err(MemberError::TooManyLearners);
+    }
+    lives_on(voters(members).filter(|other| *other != id), now)
+}
+
+/// Also one that is away: it would come back to a log that it does not understand.
+fn all_understand(members: &Members, level: LogLevel) -> Result<(), MemberError> {
+    let unaware = members.iter().find(|member| member.level < level);
+    unaware.map_or(Ok(()), |member| Err(MemberError::Unaware(member.id)))
+}
+
+/// Whether most of these voters are heard. That most of the present ones are is what makes a leader.
+fn lives_on(voters: impl Iterator<Item = MemberId>, now: &Situation) -> Result<(), MemberError> {
+    let heard = |id: &MemberId| {
+        *id == now.me || now.progress.as_ref().is_some_and(|progress| progress.heard.contains(id))
+    };
+    let voters: Vec<MemberId> = voters.collect();
+    let heard = voters.iter().filter(|id| heard(id)).count();
+    if heard >= quorum(voters.len()) { Ok(()) } else { Err(MemberError::Unhealthy) }
+}
+
+fn voters(members: &Members) -> impl Iterator<Item = MemberId> {
+    members.voters().map(|member| member.id)
 }
 
 fn quorum(voters: usize) -> usize {

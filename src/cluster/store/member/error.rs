@@ -1,9 +1,10 @@
 //! Why a change of the members is refused.
 
+use crate::cluster::store::id::MemberId;
 use crate::cluster::store::refusal::Refusal;
 
-/// Why a change of the members is refused. The texts are etcd's, without its prefix; the list in etcd is
-/// `api/v3/v3rpc/rpctypes/error.go`.
+/// Why a change of the members is refused. The texts are etcd's, without its prefix, where it knows the change; the
+/// list in etcd is `api/v3/v3rpc/rpctypes/error.go`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MemberError {
     /// No URLs, or one that is none.
@@ -27,6 +28,12 @@ pub enum MemberError {
     /// It has less than nine tenths of what the leader has.
     #[error("can only promote a learner member which is in sync with leader")]
     LearnerNotReady,
+    /// It has no vote.
+    #[error("can only demote a voting member")]
+    NotVoter,
+    /// It has not told that it understands such a change in the log: it runs an older version, or has not started yet.
+    #[error("member {0} runs a version that does not know this change, or has not started yet")]
+    Unaware(MemberId),
     /// There may be no more.
     #[error("too many learner members in cluster")]
     TooManyLearners,
@@ -46,6 +53,8 @@ impl MemberError {
             Self::PeerUrlExists
             | Self::Exists
             | Self::NotLearner
+            | Self::NotVoter
+            | Self::Unaware(_)
             | Self::LearnerNotReady
             | Self::TooManyLearners => Refusal::FailedPrecondition,
             Self::Unhealthy => Refusal::Unavailable,

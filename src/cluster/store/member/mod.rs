@@ -7,6 +7,7 @@ mod change;
 pub mod check;
 mod error;
 mod initial;
+mod log_level;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -17,6 +18,7 @@ pub use change::{MemberChange, Members};
 pub use check::Situation;
 pub use error::MemberError;
 pub use initial::{InitialCluster, InitialClusterError};
+pub use log_level::LogLevel;
 pub use url::{PeerUrls, UrlError};
 
 use super::id::{ClusterId, MemberId};
@@ -39,6 +41,8 @@ pub struct Member {
     pub client_urls: Vec<String>,
     /// It has the data, and no vote.
     pub learner: bool,
+    /// Which commands of the log it understands, as it told when it started.
+    pub level: LogLevel,
 }
 
 impl Member {

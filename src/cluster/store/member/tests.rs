@@ -18,6 +18,7 @@ fn member(id: u64) -> Member {
         peer_urls: vec![format!("http://m{id}:2380")],
         client_urls: Vec::new(),
         learner: false,
+        level: LogLevel::OWN,
     }
 }
 

@@ -33,7 +33,10 @@ impl Life {
             let mut others = self.members.values().filter(|other| !other.removed);
             let known = others.all(|other| {
                 let members = other.process.as_ref().map(|process| process.replica.members());
-                members.is_some_and(|known| !known.voters.contains(&id) && !known.learners.contains(&id))
+                members.is_some_and(|known| {
+                    let lists = [&known.voters, &known.learners, &known.voters_outgoing];
+                    lists.iter().all(|members| !members.contains(&id))
+                })
             });
             let Some(member) = self.members.get_mut(&id).filter(|member| known && member.removed) else {
                 continue;
@@ -57,6 +60,9 @@ impl Life {
             if !known.voters.contains(&member.id) && !known.learners.contains(&member.id) {
                 // Its addition did not get through.
                 continue;
+            }
+            if !known.voters_outgoing.is_empty() {
+                return Some(format!("{} is between two electorates", member.id));
             }
             leaders += u32::from(status.role == Role::Leader);
             let first = *applied.get_or_insert(process.applied);

@@ -1,7 +1,7 @@
 //! Members come, fall, rise again and go.
 
 use mgmt::cluster::raft::wire::{ConfChange, ConfChangeType};
-use mgmt::cluster::raft::{Input, Saved, SnapshotRule};
+use mgmt::cluster::raft::{Input, MemberId, ProposalId, Reconfiguration, Saved, SnapshotRule};
 
 use super::clients::Outcome;
 use super::invariants::{Seen, Verdict};
@@ -73,10 +73,25 @@ impl Life {
         }
     }
 
-    /// A change of members is asked for, at any that is there.
+    /// A change of one member is asked for, at any that is there.
     pub fn change(&mut self, at: u64, kind: ConfChangeType, node: u64) {
         let id = self.new_id();
         let change = ConfChange { id: id.0, r#type: kind.into(), node_id: node, ..Default::default() };
+        self.reconfigure(at, id, change.into());
+    }
+
+    pub fn exchange(&mut self, at: u64, promote: u64, demote: u64) {
+        let id = self.new_id();
+        let (promote, demote) = (MemberId(promote), MemberId(demote));
+        self.reconfigure(at, id, Reconfiguration::Exchange { id, promote, demote });
+    }
+
+    pub fn demote(&mut self, at: u64, member: u64) {
+        let id = self.new_id();
+        self.reconfigure(at, id, Reconfiguration::Demotion { id, member: MemberId(member) });
+    }
+
+    fn reconfigure(&mut self, at: u64, id: ProposalId, change: Reconfiguration) {
         let Some(process) = self.members.get_mut(&at).and_then(|member| member.process.as_mut()) else {
             return;
         };
@@ -86,25 +101,35 @@ impl Life {
     }
 
     /// Counts a change of members when the first member applies it.
-    pub fn count_change(&mut self, index: u64, change: &ConfChange) {
+    pub fn count_change(&mut self, index: u64, change: &Reconfiguration) {
         // The first members join by what they begin with.
-        if change.id >= 1 << 40 || self.counted_change >= index {
+        if change.id().is_some_and(|id| id.0 >= 1 << 40) || self.counted_change >= index {
             return;
         }
         self.counted_change = index;
-        let knew = |members: &[u64]| members.contains(&change.node_id);
-        let before = &self.voters;
-        let what = match change.r#type() {
-            ConfChangeType::AddLearnerNode if knew(before) => Counted::VoterDemoted,
-            ConfChangeType::AddLearnerNode => Counted::LearnerAdded,
-            ConfChangeType::RemoveNode => Counted::Removed,
-            _ if knew(before) => return,
-            _ => Counted::LearnerPromoted,
+        let votes = |member: u64| self.voters.contains(&member);
+        let (what, node, promoted) = match change {
+            Reconfiguration::Single(change) => {
+                let node = change.node_id;
+                match change.r#type() {
+                    ConfChangeType::AddLearnerNode if votes(node) => (Counted::VoterDemoted, node, None),
+                    ConfChangeType::AddLearnerNode => (Counted::LearnerAdded, node, None),
+                    ConfChangeType::RemoveNode => (Counted::Removed, node, None),
+                    _ if votes(node) => return,
+                    _ => (Counted::LearnerPromoted, node, Some(node)),
+                }
+            }
+            Reconfiguration::Exchange { promote, demote, .. } if votes(demote.0) && !votes(promote.0) => {
+                (Counted::Exchanged, demote.0, Some(promote.0))
+            }
+            Reconfiguration::Demotion { member, .. } if votes(member.0) => {
+                (Counted::VoterDemoted, member.0, None)
+            }
+            Reconfiguration::Leave => return self.tally.add(Counted::JointChangeLeft, 1),
+            Reconfiguration::Exchange { .. } | Reconfiguration::Demotion { .. } => return,
         };
         self.tally.add(what, 1);
-        self.voters.retain(|voter| *voter != change.node_id);
-        if what == Counted::LearnerPromoted {
-            self.voters.push(change.node_id);
-        }
+        self.voters.retain(|voter| *voter != node);
+        self.voters.extend(promoted);
     }
 }

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use fastrand::Rng;
-use mgmt::cluster::raft::wire::{ConfChange, ConfChangeType, Message, MessageType, SnapshotMetadata};
-use mgmt::cluster::raft::{Committed, Input, MemberId, Output, Saved};
+use mgmt::cluster::raft::wire::{
+    ConfChange, ConfChangeType, EntryType, Message, MessageType, SnapshotMetadata,
+};
+use mgmt::cluster::raft::{Committed, Input, MemberId, Output, Reconfiguration, Saved};
 
 use super::clients::{Asker, Clients, Outcome};
 use super::command::Command;
@@ -305,7 +307,8 @@ impl Life {
                 self.tally.add(Counted::Elected, 1);
                 self.seen(&Seen::Leads { member: id, term })?;
             }
-            Output::Leader { .. } | Output::Members(_) => {}
+            Output::Leader { .. } => {}
+            Output::Members(members) => self.seen(&Seen::Members { member: id, members: &members })?,
             Output::Refused { id: proposal, .. } | Output::Dropped(proposal) => {
                 self.seen(&Seen::Void { id: proposal })?;
                 self.settle(id, life, proposal, Outcome::Void)?;
@@ -322,10 +325,11 @@ impl Life {
         let moment = self.moment;
         let Some(process) = self.member(id, life).and_then(Member::awake) else { return Ok(()) };
         process.applied = entry.index;
-        if entry.r#type() == mgmt::cluster::raft::wire::EntryType::ConfChange {
-            let change = <ConfChange as prost::Message>::decode(entry.data.clone()).unwrap();
+        if entry.r#type() != EntryType::Normal {
+            let change = Reconfiguration::read(entry).unwrap();
             self.count_change(entry.index, &change);
-            if change.r#type() == ConfChangeType::RemoveNode
+            if let Reconfiguration::Single(change) = &change
+                && change.r#type() == ConfChangeType::RemoveNode
                 && let Some(gone) = self.members.get_mut(&change.node_id)
             {
                 gone.removed = true;

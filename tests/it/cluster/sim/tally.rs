@@ -32,6 +32,8 @@ pub enum Counted {
     LearnerAdded,
     LearnerPromoted,
     VoterDemoted,
+    Exchanged,
+    JointChangeLeft,
     Removed,
     SnapshotMade,
     SnapshotFailed,
@@ -50,7 +52,7 @@ pub enum Counted {
 }
 
 impl Counted {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Lost,
         Self::Delayed,
         Self::Overtaking,
@@ -67,6 +69,8 @@ impl Counted {
         Self::LearnerAdded,
         Self::LearnerPromoted,
         Self::VoterDemoted,
+        Self::Exchanged,
+        Self::JointChangeLeft,
         Self::Removed,
         Self::SnapshotMade,
         Self::SnapshotFailed,

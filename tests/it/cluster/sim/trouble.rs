@@ -59,7 +59,7 @@ impl Life {
         let members = process.replica.members();
         let (voters, learners) = (members.voters, members.learners);
         let live = self.members.values().filter(|member| !member.removed).count();
-        match self.rng.u32(0..6) {
+        match self.rng.u32(0..10) {
             0 | 1 if live < MOST => {
                 let id = all.iter().max().expect("there is one") + 1;
                 self.add(id, &Saved::default());
@@ -72,6 +72,15 @@ impl Life {
             4 if !voters.is_empty() => {
                 let id = voters[self.rng.usize(0..voters.len())];
                 self.change(at, ConfChangeType::AddLearnerNode, id);
+            }
+            5 if !voters.is_empty() => {
+                let id = voters[self.rng.usize(0..voters.len())];
+                self.demote(at, id);
+            }
+            6..9 if !voters.is_empty() && !learners.is_empty() => {
+                let promote = learners[self.rng.usize(0..learners.len())];
+                let demote = voters[self.rng.usize(0..voters.len())];
+                self.exchange(at, promote, demote);
             }
             _ => {
                 let id = all[self.rng.usize(0..all.len())];

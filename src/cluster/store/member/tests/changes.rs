@@ -20,7 +20,9 @@ fn a_member_joins_starts_and_leaves_for_good() {
     done(&mut all, MemberChange::Add(unstarted(2)));
     assert!(!all.get(MemberId(2)).unwrap().is_started());
     let client_urls = vec!["http://m2:2379".to_owned()];
-    done(&mut all, MemberChange::Attributes { id: MemberId(2), name: "two".into(), client_urls });
+    let told =
+        MemberChange::Attributes { id: MemberId(2), name: "two".into(), client_urls, level: LogLevel::OWN };
+    done(&mut all, told);
     assert!(all.get(MemberId(2)).unwrap().is_started());
     done(&mut all, MemberChange::Remove(MemberId(2)));
     assert!(all.is_removed(MemberId(2)));
@@ -56,6 +58,23 @@ fn a_learner_stays_one_until_it_is_promoted() {
 }
 
 #[test]
+fn an_exchange_moves_one_vote_and_a_demotion_takes_one() {
+    let mut all = members([member(1), member(2), learner(3)]);
+    let exchange =
+        |promote, demote| MemberChange::Exchange { promote: MemberId(promote), demote: MemberId(demote) };
+    done(&mut all, exchange(3, 2));
+    let votes = |all: &Members| all.iter().map(|member| !member.learner).collect::<Vec<_>>();
+    assert_eq!(votes(&all), [true, false, true]);
+    assert_eq!(refused(&mut all, exchange(3, 1)), MemberError::NotLearner);
+    assert_eq!(refused(&mut all, exchange(2, 2)), MemberError::NotVoter);
+    // However many learners there may be: who applies it does not ask.
+    done(&mut all, MemberChange::Demote(MemberId(1)));
+    assert_eq!(votes(&all), [false, false, true]);
+    assert_eq!(refused(&mut all, MemberChange::Demote(MemberId(3))), MemberError::NotEnoughStarted);
+    assert_eq!(refused(&mut all, MemberChange::Demote(MemberId(1))), MemberError::NotVoter);
+}
+
+#[test]
 fn etcd_has_one_learner_and_a_mesh_sixteen() {
     let mut all = members([member(1), learner(2)]);
     assert_eq!(refused(&mut all, MemberChange::Add(learner(3))), MemberError::TooManyLearners);
@@ -83,6 +102,7 @@ fn texts_and_codes_are_those_that_clients_of_etcd_see() {
         (MemberError::NotFound, "member not found", 5),
         (MemberError::NotEnoughStarted, "re-configuration failed due to not enough started members", 2),
         (MemberError::NotLearner, "can only promote a learner member", 9),
+        (MemberError::NotVoter, "can only demote a voting member", 9),
         (MemberError::LearnerNotReady, "can only promote a learner member which is in sync with leader", 9),
         (MemberError::TooManyLearners, "too many learner members in cluster", 9),
         (MemberError::Unhealthy, "unhealthy cluster", 14),

@@ -17,7 +17,90 @@ fn seen_by_one(steady: impl IntoIterator<Item = u64>) -> Situation {
 }
 
 fn at(leader: u64, matched: impl IntoIterator<Item = (u64, u64)>) -> Option<Progress> {
-    Some(Progress { leader, matched: matched.into_iter().map(|(id, index)| (MemberId(id), index)).collect() })
+    let matched = matched.into_iter().map(|(id, index)| (MemberId(id), index)).collect();
+    Some(Progress { leader, matched, ..Progress::default() })
+}
+
+/// Member 1 leads, with a log of 100 entries; all have all of it, and of these it heard lately.
+fn led_by_one(heard: impl IntoIterator<Item = u64>) -> Situation {
+    let progress = Progress {
+        leader: 100,
+        matched: (1..=9).map(|id| (MemberId(id), 100)).collect(),
+        heard: heard.into_iter().map(MemberId).collect(),
+    };
+    Situation { progress: Some(progress), max_learners: MAX_MESH_LEARNERS, ..seen_by_one([]) }
+}
+
+fn exchange(promote: u64, demote: u64) -> MemberChange {
+    MemberChange::Exchange { promote: MemberId(promote), demote: MemberId(demote) }
+}
+
+fn demote(id: u64) -> MemberChange {
+    MemberChange::Demote(MemberId(id))
+}
+
+#[test]
+fn a_silent_voter_is_exchanged_for_a_learner_that_is_caught_up() {
+    let all = members([member(1), member(2), member(3), learner(4)]);
+    assert_eq!(check(&all, &exchange(4, 3), &led_by_one([1, 2, 4])), Ok(()));
+    assert_eq!(check(&all, &exchange(4, 3), &led_by_one([1, 2])), Err(MemberError::LearnerNotReady));
+    let with = |leader, matched| {
+        let mut now = led_by_one([1, 2, 4]);
+        let progress = now.progress.as_mut().unwrap();
+        (progress.leader, progress.matched) = (leader, [(MemberId(4), matched)].into());
+        check(&all, &exchange(4, 3), &now)
+    };
+    assert_eq!(with(100, 89), Err(MemberError::LearnerNotReady));
+    assert_eq!(with(100, 90), Ok(()));
+    assert_eq!(with(1_000_000, 998_999), Err(MemberError::LearnerNotReady), "nine tenths are not enough");
+    assert_eq!(with(1_000_000, 999_000), Ok(()));
+    assert_eq!(check(&all, &exchange(4, 3), &seen_by_one([2, 4])), Err(MemberError::LearnerNotReady));
+}
+
+#[test]
+fn an_exchange_that_would_lose_the_quorum_that_is_heard_is_refused() {
+    let all = members([member(1), member(2), member(3), learner(4)]);
+    // Demoting 2, who answers, while 3 is silent, leaves 1 and 4: enough.
+    assert_eq!(check(&all, &exchange(4, 2), &led_by_one([1, 2, 4])), Ok(()));
+    let five = members([1, 2, 3, 4, 5].map(member).into_iter().chain([learner(6)]));
+    assert_eq!(check(&five, &exchange(6, 4), &led_by_one([1, 2, 6])), Ok(()));
+    assert_eq!(check(&five, &exchange(6, 2), &led_by_one([1, 6])), Err(MemberError::Unhealthy));
+    let lax = Situation { strict: false, ..led_by_one([1, 6]) };
+    assert_eq!(check(&five, &exchange(6, 2), &lax), Err(MemberError::Unhealthy));
+}
+
+#[test]
+fn a_demotion_that_would_lose_the_quorum_that_is_heard_is_refused() {
+    let all = members([member(1), member(2), member(3)]);
+    assert_eq!(check(&all, &demote(3), &led_by_one([1, 2])), Ok(()));
+    assert_eq!(check(&all, &demote(2), &led_by_one([1, 2])), Err(MemberError::Unhealthy));
+    assert_eq!(
+        check(&members([member(1)]), &demote(1), &led_by_one([1])),
+        Err(MemberError::NotEnoughStarted)
+    );
+    let full = Situation { max_learners: 1, ..led_by_one([1, 2, 3]) };
+    let all = members([member(1), member(2), member(3), learner(4)]);
+    assert_eq!(check(&all, &demote(2), &full), Err(MemberError::TooManyLearners));
+}
+
+#[test]
+fn only_a_voter_is_exchanged_for_a_learner() {
+    let all = members([member(1), member(2), learner(3), learner(4)]);
+    let now = led_by_one([1, 2, 3, 4]);
+    assert_eq!(check(&all, &exchange(2, 1), &now), Err(MemberError::NotLearner));
+    assert_eq!(check(&all, &exchange(3, 4), &now), Err(MemberError::NotVoter));
+    assert_eq!(check(&all, &exchange(9, 1), &now), Err(MemberError::NotFound));
+    assert_eq!(check(&all, &demote(3), &now), Err(MemberError::NotVoter));
+}
+
+#[test]
+fn nobody_is_exchanged_while_a_member_would_not_understand_it() {
+    let old = Member { level: LogLevel::ETCD, ..member(3) };
+    let all = members([member(1), member(2), old, learner(4)]);
+    let now = led_by_one([1, 2, 4]);
+    assert_eq!(check(&all, &exchange(4, 3), &now), Err(MemberError::Unaware(MemberId(3))));
+    assert_eq!(check(&all, &demote(3), &now), Err(MemberError::Unaware(MemberId(3))));
+    assert_eq!(check(&all, &remove(3), &Situation { strict: false, ..now }), Ok(()));
 }
 
 fn add(member: Member) -> MemberChange {

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mgmt::cluster::raft::ProposalId;
-use mgmt::cluster::raft::wire::{ConfChange, EntryType};
-use prost::Message as _;
+use mgmt::cluster::raft::wire::EntryType;
+use mgmt::cluster::raft::{ProposalId, Reconfiguration};
 
 use super::super::command::identify;
 use super::{Invariant, Seen, Verdict, hold};
@@ -29,10 +28,8 @@ impl Invariant for HonestRefusals {
             Seen::Applied { committed, .. } => {
                 let entry = &committed.entry;
                 let id = match entry.r#type() {
-                    EntryType::ConfChange => {
-                        ConfChange::decode(entry.data.clone()).ok().map(|change| ProposalId(change.id))
-                    }
-                    _ => identify(&entry.data),
+                    EntryType::Normal => identify(&entry.data),
+                    _ => Reconfiguration::read(entry).ok().and_then(|change| change.id()),
                 };
                 let Some(id) = id else { return Ok(()) };
                 self.applied.insert(id);

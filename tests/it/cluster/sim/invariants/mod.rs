@@ -2,6 +2,7 @@
 
 mod applied_once;
 mod committed_stays;
+mod electorate;
 mod fresh_reads;
 mod honest_refusals;
 mod kept_acks;
@@ -27,6 +28,11 @@ pub enum Seen<'a> {
     Applied {
         member: u64,
         committed: &'a Committed,
+    },
+    /// A member was told who the members are.
+    Members {
+        member: u64,
+        members: &'a wire::ConfState,
     },
     Installed {
         member: u64,
@@ -89,6 +95,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
     vec![
         Box::new(one_leader::OneLeader::default()),
         Box::new(log_matching::LogMatching::default()),
+        Box::new(electorate::Electorate::default()),
         Box::new(committed_stays::CommittedStays::default()),
         Box::new(applied_once::AppliedOnce::default()),
         Box::new(honest_refusals::HonestRefusals::default()),
