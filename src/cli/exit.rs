@@ -20,7 +20,12 @@ pub const BUSY: u8 = 75;
 
 /// The exit code of an error.
 pub fn of(error: &AgentError) -> ExitCode {
-    ExitCode::from(match error.class() {
+    of_class(error.class())
+}
+
+/// The exit code of an error of this class.
+pub fn of_class(class: Class) -> ExitCode {
+    ExitCode::from(match class {
         Class::User => TEXT,
         Class::Transient => BUSY,
         Class::Bug => BUG,

@@ -7,7 +7,9 @@ mod etcd;
 mod exit;
 mod explain;
 mod graph;
+mod kv;
 mod man;
+mod mesh_reach;
 mod moment;
 mod output;
 mod plan;
@@ -50,6 +52,7 @@ enum Command {
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Kv(kv::Args),
     Etcd(Box<etcd::Args>),
 }
 
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::main(&args),
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
+        Command::Kv(args) => kv::main(&args),
         Command::Etcd(args) => etcd::main(&args),
     }
 }

@@ -35,6 +35,23 @@ pub fn print_json(value: &impl Serialize) {
     say(&text);
 }
 
+/// Prints a value as JSON on one line, likewise.
+pub fn say_json(value: &impl Serialize) {
+    say(&serde_json::to_string(value).expect("our own types have text keys and finite numbers"));
+}
+
+/// Says in the diagnostics' shape that something failed, with causes and what to do, and gives the exit code.
+pub fn failed(
+    what: &str,
+    causes: impl IntoIterator<Item = String>,
+    hint: Option<&str>,
+    class: crate::engine::Class,
+) -> ExitCode {
+    let diagnostic = Diagnostic::failure(what.to_owned(), None, causes, hint.map(str::to_owned));
+    warn(&render::render(&diagnostic, Style { color: log::color_on_stderr() }));
+    exit::of_class(class)
+}
+
 /// Says in the diagnostics' shape why a command failed, and gives its exit code. `consequence` is said of a text that
 /// is wrong, as in "nothing was applied".
 pub fn complain(error: &AgentError, file: Option<&Path>, consequence: Option<&str>) -> ExitCode {

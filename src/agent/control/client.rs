@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
-use super::protocol::{self, Asked, Reply, Request, Status};
+use super::protocol::{self, Asked, MeshFacts, Reply, Request, Status};
 use super::{ControlError, line, socket};
 
 /// An agent that gives no answer for so long is not waited for.
@@ -49,6 +49,18 @@ impl Client {
         self.next().await
     }
 
+    /// Where its mesh is; `None`: it takes part in none.
+    ///
+    /// # Errors
+    /// When there is no answer that can be understood.
+    pub async fn mesh(&mut self) -> Result<Option<MeshFacts>, ControlError> {
+        self.send(&Request::Mesh).await?;
+        match self.reply_within(PATIENCE).await? {
+            Reply::Mesh { mesh } => Ok(mesh),
+            other => Err(ControlError::Answer { what: format!("{other:?} was not asked for") }),
+        }
+    }
+
     /// Asks to be told again and again; [`Client::next`] has the answers.
     ///
     /// # Errors
@@ -71,15 +83,19 @@ impl Client {
     /// # Errors
     /// When there is none that can be understood.
     pub async fn next_within(&mut self, patience: Duration) -> Result<Status, ControlError> {
+        match self.reply_within(patience).await? {
+            Reply::Status(status) => Ok(*status),
+            other => Err(ControlError::Answer { what: format!("{other:?} was not asked for") }),
+        }
+    }
+
+    async fn reply_within(&mut self, patience: Duration) -> Result<Reply, ControlError> {
         let read = line::read(&mut self.from, &mut self.answer, LONGEST_ANSWER);
         match timeout(patience, read).await {
             Err(_) => Err(ControlError::Silent { socket: self.socket.clone(), seconds: patience.as_secs() }),
             Ok(Ok(false)) => Err(ControlError::Closed { socket: self.socket.clone() }),
             Ok(Err(error)) => Err(self.broken(error)),
-            Ok(Ok(true)) => match protocol::reply(&self.answer)? {
-                Reply::Status(status) => Ok(*status),
-                other => Err(ControlError::Answer { what: format!("{other:?} was not asked for") }),
-            },
+            Ok(Ok(true)) => protocol::reply(&self.answer),
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Session(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     lease: watch::Sender<Option<Lease>>,
+    /// Whether anybody has asked for a lease: without, none is taken.
+    wanted: watch::Sender<bool>,
     /// Someone has been told that the lease is not there, or nobody wants it any more.
     lost: Arc<Notify>,
 }
@@ -45,9 +47,13 @@ impl Drop for Shared {
 }
 
 impl Session {
-    /// Takes a lease as soon as there is a connection. To be called inside a tokio runtime.
+    /// Takes a lease as soon as one is wanted and there is a connection. To be called inside a tokio runtime.
     pub fn start(link: Link) -> Self {
-        let shared = Arc::new(Shared { lease: watch::Sender::new(None), lost: Arc::default() });
+        let shared = Arc::new(Shared {
+            lease: watch::Sender::new(None),
+            wanted: watch::Sender::new(false),
+            lost: Arc::default(),
+        });
         tokio::spawn(run(link, shared.lost.clone(), Arc::downgrade(&shared)));
         Self(shared)
     }
@@ -57,7 +63,7 @@ impl Session {
     /// # Errors
     /// When there is none in time.
     pub async fn lease(&self, operation: &'static str, by: Deadline) -> Result<Lease, WorldError> {
-        let mut lease = self.0.lease.subscribe();
+        let mut lease = self.follow();
         let granted = lease.wait_for(|lease| lease.is_some_and(|lease| lease.until > Instant::now()));
         match tokio::time::timeout_at(by.at().into(), granted).await {
             Ok(Ok(lease)) => Ok(lease.expect("it was waited for")),
@@ -68,6 +74,7 @@ impl Session {
 
     /// Follows the lease.
     pub fn follow(&self) -> watch::Receiver<Option<Lease>> {
+        self.0.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
         self.0.lease.subscribe()
     }
 
@@ -80,6 +87,11 @@ impl Session {
 
 async fn run(link: Link, lost: Arc<Notify>, shared: std::sync::Weak<Shared>) {
     let mut backoff = Backoff::default();
+    let Some(mut wanted) = shared.upgrade().map(|shared| shared.wanted.subscribe()) else { return };
+    // Its sender goes with the last session.
+    if wanted.wait_for(|wanted| *wanted).await.is_err() {
+        return;
+    }
     loop {
         let mut standing = link.follow();
         if standing.wait_for(|standing| matches!(standing, Standing::Up(_))).await.is_err() {

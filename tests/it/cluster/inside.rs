@@ -39,6 +39,7 @@ impl Inside {
             listen_clients: vec![client.parse().unwrap()],
             listen_metrics: Vec::new(),
             listen_peers: vec![peer.parse().unwrap()],
+            peers_at_clients: false,
             client_tls: None,
             peer_tls: None,
             self_signed: Vec::new(),

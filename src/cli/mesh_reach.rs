@@ -1,0 +1,90 @@
+//! How a command reaches the mesh: through the agent on this host, or by addresses.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::output;
+use super::reach::{self, Reach};
+use crate::agent::control::client::Client as Control;
+use crate::agent::error::AgentError;
+use crate::agent::mesh_choice::MeshChoice;
+use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
+use crate::cluster::world::{Client, ClientSettings};
+use crate::engine::world::{Deadline, WorldError};
+
+/// Which mesh.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Which mesh")]
+pub(super) struct MeshReach {
+    /// Hosts of the mesh, any of them [default: those that the agent on this host knows]
+    #[arg(long, env = "MGMT_SEEDS", value_name = "ADDRS", value_delimiter = ',')]
+    seeds: Vec<Endpoint>,
+    /// How many seconds the mesh may take to answer
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    timeout: u64,
+    #[command(flatten)]
+    agent: Reach,
+}
+
+impl MeshReach {
+    /// Until when an answer is waited for.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::after(Duration::from_secs(self.timeout))
+    }
+
+    /// Takes part in the mesh for as long as a command lasts. To be called inside a tokio runtime.
+    pub async fn client(&self) -> Result<Arc<Client>, ExitCode> {
+        let seeds = match self.seeds.is_empty() {
+            false => self.seeds.clone(),
+            true => self.known_to_the_agent().await?,
+        };
+        let link = Link::start(LinkSettings::default());
+        link.set_endpoints(seeds);
+        if let Err(error) = link.line("reach the mesh", self.deadline()).await {
+            let why = match link.standing() {
+                Standing::Away(away) => away.why,
+                Standing::Up(_) => Default::default(),
+            };
+            let causes = why.into_iter().map(|(at, why)| format!("{at}: {why}"));
+            return Err(output::failed(
+                "no host of the mesh answers",
+                causes,
+                Some("name one that runs: --seeds HOST:PORT"),
+                error.class(),
+            ));
+        }
+        let host = MeshChoice::default().host();
+        let settings = ClientSettings { host, zone: String::new(), folder: None::<PathBuf> };
+        Client::start(settings, link).map_err(|error| {
+            let error = AgentError::from(crate::cluster::mesh::MeshError::from(error));
+            output::complain(&error, None, None)
+        })
+    }
+
+    async fn known_to_the_agent(&self) -> Result<Vec<Endpoint>, ExitCode> {
+        let socket = self.agent.socket();
+        let mut control = Control::connect(&socket).map_err(|error| reach::complain(&error))?;
+        let mesh = control.mesh().await.map_err(|error| reach::complain(&error))?;
+        let endpoints: Vec<Endpoint> = mesh
+            .iter()
+            .flat_map(|mesh| &mesh.endpoints)
+            .filter_map(|endpoint| endpoint.parse().ok())
+            .collect();
+        if endpoints.is_empty() {
+            return Err(output::failed(
+                "the agent on this host takes part in no mesh",
+                [],
+                Some("its graph needs none; name a host of the mesh that you mean: --seeds HOST:PORT"),
+                crate::engine::Class::User,
+            ));
+        }
+        Ok(endpoints)
+    }
+}
+
+/// Says why the world does not do what was asked.
+pub(super) fn complain(error: &WorldError) -> ExitCode {
+    output::failed(&error.to_string(), [], error.hint(), error.class())
+}
