@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,13 @@ pub trait Resource: fmt::Debug + Send + Sync + 'static {
     async fn undo(&self, cx: &Cx) -> Result<Option<Params>, ResourceError> {
         let _ = cx;
         Ok(None)
+    }
+
+    /// What is still to be done once this has left the graph for good: neither when the agent ends, nor when only the
+    /// declaration has changed. `None`: nothing. It must end by itself.
+    fn leave(&self, cx: &Cx) -> Option<BoxFuture<'static, ()>> {
+        let _ = cx;
+        None
     }
 }
 

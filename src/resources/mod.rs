@@ -1,6 +1,7 @@
 //! The kinds of resources, one a file. This file is the list.
 //!
-//! A resource holds the adapters it was built with ([`host`]); it never sees a parser or the mesh.
+//! A resource holds the adapters it was built with ([`host`]); it never sees a parser, and of the mesh only
+//! what [`Cx::world`](crate::engine::Cx::world) shows.
 
 pub mod error;
 pub mod exec;
@@ -8,11 +9,13 @@ pub mod exit;
 pub mod file;
 pub mod gzip;
 pub mod host;
+pub mod kv;
 pub mod line;
 pub mod msg;
 pub mod noop;
 pub mod password;
 pub mod print;
+pub mod schedule;
 pub mod tar;
 pub mod test;
 pub mod timer;
@@ -23,6 +26,7 @@ pub(crate) mod made_file;
 pub(crate) mod memory;
 pub(crate) mod state_file;
 pub(crate) mod wake_on;
+pub(crate) mod world_call;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -41,11 +45,13 @@ pub fn registry(host: &Arc<Host>) -> Registry {
         Arc::new(exit::ExitKind::new()),
         Arc::new(file::FileKind::new(host.clone())),
         Arc::new(gzip::GzipKind::new(host.clone())),
+        Arc::new(kv::KvKind::new()),
         Arc::new(line::LineKind::new(host.clone())),
         Arc::new(msg::MsgKind::new(host.logs.clone())),
         Arc::new(noop::NoopKind::new()),
         Arc::new(password::PasswordKind::new(host.clone())),
         Arc::new(print::PrintKind::new(host.printer.clone())),
+        Arc::new(schedule::ScheduleKind::new()),
         Arc::new(tar::TarKind::new(host.clone())),
         Arc::new(test::TestKind::new()),
         Arc::new(timer::TimerKind::new()),

@@ -7,11 +7,56 @@ use tokio::sync::watch;
 
 use crate::engine::cx::{Cancel, Control, Surroundings, Waker};
 use crate::engine::id::Label;
-use crate::engine::world::World;
 use crate::engine::world::nowhere::Nowhere;
+use crate::engine::world::{Blobs, Deploys, Directory, Exports, HostName, Schedule, Strings, World};
 use crate::engine::{
     Capabilities, Cx, Declaration, Drift, Found, Kind, Outputs, ParamError, Resource, ResourceError, Value,
 };
+
+/// A world with some parts that a test made; the others are nowhere.
+#[derive(Debug)]
+pub struct PartWorld {
+    pub strings: Option<Arc<dyn Strings>>,
+    pub schedule: Option<Arc<dyn Schedule>>,
+    pub nowhere: Arc<dyn World>,
+}
+
+impl PartWorld {
+    /// A host that sees none of a world's parts yet.
+    pub fn of(host: &str) -> Self {
+        Self { strings: None, schedule: None, nowhere: Nowhere::of(host.parse().unwrap()) }
+    }
+}
+
+impl World for PartWorld {
+    fn host(&self) -> &HostName {
+        self.nowhere.host()
+    }
+
+    fn strings(&self) -> Arc<dyn Strings> {
+        self.strings.clone().unwrap_or_else(|| self.nowhere.strings())
+    }
+
+    fn exports(&self) -> Arc<dyn Exports> {
+        self.nowhere.exports()
+    }
+
+    fn directory(&self) -> Arc<dyn Directory> {
+        self.nowhere.directory()
+    }
+
+    fn schedule(&self) -> Arc<dyn Schedule> {
+        self.schedule.clone().unwrap_or_else(|| self.nowhere.schedule())
+    }
+
+    fn deploys(&self) -> Arc<dyn Deploys> {
+        self.nowhere.deploys()
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.nowhere.blobs()
+    }
+}
 
 /// Parameters as a test writes them.
 pub type Given<'a> = &'a [(&'static str, Value)];

@@ -14,7 +14,7 @@ use super::plan::{self, Kept, SwapError, Swapped};
 use super::prepare::Prepared;
 use super::roster::{Entry, Reach, Roster, Running};
 use super::{Config, receive};
-use crate::engine::cx::Cancel;
+use crate::engine::cx::{Cancel, Cx};
 use crate::engine::id::{Generation, VertexId};
 use crate::engine::resource::{ResourceError, Wake};
 use crate::engine::sched::{Command, Event, Notice, Scheduler, State, StopLevel, Time};
@@ -232,6 +232,12 @@ impl Driver {
         if plan::exports_of(&entry.vertex).next().is_some() {
             // It may have been exporting when it left the graph.
             self.withdraw_others();
+        }
+        let is_replaced =
+            entry.vertex.members.iter().any(|member| self.roster.holder(&member.label).is_some());
+        if !entry.noop && !is_replaced {
+            let cx = Cx::new(entry.surroundings.clone(), Cancel::default());
+            entry.resource.leave(&cx).map(tokio::spawn);
         }
     }
 

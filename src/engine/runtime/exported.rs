@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::engine::cx::Cx;
 use crate::engine::declaration::Declaration;
@@ -132,5 +133,9 @@ impl Resource for Exported {
             Some(inner) => inner.undo(cx).await,
             None => Ok(None),
         }
+    }
+
+    fn leave(&self, cx: &Cx) -> Option<BoxFuture<'static, ()>> {
+        self.inner.as_ref()?.leave(cx)
     }
 }

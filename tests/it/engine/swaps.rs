@@ -1,6 +1,7 @@
 //! Live change: exactly what the difference touches runs.
 
 use mgmt::engine::runtime::snapshot::Rows;
+use mgmt::engine::sched::StopLevel;
 use mgmt::engine::value::Value;
 
 use super::toy::{Bench, toy};
@@ -73,4 +74,20 @@ async fn a_failed_vertex_whose_declaration_changes_is_tried_anew() {
     bench.until("blocked b by a").await;
     bench.swap(vec![toy("a"), toy("b")], &[("a", "b", false)]).await;
     bench.until("changed b").await;
+}
+
+#[tokio::test]
+async fn what_leaves_for_good_parts_and_what_changes_or_stops_does_not() {
+    let mut bench = Bench::start();
+    let parting = |name| toy(name).param("parts", Value::Bool(true));
+    bench.swap(vec![parting("a"), parting("b")], &[]).await;
+    bench.until("converged true").await;
+    bench.swap(vec![parting("a").param("value", Value::str("two"))], &[]).await;
+    bench.until("changed a").await;
+    while !bench.world.log().contains(&"leave b".to_owned()) {
+        tokio::task::yield_now().await;
+    }
+    bench.engine.stop(StopLevel::Finish);
+    bench.until("stopped").await;
+    assert_eq!(bench.world.log().iter().filter(|line| line.starts_with("leave")).count(), 1);
 }

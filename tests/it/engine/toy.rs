@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use mgmt::engine::drift::Shown;
 use mgmt::engine::graph::{Edge, Vertex};
 use mgmt::engine::meta::Meta;
@@ -70,6 +72,8 @@ mgmt::entry! {
         panics: bool = false,
         /// It applies only once the test lets it.
         waits: bool = false,
+        /// It has something to do once it has left.
+        parts: bool = false,
     }
 }
 
@@ -161,6 +165,11 @@ impl Resource for Toy {
     async fn undo(&self, _: &Cx) -> Result<Option<Params>, ResourceError> {
         let is = self.world.inner.lock().unwrap().state.get(&self.name).cloned();
         Ok(is.map(|is| Params::from_iter([("value", Value::str(is))])))
+    }
+
+    fn leave(&self, _: &Cx) -> Option<BoxFuture<'static, ()>> {
+        let (world, name) = (self.world.clone(), self.name.clone());
+        self.params.parts.then(|| async move { world.say("leave", &name) }.boxed())
     }
 }
 
