@@ -3,6 +3,7 @@
 pub mod disk;
 pub mod etcd;
 pub mod failpoints;
+pub mod mesh;
 pub mod node;
 pub mod peer;
 pub mod raft;

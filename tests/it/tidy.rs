@@ -69,6 +69,7 @@ fn what_is_pure_reads_no_clock_and_does_no_io() {
         "src/engine/sched",
         "src/lang/yaml",
         "src/lang/diag",
+        "src/cluster/mesh/steward",
         "src/cluster/raft",
         "src/cluster/store",
     ];
