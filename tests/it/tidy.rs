@@ -70,6 +70,7 @@ fn what_is_pure_reads_no_clock_and_does_no_io() {
         "src/lang/yaml",
         "src/lang/diag",
         "src/lang/collect",
+        "src/cluster/mesh/steward",
         "src/cluster/raft",
         "src/cluster/store",
     ];

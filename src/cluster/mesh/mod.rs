@@ -3,22 +3,27 @@
 //! | file | what |
 //! |---|---|
 //! | [`Mesh`] | this host's part: joins when the world is first needed, or at once |
-//! | [`Options`] | what its administrator wants |
+//! | [`Options`] | what its administrator wants of this host, [`policy`] of all |
 //! | [`Memory`] | what it knows of the mesh, on disk: a restart needs no seed |
 //! | `store` | the store that this host carries |
 //! | `signpost` | the door of a host that carries none: it tells where the store is |
 //! | `presence` | that this host is there, and that no other has its name |
+//! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
 
 mod door;
 mod error;
 mod joining;
 mod memory;
 mod options;
+pub mod policy;
 mod presence;
 mod signpost;
+pub mod steward;
 mod store;
 
+pub use crate::engine::world::HostName;
 pub use error::MeshError;
 pub use joining::{Found, Mesh, Neighbours, Report, Role};
 pub use memory::Memory;
 pub use options::{Options, Volunteer};
+pub use policy::Policy;

@@ -21,6 +21,7 @@ mod refusals;
 mod rights;
 mod sim;
 mod snapshot_file;
+mod steward_sim;
 mod tls;
 mod watches;
 mod weather;
