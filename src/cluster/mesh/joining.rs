@@ -1,26 +1,20 @@
 //! This host's part in the mesh, from the moment in which its graph needs the world.
 
 use std::any::Any;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::sync::{oneshot, watch};
 
-use super::presence::{self, Live};
+use super::part::{Open, Part};
 use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
-use super::{Memory, MeshError, Options, door};
+use super::{Memory, MeshError, Options, Said, door};
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
-use crate::cluster::world::{Client, ClientSettings, StoredCard};
+use crate::cluster::link::{Endpoint, Link, LinkSettings};
+use crate::cluster::world::{Client, ClientSettings};
 use crate::engine::state_dir;
-use crate::engine::world::{Deadline, Duty, World};
-
-/// How long the store may take to take note of this host. Until then the agent runs with what it knows.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often the members are asked for; a new connection asks at once.
-const MEMBERS_EVERY: Duration = Duration::from_secs(30);
+use crate::engine::world::World;
 
 /// How a host finds those agents of its user that run on the same machine; it may block for a moment.
 pub type Neighbours = Box<dyn FnOnce() -> Found + Send>;
@@ -63,6 +57,8 @@ pub struct Report {
     pub waiting: usize,
     /// Why it cannot take part.
     pub failed: Option<String>,
+    /// What the steward says, if it works on this host.
+    pub steward: Said,
 }
 
 /// This host's part in the mesh.
@@ -169,53 +165,27 @@ struct Joining {
 /// While it is kept, no other agent of this machine looks for a mesh.
 type Turn = Option<Box<dyn Any + Send>>;
 
-/// What this host keeps open.
-enum Open {
-    Store(Store),
-    Signpost { _signpost: Signpost },
-    Nothing,
-}
-
 impl Joining {
-    async fn run(
-        mut self,
-        neighbours: Neighbours,
-        mut stopped: oneshot::Receiver<()>,
-    ) -> Result<(), MeshError> {
+    async fn run(self, neighbours: Neighbours, mut stopped: oneshot::Receiver<()>) -> Result<(), MeshError> {
         if !self.options.at_once {
             tokio::select! {
                 () = self.client.wanted() => {}
                 _ = &mut stopped => return Ok(()),
             }
         }
-        let (open, addresses, turn) = self.begin(neighbours).await?;
-        let role = if matches!(open, Open::Store(_)) { Role::Carries } else { Role::Uses };
-        self.tell.send_modify(|report| {
-            report.role = role;
-            report.addresses.clone_from(&addresses);
-            report.endpoints = self.link.endpoints().iter().map(ToString::to_string).collect();
-            report.cluster = self.link.cluster().map(|cluster| cluster.to_string());
-        });
+        let (part, turn) = self.begin(neighbours).await?;
         // From now on others find this agent's mesh.
         drop(turn);
-        let stay = self.stay(&open, addresses);
-        let ended = tokio::select! {
-            ended = stay => ended,
-            _ = &mut stopped => Ok(()),
-        };
-        if let Open::Store(store) = open {
-            store.end().await;
-        }
-        ended
+        part.play(stopped).await
     }
 
     /// Finds the mesh, or founds one.
-    async fn begin(&mut self, neighbours: Neighbours) -> Result<(Open, Vec<String>, Turn), MeshError> {
+    async fn begin(mut self, neighbours: Neighbours) -> Result<(Part, Turn), MeshError> {
         let folder = self.options.folder.clone();
         if self.options.seeds.iter().any(|seed| seed.etcd) {
             // An etcd is used, and never served.
             self.link.set_endpoints(self.options.seeds.clone());
-            return Ok((Open::Nothing, Vec::new(), None));
+            return Ok((self.part(Open::Nothing, Vec::new(), Vec::new()), None));
         }
         let has_files = store::has_files(&folder);
         let mut known = self.options.seeds.clone();
@@ -235,116 +205,26 @@ impl Joining {
         let advertised = door::advertised(&self.options, &listen, None);
         self.memory.port = door::kept_port(&listen).filter(|_| self.options.listen.is_empty());
         let founds = known.is_empty() && self.memory.cluster.is_none();
-        if has_files || founds {
-            let beginning = if has_files { Beginning::Again } else { Beginning::Founded };
-            let open = self.carry(&folder, &listen, &advertised, beginning, known).await?;
-            return Ok((open, advertised, turn));
-        }
-        // The host's own door is no way to the store.
+        // The host's own door is no way to the store that others carry.
         known.retain(|known| !advertised.contains(&known.url.to_string()));
-        self.link.set_endpoints(known);
-        let signpost = Signpost::start(&listen, self.link.clone()).await;
-        Ok((Open::Signpost { _signpost: signpost }, advertised, turn))
-    }
-
-    async fn carry(
-        &mut self,
-        folder: &Path,
-        listen: &[Address],
-        advertised: &[String],
-        beginning: Beginning,
-        known: Vec<Endpoint>,
-    ) -> Result<Open, MeshError> {
-        let store = Store::start(&self.options.host, folder, listen, advertised, beginning).await?;
+        if !has_files && !founds {
+            self.link.set_endpoints(known);
+            let signpost = Signpost::start(&listen, self.link.clone()).await;
+            return Ok((self.part(Open::Signpost(signpost), listen, advertised), turn));
+        }
+        let beginning = if has_files { Beginning::Again } else { Beginning::Founded };
+        let store = Store::start(&self.options.host, &folder, &listen, &advertised, beginning).await?;
         self.memory.cluster = Some(store.cluster().to_string());
         let mut endpoints: Vec<Endpoint> = advertised.iter().filter_map(|url| url.parse().ok()).collect();
-        endpoints.extend(known.into_iter().filter(|known| !advertised.contains(&known.url.to_string())));
+        endpoints.extend(known);
         self.memory.endpoints.clone_from(&endpoints);
-        self.memory.save(folder)?;
+        self.memory.save(&folder)?;
         self.link.set_endpoints(endpoints);
-        Ok(Open::Store(store))
+        Ok((self.part(Open::Store(Box::new(store)), listen, advertised), turn))
     }
 
-    /// Takes part until something ends that.
-    async fn stay(&mut self, open: &Open, addresses: Vec<String>) -> Result<(), MeshError> {
-        let live = Live {
-            instance: self.memory.instance.clone(),
-            addresses: addresses.clone(),
-            process: std::process::id(),
-        };
-        let card = StoredCard {
-            addresses,
-            zone: self.options.zone.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            labels: self.options.labels.clone(),
-            duty: if matches!(open, Open::Store(_)) { Duty::Voter } else { Duty::Client },
-            unknown: [].into(),
-        };
-        let mut leases = self.client.session().follow();
-        let mut standing = self.link.follow();
-        let mut announced = None;
-        let store_ended = async {
-            match open {
-                Open::Store(store) => store.ended().await,
-                _ => std::future::pending().await,
-            }
-        };
-        tokio::pin!(store_ended);
-        loop {
-            let lease = leases.borrow_and_update().map(|lease| lease.id);
-            if lease.is_some() && lease != announced {
-                match presence::announce(&self.client, &live, &card, Deadline::after(PATIENCE)).await {
-                    Ok(_) => announced = lease,
-                    Err(error @ MeshError::NameTaken { .. }) => return Err(error),
-                    Err(error) => {
-                        tracing::debug!(%error, "the mesh does not know yet that this host is there")
-                    }
-                }
-            }
-            let up = match &*standing.borrow_and_update() {
-                Standing::Up(line) => Some(line.clone()),
-                Standing::Away(_) => None,
-            };
-            if let Some(line) = up {
-                self.learn(&line).await;
-            }
-            tokio::select! {
-                changed = leases.changed() => if changed.is_err() { return Ok(()) },
-                changed = standing.changed() => if changed.is_err() { return Ok(()) },
-                () = tokio::time::sleep(MEMBERS_EVERY) => {}
-                () = &mut store_ended => {
-                    tracing::warn!("the store that this host carried has ended");
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// Learns from a member where the others are, and keeps it.
-    async fn learn(&mut self, line: &crate::cluster::link::Line) {
-        let cluster = line.cluster.to_string();
-        let mut endpoints = vec![line.endpoint.clone()];
-        if !line.endpoint.etcd {
-            let Ok(told) = line.members(Deadline::after(PATIENCE)).await else { return };
-            let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
-            for endpoint in urls.filter_map(|url| url.parse::<Endpoint>().ok()) {
-                if !endpoints.contains(&endpoint) {
-                    endpoints.push(endpoint);
-                }
-            }
-        }
-        self.tell.send_modify(|report| {
-            report.cluster = Some(cluster.clone());
-            report.endpoints = endpoints.iter().map(ToString::to_string).collect();
-        });
-        if self.memory.endpoints == endpoints && self.memory.cluster.as_deref() == Some(&cluster) {
-            return;
-        }
-        self.memory.cluster = Some(cluster);
-        self.memory.endpoints.clone_from(&endpoints);
-        if let Err(error) = self.memory.save(&self.options.folder) {
-            tracing::warn!(%error, "a restart will need the seeds");
-        }
-        self.link.set_endpoints(endpoints);
+    fn part(self, open: Open, listen: Vec<Address>, advertised: Vec<String>) -> Part {
+        let Self { options, memory, link, client, tell } = self;
+        Part::new(options, memory, link, client, tell, open, (listen, advertised))
     }
 }

@@ -5,20 +5,27 @@
 //! | [`Mesh`] | this host's part: joins when the world is first needed, or at once |
 //! | [`Options`] | what its administrator wants of this host, [`policy`] of all |
 //! | [`Memory`] | what it knows of the mesh, on disk: a restart needs no seed |
+//! | `joining` | how it finds the mesh, or founds one |
+//! | `part` | what it does from then on: says that it is there, carries the store when it is asked to |
 //! | `store` | the store that this host carries |
 //! | `signpost` | the door of a host that carries none: it tells where the store is |
+//! | `stewarding` | its hands, on the member that leads |
+//! | `card` | what a host tells of itself |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
 
+mod card;
 mod door;
 mod error;
 mod joining;
 mod memory;
 mod options;
+mod part;
 pub mod policy;
 mod presence;
 mod signpost;
 pub mod steward;
+mod stewarding;
 mod store;
 
 pub use crate::engine::world::HostName;
@@ -27,3 +34,4 @@ pub use joining::{Found, Mesh, Neighbours, Report, Role};
 pub use memory::Memory;
 pub use options::{Options, Volunteer};
 pub use policy::Policy;
+pub use stewarding::Said;

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::Endpoint;
 use crate::engine::world::HostName;
 
 /// Whether a host may carry the store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Volunteer {
     /// Never: `--no-server`.
     Never,

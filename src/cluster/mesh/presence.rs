@@ -93,6 +93,31 @@ async fn try_to(
     Ok(answer.succeeded.then(|| first(answer).is_some()))
 }
 
+/// Says that this host ends, and is expected back: its card is written, and its lease ends.
+///
+/// # Errors
+/// When the store does not answer in time.
+pub(super) async fn farewell(client: &Client, card: &StoredCard, by: Deadline) -> Result<(), MeshError> {
+    let key = Bytes::from(fact(client.host(), Fact::Card));
+    let value = Bytes::from(serde_json::to_vec(card).expect("texts can be written"));
+    let lease = client.session().now();
+    client
+        .link()
+        .ask("say that this host ends", by, |line: Line, by| {
+            let txn =
+                pb::TxnRequest { success: vec![put(key.clone(), value.clone(), 0)], ..Default::default() };
+            async move {
+                line.txn(txn, by).await?;
+                match lease {
+                    Some(lease) => line.revoke(lease.id, by).await.map(drop),
+                    None => Ok(()),
+                }
+            }
+        })
+        .await?;
+    Ok(())
+}
+
 fn op(request: Request) -> pb::RequestOp {
     pb::RequestOp { request: Some(request) }
 }

@@ -1,17 +1,16 @@
 //! The store that this host carries.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
 use super::MeshError;
-use crate::cluster::etcd::node::Node;
+use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::etcd::surface::Limits;
 use crate::cluster::node::auto_compaction::Retention;
-use crate::cluster::node::{Config, Founding};
+use crate::cluster::node::{Config, Founding, Handle};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::raft::SnapshotRule;
 use crate::cluster::server::{Server, ServerError, Settings};
@@ -47,15 +46,7 @@ pub(super) struct Store {
     stop: Option<oneshot::Sender<()>>,
     /// Whether it has ended.
     ended: watch::Receiver<bool>,
-    node: NodeHandle,
-}
-
-struct NodeHandle(Arc<dyn Node>);
-
-impl std::fmt::Debug for NodeHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Node")
-    }
+    node: Handle,
 }
 
 /// Where a host's store is.
@@ -79,7 +70,7 @@ impl Store {
     ) -> Result<Self, MeshError> {
         let settings = settings(host, folder, listen, advertise, beginning)?;
         let server = Server::start(settings).await.map_err(Box::new)?;
-        let node = NodeHandle(server.node());
+        let node = server.handle().clone();
         let (stop, stopped) = oneshot::channel();
         let (tell, ended) = watch::channel(false);
         tokio::spawn(async move {
@@ -90,13 +81,13 @@ impl Store {
     }
 
     /// The member.
-    pub fn node(&self) -> &Arc<dyn Node> {
-        &self.node.0
+    pub fn node(&self) -> &Handle {
+        &self.node
     }
 
     /// The store's id.
     pub fn cluster(&self) -> ClusterId {
-        self.node.0.identity().cluster
+        self.node.identity().cluster
     }
 
     /// Ends it in order: leadership is handed over first.
@@ -168,11 +159,10 @@ fn settings(
 
 /// The smaller of 8 GiB and a quarter of the memory.
 fn quota() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total_kib = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok());
-    total_kib.map_or(QUOTA_BYTES, |kib| (kib * 1024 / 4).min(QUOTA_BYTES))
+    match super::card::memory() {
+        0 => QUOTA_BYTES,
+        bytes => (bytes / 4).min(QUOTA_BYTES),
+    }
 }
 
 impl From<ServerError> for MeshError {

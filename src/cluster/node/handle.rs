@@ -70,6 +70,16 @@ impl Handle {
         let _ = self.shared.standing.subscribe().wait_for(|status| status.stopped).await;
     }
 
+    /// Whether a change of two members is not over yet.
+    pub fn change_under_way(&self) -> bool {
+        self.shared.standing.borrow().joint
+    }
+
+    /// How often a leader is heard.
+    pub fn heartbeat(&self) -> Duration {
+        self.shared.config.tick
+    }
+
     /// Renews a lease for another member, if this one leads: its whole time in seconds, `None`: there is no such lease.
     pub async fn renew_as_leader(&self, id: LeaseId) -> Result<Option<i64>, NodeError> {
         if self.standing().leader != Some(self.shared.identity.member) {

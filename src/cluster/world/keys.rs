@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! /_mgmt/export/<to or *>/<kind>/<from>/<name>
-//! /_mgmt/host/<host>/{live,card,seq,state,deploy}
+//! /_mgmt/host/<host>/{live,card,seq,state,deploy,duty}
 //! /_mgmt/strings/shared/<key>        /_mgmt/strings/host/<escaped key>/<host>
 //! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
-//! /_mgmt/policy
+//! /_mgmt/policy   /_mgmt/steward/exchange
 //! ```
 //!
 //! Names that come last are written as they are; others with `/` and `%` escaped, so that no name can leave its place.
@@ -25,6 +25,8 @@ pub const ROOT: &str = "/_mgmt/";
 pub const POLICY: &str = "/_mgmt/policy";
 /// How far the newest deploy goes.
 pub const ROLLOUT: &str = "/_mgmt/rollout";
+/// The last exchange of a voter, for the steward.
+pub const EXCHANGE: &str = "/_mgmt/steward/exchange";
 /// What hosts keep about themselves.
 pub const HOSTS: &str = "/_mgmt/host/";
 /// All deploys.
@@ -47,6 +49,8 @@ pub enum Fact {
     State,
     /// What it makes of its deploy.
     Deploy,
+    /// What it was asked to do for the store: written by the steward.
+    Duty,
 }
 
 impl Fact {
@@ -58,6 +62,7 @@ impl Fact {
             Self::Seq => "seq",
             Self::State => "state",
             Self::Deploy => "deploy",
+            Self::Duty => "duty",
         }
     }
 }
@@ -81,7 +86,7 @@ pub fn fact(host: &HostName, fact: Fact) -> String {
 /// Whose fact a key holds, and which.
 pub fn fact_of(key: &[u8]) -> Option<(HostName, Fact)> {
     let (host, name) = std::str::from_utf8(key).ok()?.strip_prefix(HOSTS)?.split_once('/')?;
-    let all = [Fact::Live, Fact::Card, Fact::Seq, Fact::State, Fact::Deploy];
+    let all = [Fact::Live, Fact::Card, Fact::Seq, Fact::State, Fact::Deploy, Fact::Duty];
     Some((host.parse().ok()?, all.into_iter().find(|fact| fact.name() == name)?))
 }
 

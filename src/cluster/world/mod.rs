@@ -133,6 +133,11 @@ impl Client {
         self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
     }
 
+    /// What this host is called.
+    pub fn name(&self) -> &HostName {
+        &self.host
+    }
+
     /// The connection.
     pub fn link(&self) -> &Link {
         &self.link

@@ -72,6 +72,11 @@ impl Session {
         }
     }
 
+    /// The lease, if there is one.
+    pub fn now(&self) -> Option<Lease> {
+        *self.0.lease.borrow()
+    }
+
     /// Follows the lease.
     pub fn follow(&self) -> watch::Receiver<Option<Lease>> {
         self.0.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));

@@ -1,0 +1,331 @@
+//! What a host does in its mesh: it says that it is there, learns where the store is, and carries it when it is asked to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use super::card::Offer;
+use super::joining::{Report, Role};
+use super::presence::{self, Live};
+use super::signpost::Signpost;
+use super::stewarding::{self, Said, StoredNomination};
+use super::store::{self, Beginning, Store};
+use super::{Memory, MeshError, Options};
+use crate::cluster::etcd::node::Node as _;
+use crate::cluster::etcd::serve::Address;
+use crate::cluster::link::{Endpoint, Line, Link, Standing};
+use crate::cluster::peer::PeerUrl;
+use crate::cluster::world::keys::{self, Fact};
+use crate::cluster::world::{Client, StoredCard, view};
+use crate::engine::world::{Deadline, Duty, Follow};
+
+/// How long the store may take to take note of this host. Until then the agent runs with what it knows.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the store may take to note that this host ends.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// How often the members are asked for; a new connection asks at once.
+const MEMBERS_EVERY: Duration = Duration::from_secs(30);
+/// A store that could not be started is tried again after this.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What a host keeps open.
+#[derive(Debug)]
+pub(super) enum Open {
+    /// The store that it carries.
+    Store(Box<Store>),
+    /// The door that tells where the store is.
+    Signpost(Signpost),
+    /// Nothing.
+    Nothing,
+}
+
+/// What a host does in its mesh.
+pub(super) struct Part {
+    options: Options,
+    memory: Memory,
+    link: Link,
+    client: Arc<Client>,
+    tell: watch::Sender<Report>,
+    open: Open,
+    listen: Vec<Address>,
+    advertised: Vec<String>,
+    /// The lease under which this host has said that it is there, and as which member.
+    announced: Option<(i64, Option<String>)>,
+    stewarding: Option<tokio::task::JoinHandle<()>>,
+    said: watch::Sender<Said>,
+}
+
+/// What has happened.
+enum News {
+    /// The lease, the connection, or the time.
+    Look,
+    /// The steward has asked for something.
+    Nominated,
+    /// The store that this host carried has ended by itself.
+    StoreEnded,
+    /// The steward has said something.
+    Said,
+    /// Everything ends.
+    End,
+}
+
+impl Part {
+    pub fn new(
+        options: Options,
+        memory: Memory,
+        link: Link,
+        client: Arc<Client>,
+        tell: watch::Sender<Report>,
+        open: Open,
+        (listen, advertised): (Vec<Address>, Vec<String>),
+    ) -> Self {
+        let said = watch::Sender::new(Said::default());
+        let (announced, stewarding) = (None, None);
+        let mut part = Self {
+            options,
+            memory,
+            link,
+            client,
+            tell,
+            open,
+            listen,
+            advertised,
+            announced,
+            stewarding,
+            said,
+        };
+        part.opened();
+        part
+    }
+
+    /// Takes part until `stopped`, or something ends that.
+    pub async fn play(mut self, mut stopped: oneshot::Receiver<()>) -> Result<(), MeshError> {
+        let key = keys::fact(self.client.name(), Fact::Duty);
+        let mut nominated: Follow<Option<StoredNomination>> =
+            view::follow_one(self.client.watcher(), key, |entry| serde_json::from_slice(&entry.value).ok());
+        let mut leases = self.client.session().follow();
+        let mut standing = self.link.follow();
+        let mut said = self.said.subscribe();
+        loop {
+            let lease = leases.borrow_and_update().map(|lease| lease.id);
+            self.announce(lease).await?;
+            let up = match &*standing.borrow_and_update() {
+                Standing::Up(line) => Some(line.clone()),
+                Standing::Away(_) => None,
+            };
+            if let Some(line) = up {
+                self.learn(&line).await;
+            }
+            let news = tokio::select! {
+                _ = &mut stopped => News::End,
+                changed = leases.changed() => if changed.is_err() { News::End } else { News::Look },
+                changed = standing.changed() => if changed.is_err() { News::End } else { News::Look },
+                seen = nominated.changed() => if seen.is_none() { News::End } else { News::Nominated },
+                _ = said.changed() => News::Said,
+                () = store_ended(&self.open) => News::StoreEnded,
+                () = tokio::time::sleep(MEMBERS_EVERY) => News::Look,
+            };
+            match news {
+                News::Look => {}
+                News::Nominated => {
+                    let nomination = nominated.now().and_then(|seen| seen.value);
+                    self.nominated(nomination).await;
+                }
+                News::StoreEnded => self.store_ended().await?,
+                News::Said => {
+                    let said = said.borrow_and_update().clone();
+                    self.tell.send_modify(|report| report.steward = said);
+                }
+                News::End => break,
+            }
+        }
+        self.end().await;
+        Ok(())
+    }
+
+    /// What is open has changed.
+    fn opened(&mut self) {
+        if let Some(stewarding) = self.stewarding.take() {
+            stewarding.abort();
+        }
+        let role = match &self.open {
+            Open::Store(store) => {
+                let run = stewarding::run(store.node().clone(), self.client.clone(), self.said.clone());
+                self.stewarding = Some(tokio::spawn(run));
+                Role::Carries
+            }
+            Open::Signpost(_) | Open::Nothing => Role::Uses,
+        };
+        let endpoints: Vec<String> = self.link.endpoints().iter().map(ToString::to_string).collect();
+        let cluster = self.memory.cluster.clone();
+        self.tell.send_modify(|report| {
+            report.role = role;
+            report.addresses.clone_from(&self.advertised);
+            report.endpoints = endpoints;
+            report.cluster = cluster;
+        });
+    }
+
+    fn member(&self) -> Option<String> {
+        match &self.open {
+            Open::Store(store) => Some(store.node().identity().member.to_string()),
+            Open::Signpost(_) | Open::Nothing => None,
+        }
+    }
+
+    /// Says that this host is there, and what it is, unless the store knows.
+    async fn announce(&mut self, lease: Option<i64>) -> Result<(), MeshError> {
+        let now = lease.map(|lease| (lease, self.member()));
+        if now.is_none() || now == self.announced {
+            return Ok(());
+        }
+        let live = Live {
+            instance: self.memory.instance.clone(),
+            addresses: self.advertised.clone(),
+            process: std::process::id(),
+        };
+        match presence::announce(&self.client, &live, &self.card(false), Deadline::after(PATIENCE)).await {
+            Ok(_) => self.announced = now,
+            Err(error @ MeshError::NameTaken { .. }) => return Err(error),
+            Err(error) => tracing::debug!(%error, "the mesh does not know yet that this host is there"),
+        }
+        Ok(())
+    }
+
+    fn card(&self, stopped: bool) -> StoredCard {
+        let member = match &self.open {
+            Open::Store(store) => Some(store.node().identity().member),
+            Open::Signpost(_) | Open::Nothing => None,
+        };
+        let peer = match self.open {
+            Open::Nothing => None,
+            _ => self.advertised.first().cloned(),
+        };
+        let mut card = StoredCard {
+            addresses: self.advertised.clone(),
+            zone: self.options.zone.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            labels: self.options.labels.clone(),
+            duty: if member.is_some() { Duty::Voter } else { Duty::Client },
+            unknown: [].into(),
+        };
+        let offer = Offer { stopped, ..Offer::of(&self.options, peer, member) };
+        offer.write(&mut card.unknown);
+        card
+    }
+
+    /// Learns from a member where the others are, and keeps it.
+    async fn learn(&mut self, line: &Line) {
+        let cluster = line.cluster.to_string();
+        let mut endpoints = vec![line.endpoint.clone()];
+        if !line.endpoint.etcd {
+            let Ok(told) = line.members(Deadline::after(PATIENCE)).await else { return };
+            let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
+            for endpoint in urls.filter_map(|url| url.parse::<Endpoint>().ok()) {
+                if !endpoints.contains(&endpoint) {
+                    endpoints.push(endpoint);
+                }
+            }
+        }
+        self.tell.send_modify(|report| {
+            report.cluster = Some(cluster.clone());
+            report.endpoints = endpoints.iter().map(ToString::to_string).collect();
+        });
+        if self.memory.endpoints == endpoints && self.memory.cluster.as_deref() == Some(&cluster) {
+            return;
+        }
+        self.memory.cluster = Some(cluster);
+        self.memory.endpoints.clone_from(&endpoints);
+        if let Err(error) = self.memory.save(&self.options.folder) {
+            tracing::warn!(%error, "a restart will need the seeds");
+        }
+        self.link.set_endpoints(endpoints);
+    }
+
+    /// The steward has asked for something: to carry the store, once it has added this host to the members.
+    async fn nominated(&mut self, nomination: Option<StoredNomination>) {
+        let Some(StoredNomination { member: Some(member), .. }) = nomination else { return };
+        if !matches!(self.open, Open::Signpost(_)) {
+            return;
+        }
+        // The store needs the door.
+        self.open = Open::Nothing;
+        match self.carry().await {
+            Ok(store) => {
+                tracing::info!(member, "this host carries the store from now on");
+                self.open = Open::Store(Box::new(store));
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "the store that this host was asked to carry does not start");
+                self.wipe();
+                self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
+            }
+        }
+        self.opened();
+    }
+
+    async fn carry(&self) -> Result<Store, MeshError> {
+        let ask: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|endpoint| endpoint.url).collect();
+        self.start(Beginning::Added(ask)).await
+    }
+
+    async fn start(&self, beginning: Beginning) -> Result<Store, MeshError> {
+        let Self { options, listen, advertised, .. } = self;
+        Store::start(&options.host, &options.folder, listen, advertised, beginning).await
+    }
+
+    /// The store has ended: this member was removed, or it broke.
+    async fn store_ended(&mut self) -> Result<(), MeshError> {
+        let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) else { return Ok(()) };
+        let removed = store.node().is_removed(store.node().identity().member);
+        store.end().await;
+        if removed {
+            tracing::info!("this host carries the store no longer");
+            self.wipe();
+            self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
+        } else {
+            tracing::error!("the store that this host carried has ended; it is started again");
+            tokio::time::sleep(AGAIN).await;
+            self.open = Open::Store(Box::new(self.start(Beginning::Again).await?));
+        }
+        self.opened();
+        Ok(())
+    }
+
+    /// Removes the data of a member that is none any more.
+    fn wipe(&self) {
+        let folder = store::folder(&self.options.folder);
+        if let Err(error) = std::fs::remove_dir_all(&folder)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(?folder, %error, "old data cannot be removed");
+        }
+    }
+
+    /// Ends in order: others are told that this host is expected back.
+    async fn end(mut self) {
+        if let Some(stewarding) = self.stewarding.take() {
+            stewarding.abort();
+        }
+        if self.announced.is_some() && matches!(self.link.standing(), Standing::Up(_)) {
+            let card = self.card(true);
+            let farewell = presence::farewell(&self.client, &card, Deadline::after(FAREWELL));
+            if let Err(error) = farewell.await {
+                tracing::debug!(%error, "the mesh does not know that this host ends");
+            }
+        }
+        if let Open::Store(store) = self.open {
+            store.end().await;
+        }
+    }
+}
+
+/// Returns when the store that is carried has ended by itself.
+async fn store_ended(open: &Open) {
+    match open {
+        Open::Store(store) => store.ended().await,
+        Open::Signpost(_) | Open::Nothing => std::future::pending().await,
+    }
+}
