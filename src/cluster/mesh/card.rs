@@ -5,11 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::steward::{self, DataDir, Volunteers};
+use super::steward::{DataDir, Volunteers};
 use super::{Options, Volunteer};
 use crate::cluster::store::id::MemberId;
 use crate::cluster::world::StoredCard;
-use crate::engine::world::Duty;
 
 /// What the steward decides by, beside what others read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,15 +83,6 @@ impl Offer {
     pub fn read(card: &StoredCard) -> Self {
         let offer = card.unknown.get("store").cloned();
         offer.and_then(|offer| serde_json::from_value(offer).ok()).unwrap_or_default()
-    }
-}
-
-/// What a duty of the steward is to others.
-pub(super) fn duty(duty: steward::Duty) -> Duty {
-    match duty {
-        steward::Duty::Voter => Duty::Voter,
-        steward::Duty::Spare | steward::Duty::Relay => Duty::Relay,
-        steward::Duty::Client => Duty::Client,
     }
 }
 

@@ -246,11 +246,14 @@ impl Part {
     /// The steward has asked for something: to carry the store, once it has added this host to the members.
     async fn nominated(&mut self, nomination: Option<StoredNomination>) {
         let Some(StoredNomination { member: Some(member), .. }) = nomination else { return };
-        if !matches!(self.open, Open::Signpost(_)) {
-            return;
-        }
         // The store needs the door.
-        self.open = Open::Nothing;
+        match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Signpost(signpost) => signpost.close().await,
+            other => {
+                self.open = other;
+                return;
+            }
+        }
         match self.carry().await {
             Ok(store) => {
                 tracing::info!(member, "this host carries the store from now on");

@@ -25,7 +25,7 @@ const CONNECTIONS: usize = 64;
 /// Listens until it is dropped.
 #[derive(Debug)]
 pub(super) struct Signpost {
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 #[derive(Clone)]
@@ -44,7 +44,14 @@ impl Signpost {
                 }
             }
         }
-        Self { _tasks: tasks }
+        Self { tasks }
+    }
+}
+
+impl Signpost {
+    /// Gives the addresses back.
+    pub async fn close(mut self) {
+        self.tasks.shutdown().await;
     }
 }
 

@@ -110,9 +110,12 @@ fn leave_when_alone<T: Send + Sync + 'static>(
     ids: Vec<MirrorId>,
     tell: Arc<Followed<T>>,
 ) {
-    let watcher = Arc::downgrade(watcher);
+    let (ended, watcher) = (watcher.ended(), Arc::downgrade(watcher));
     tokio::spawn(async move {
-        tell.alone().await;
+        tokio::select! {
+            () = tell.alone() => {}
+            () = ended => {}
+        }
         if let Some(watcher) = watcher.upgrade() {
             ids.into_iter().for_each(|id| watcher.leave(id));
         }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use self::keeping::Keeping;
@@ -46,6 +46,8 @@ enum Order {
 #[derive(Debug)]
 pub struct Watcher {
     orders: mpsc::UnboundedSender<Order>,
+    /// Goes with this, for those who wait for something else meanwhile.
+    alive: watch::Sender<()>,
     next: std::sync::atomic::AtomicU64,
 }
 
@@ -67,7 +69,8 @@ impl Watcher {
         let (orders, inbox) = mpsc::unbounded_channel();
         let task = Task { link, mirrors: BTreeMap::new(), keeping: Keeping::new(folder), away: None };
         tokio::spawn(task.run(inbox));
-        Self { orders, next: std::sync::atomic::AtomicU64::new(1) }
+        let alive = watch::Sender::new(());
+        Self { orders, alive, next: std::sync::atomic::AtomicU64::new(1) }
     }
 
     /// Follows keys, until [`Watcher::leave`].
@@ -76,6 +79,13 @@ impl Watcher {
         // A watcher that has ended has nothing to tell.
         let _ = self.orders.send(Order::Follow { id, range, sink: Box::new(sink) });
         id
+    }
+
+    /// Returns once there is no watcher any more.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut alive = self.alive.subscribe();
+        // Nothing is ever sent.
+        async move { while alive.changed().await.is_ok() {} }
     }
 
     /// Follows them no longer.
