@@ -9,6 +9,7 @@ mod explain;
 mod graph;
 mod kv;
 mod man;
+mod mesh;
 mod mesh_reach;
 mod moment;
 mod output;
@@ -52,6 +53,7 @@ enum Command {
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Mesh(mesh::Args),
     Kv(kv::Args),
     Etcd(Box<etcd::Args>),
 }
@@ -113,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::main(&args),
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
+        Command::Mesh(args) => mesh::main(&args),
         Command::Kv(args) => kv::main(&args),
         Command::Etcd(args) => etcd::main(&args),
     }

@@ -19,6 +19,9 @@ use crate::engine::world::Deadline;
 /// later, and another member may answer until then.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a member may take that is only asked whether it is there.
+const KNOCK: Duration = Duration::from_secs(2);
+
 /// Which connection: each has its own number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LineId(pub u64);
@@ -111,6 +114,23 @@ impl Line {
     /// Who the members are, as this one knows.
     pub async fn members(&self, by: Deadline) -> Result<pb::MemberListResponse, Trouble> {
         members(&self.channel, by).await
+    }
+
+    /// Whether a member answers at an address, and is of use.
+    ///
+    /// # Errors
+    /// What is wrong, in a few words.
+    pub async fn knock(address: &str) -> Result<(), String> {
+        let endpoint: Endpoint = address.parse().map_err(|_| "it has not started yet".to_owned())?;
+        let by = Deadline::after(PATIENCE);
+        let connected = tokio::time::timeout(KNOCK, Channel::connect(&endpoint.url, None)).await;
+        let channel = connected.map_err(|_| "no answer".to_owned())?.map_err(|error| error.to_string())?;
+        let status = tokio::time::timeout(KNOCK, status(&channel, by)).await;
+        match status.map_err(|_| "no answer".to_owned())? {
+            Ok(status) if status.leader == 0 => Err("it has no leader".to_owned()),
+            Ok(status) => status.errors.first().map_or(Ok(()), |error| Err(error.clone())),
+            Err(_) => Err("it answers, and not as a store does".to_owned()),
+        }
     }
 
     /// Returns once the connection holds no longer.

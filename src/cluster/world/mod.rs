@@ -158,6 +158,30 @@ impl Client {
         &self.watcher
     }
 
+    /// The mesh's policy as it is stored; `None`: there is none.
+    ///
+    /// # Errors
+    /// When the store does not answer in time.
+    pub async fn policy(&self, by: Deadline) -> Result<Option<Bytes>, WorldError> {
+        let range = KeyRange::One(keys::POLICY.into());
+        let found = self.read_all("read the policy", &range, by).await?;
+        Ok(found.into_values().next().map(|entry| entry.value))
+    }
+
+    /// Changes the policy, if it still is `from`; `false`: it is not.
+    ///
+    /// # Errors
+    /// When the store does not answer in time.
+    pub async fn set_policy(
+        &self,
+        from: Option<Bytes>,
+        to: Vec<u8>,
+        by: Deadline,
+    ) -> Result<bool, WorldError> {
+        let to = Bytes::from(to);
+        strings::replace_key(&self.link, "write the policy", keys::POLICY.into(), from, Some(to), by).await
+    }
+
     /// Since when the store is away.
     pub fn away_since(&self) -> Option<SystemTime> {
         match self.link.standing() {

@@ -14,6 +14,7 @@ use super::view::{follow_map, follow_one};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
+use crate::cluster::link::Link;
 use crate::engine::world::{Deadline, Follow, HostName, Seen, Slot, Strings, Texts, WorldError, Written};
 
 #[async_trait]
@@ -59,47 +60,7 @@ impl Strings for Client {
     ) -> Result<bool, WorldError> {
         let key = Bytes::from(keys::string(slot));
         let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-        let (target, union) = match from {
-            Some(from) => (CompareTarget::Value, TargetUnion::Value(bytes(from))),
-            None => (CompareTarget::Version, TargetUnion::Version(0)),
-        };
-        let compare = pb::Compare {
-            result: CompareResult::Equal.into(),
-            target: target.into(),
-            key: key.clone(),
-            target_union: Some(union),
-            ..Default::default()
-        };
-        let change = match to {
-            Some(to) => Request::RequestPut(pb::PutRequest {
-                key: key.clone(),
-                value: bytes(to),
-                ..Default::default()
-            }),
-            None => {
-                Request::RequestDeleteRange(pb::DeleteRangeRequest { key: key.clone(), ..Default::default() })
-            }
-        };
-        let look = Request::RequestRange(pb::RangeRequest { key, ..Default::default() });
-        let op = |request| vec![pb::RequestOp { request: Some(request) }];
-        let txn = pb::TxnRequest { compare: vec![compare], success: op(change), failure: op(look) };
-        let answer = self
-            .link
-            .ask("write a string", by, |line, by| {
-                let txn = txn.clone();
-                async move { line.txn(txn, by).await }
-            })
-            .await?;
-        if answer.succeeded {
-            return Ok(true);
-        }
-        // An earlier attempt may have done it, its answer lost.
-        let found = answer.responses.into_iter().find_map(|response| match response.response? {
-            pb::response_op::Response::ResponseRange(range) => Some(range),
-            _ => None,
-        });
-        let now = found.and_then(|range| range.kvs.into_iter().next()).map(|kv| kv.value);
-        Ok(now.as_deref() == to.map(str::as_bytes))
+        replace_key(&self.link, "write a string", key, from.map(bytes), to.map(bytes), by).await
     }
 
     fn follow(&self, slot: &Slot) -> Follow<Option<Arc<str>>> {
@@ -130,6 +91,52 @@ impl Strings for Client {
             Some((keys::last_part(keys::SHARED_STRINGS, key)?.into(), entry.and_then(entry_text)))
         })
     }
+}
+
+/// Changes a key from one value to another; `false`: it was not what it was taken for.
+pub(super) async fn replace_key(
+    link: &Link,
+    operation: &'static str,
+    key: Bytes,
+    from: Option<Bytes>,
+    to: Option<Bytes>,
+    by: Deadline,
+) -> Result<bool, WorldError> {
+    let (target, union) = match from {
+        Some(from) => (CompareTarget::Value, TargetUnion::Value(from)),
+        None => (CompareTarget::Version, TargetUnion::Version(0)),
+    };
+    let compare = pb::Compare {
+        result: CompareResult::Equal.into(),
+        target: target.into(),
+        key: key.clone(),
+        target_union: Some(union),
+        ..Default::default()
+    };
+    let change = match to.clone() {
+        Some(value) => Request::RequestPut(pb::PutRequest { key: key.clone(), value, ..Default::default() }),
+        None => {
+            Request::RequestDeleteRange(pb::DeleteRangeRequest { key: key.clone(), ..Default::default() })
+        }
+    };
+    let look = Request::RequestRange(pb::RangeRequest { key, ..Default::default() });
+    let op = |request| vec![pb::RequestOp { request: Some(request) }];
+    let txn = pb::TxnRequest { compare: vec![compare], success: op(change), failure: op(look) };
+    let answer = link.ask(operation, by, |line, by| {
+        let txn = txn.clone();
+        async move { line.txn(txn, by).await }
+    });
+    let answer = answer.await?;
+    if answer.succeeded {
+        return Ok(true);
+    }
+    // An earlier attempt may have done it, its answer lost.
+    let found = answer.responses.into_iter().find_map(|response| match response.response? {
+        pb::response_op::Response::ResponseRange(range) => Some(range),
+        _ => None,
+    });
+    let now = found.and_then(|range| range.kvs.into_iter().next()).map(|kv| kv.value);
+    Ok(now == to)
 }
 
 /// Texts of another writer may be none.
