@@ -291,6 +291,19 @@ async fn run(more: Arc<Notify>, shared: std::sync::Weak<Shared>) {
             more.notified().await;
             continue;
         }
+        let link = alive.link.clone();
+        drop(alive);
+        // Whoever waits for the store must not keep a writer alive that nobody has any more.
+        let mut standing = link.follow();
+        tokio::select! {
+            up = standing.wait_for(|standing| matches!(standing, Standing::Up(_))) => {
+                if up.is_err() {
+                    return;
+                }
+            }
+            () = more.notified() => continue,
+        }
+        let Some(alive) = shared.upgrade() else { return };
         let sent = drain.step(&alive).await;
         drop(alive);
         match sent {
@@ -312,9 +325,7 @@ struct Drain {
 
 impl Drain {
     async fn step(&mut self, shared: &Arc<Shared>) -> Sent {
-        let Ok(line) = shared.link.line("write", Deadline::after(PATIENCE)).await else {
-            return Sent::Done;
-        };
+        let Standing::Up(line) = shared.link.standing() else { return Sent::Done };
         let made = self.send(shared, &line).await;
         match made {
             Ok(()) => Sent::Done,
