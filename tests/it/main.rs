@@ -10,6 +10,7 @@ mod engine;
 mod fake_world;
 mod host;
 mod kinds;
+mod mesh;
 mod sim;
 mod tidy;
 mod yaml;

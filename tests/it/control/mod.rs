@@ -1,6 +1,6 @@
 //! What a running agent tells of itself, asked of the real program in scratch folders.
 
-mod host;
+pub mod host;
 mod pages;
 mod protocol;
 mod status;

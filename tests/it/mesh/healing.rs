@@ -1,0 +1,83 @@
+//! Hosts that die, and come back.
+
+use rustix::process::Signal;
+
+use super::village::{Village, all_files};
+use crate::control::host::Agent;
+
+fn start(village: &Village, hosts: &[&'static str]) -> Vec<Agent> {
+    let mut agents = Vec::new();
+    for host in hosts {
+        let mut agent = village.run(host, &[]);
+        agent.says("the graph runs");
+        village.wait_for(host, &format!("f4{}", hosts[0]));
+        agents.push(agent);
+    }
+    agents
+}
+
+#[test]
+fn the_mesh_carries_its_store_on_three_and_goes_on_when_one_is_killed() {
+    let village = Village::new();
+    let hosts = ["a", "b", "c"];
+    let mut agents = start(&village, &hosts);
+    agents[0].says("enough hosts are caught up for 3 votes in place of 1");
+    agents[1].says("this host carries the store from now on");
+    agents[2].says("connected to a peer");
+    // The first one leads: it is killed.
+    agents[0].signal(Signal::KILL);
+    agents[0].child.wait().unwrap();
+    village.say(&["kv", "put", "after", "the death", "--hostname", "b"]);
+    assert_eq!(village.say(&["kv", "get", "after", "--hostname", "c"]), "the death\n");
+    // A newcomer is exchanged files with as before.
+    let mut fourth = village.run("d", &[]);
+    fourth.says("the graph runs");
+    for name in all_files("d", &["a", "b", "c", "d"]) {
+        village.wait_for("d", &name);
+    }
+    village.wait_for("b", "f4d");
+}
+
+#[test]
+fn a_dead_voter_is_replaced_by_the_one_that_stands_by() {
+    let village = Village::new();
+    let mut first = village.run("a", &[]);
+    first.says("ready to serve");
+    village.wait_for("a", "f4a");
+    village.say(&["mesh", "set", "voters=3", "--hostname", "a"]);
+    let mut others: Vec<Agent> = ["b", "c", "d"].iter().map(|host| village.run(host, &[])).collect();
+    first.says("for 3 votes in place of 1");
+    others.iter_mut().for_each(|agent| drop(agent.says("this host carries the store from now on")));
+    let told = |host: &str| -> Vec<(String, bool)> {
+        let told = village.say(&["mesh", "status", "--json", "--hostname", host]);
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let rows = told["members"].as_array().unwrap().iter();
+        rows.map(|row| (row["host"].as_str().unwrap().to_owned(), row["votes"] == true)).collect()
+    };
+    let voter = told("a").into_iter().find(|(host, votes)| *votes && host != "a").unwrap().0;
+    let victim = ["b", "c", "d"].iter().position(|host| *host == voter).unwrap();
+    others[victim].signal(Signal::KILL);
+    others[victim].child.wait().unwrap();
+    first.says("Exchange");
+    village.say(&["kv", "put", "k", "v", "--hostname", "a"]);
+    first.signal(Signal::INT);
+    assert!(first.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_host_finds_its_mesh_from_disk_when_its_seeds_are_gone() {
+    let village = Village::new();
+    let hosts = ["a", "b", "c"];
+    let mut agents = start(&village, &hosts);
+    agents[0].says("enough hosts are caught up for 3 votes in place of 1");
+    agents[2].says("connected to a peer");
+    let last = agents.pop().unwrap();
+    assert!(last.stop().success());
+    // What it was told about at first is not there any more.
+    agents[0].signal(Signal::KILL);
+    agents[0].child.wait().unwrap();
+    let mut again = village.run("c", &[]);
+    again.says("the graph runs");
+    village.say(&["kv", "put", "seen", "by c", "--hostname", "c"]);
+    assert_eq!(village.say(&["kv", "get", "seen", "--hostname", "b"]), "by c\n");
+}

@@ -1,0 +1,7 @@
+//! Agents that form a mesh: real processes on this machine, as a user starts them.
+
+mod alone;
+mod demonstration;
+mod healing;
+mod names;
+mod village;

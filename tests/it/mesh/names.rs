@@ -1,0 +1,30 @@
+//! Names, and what is wrong with them.
+
+use super::village::Village;
+use crate::control::host::Agent;
+
+#[test]
+fn a_second_host_of_the_same_name_is_refused_and_told_of_the_first() {
+    let village = Village::new();
+    let mut first = village.run("a", &["--listen", "127.0.0.1:0"]);
+    let line = first.says("ready to serve");
+    let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    village.wait_for("a", "f4a");
+    let mut command = village.command();
+    command.arg("run").arg(village.graph("a")).args(["--hostname", "a", "--prefix"]);
+    command.arg(village.path("other")).arg(format!("--seeds={at}"));
+    let mut second = Agent::start(command);
+    let error = second.says("another host of the name a is in the mesh");
+    assert!(error.contains(&format!("process {}", first.child.id())) && error.contains("at http"), "{error}");
+    second.says("give one of the two another name: --hostname");
+    assert_eq!(second.child.wait().unwrap().code(), Some(75));
+}
+
+#[test]
+fn a_name_that_cannot_be_is_refused_before_anything_starts() {
+    let village = Village::new();
+    let refused = village.command().args(["run", "x.yaml", "--hostname", "a/b"]).output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("is no name for a host"), "{said}");
+    assert_eq!(refused.status.code(), Some(64));
+}

@@ -1,0 +1,98 @@
+//! A user with several agents on one machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::control::host::{Agent, LONG, mgmt};
+
+/// A user, with runtime and state folders of its own.
+pub struct Village {
+    scratch: TempDir,
+}
+
+impl Village {
+    pub fn new() -> Self {
+        Self { scratch: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    /// Any command of this user.
+    pub fn command(&self) -> Command {
+        let mut command = mgmt();
+        command.env("RUNTIME_DIRECTORY", self.path("run")).env("STATE_DIRECTORY", self.path("state"));
+        command
+    }
+
+    /// The graph of a host that keeps two files, exports two, and collects all: as in examples/yaml/graph3a.yaml.
+    pub fn graph(&self, host: &str) -> PathBuf {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/yaml/graph3a.yaml");
+        let text = fs::read_to_string(example).unwrap();
+        let text = text.replace("/tmp/mgmtA", self.path(&format!("files-{host}")).to_str().unwrap());
+        let text = ["f1a", "f2a", "f3a", "f4a"]
+            .iter()
+            .fold(text, |text, file| text.replace(file, &file.replace('a', host)));
+        let path = self.path(&format!("graph3{host}.yaml"));
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// `mgmt run --file GRAPH --hostname HOST`.
+    pub fn run(&self, host: &str, flags: &[&str]) -> Agent {
+        let mut command = self.command();
+        command.arg("run").arg("--file").arg(self.graph(host)).args(["--hostname", host]).args(flags);
+        Agent::start(command)
+    }
+
+    /// What a command prints; it must work.
+    pub fn say(&self, words: &[&str]) -> String {
+        let output = self.command().args(words).output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {complaint}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The files in a host's directory.
+    pub fn files(&self, host: &str) -> Vec<String> {
+        let folder = self.path(&format!("files-{host}"));
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| !name.starts_with('.'));
+        names.sort();
+        names
+    }
+
+    /// Waits until there is a file, by watching its directory.
+    pub fn wait_for(&self, host: &str, name: &str) {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        use rustix::fs::inotify;
+        let folder = self.path(&format!("files-{host}"));
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        let flags =
+            inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::CREATE | inotify::WatchFlags::CLOSE_WRITE;
+        inotify::add_watch(&watch, &folder, flags).unwrap();
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+        while !folder.join(name).exists() {
+            let patience = Timespec { tv_sec: LONG.as_secs().cast_signed(), tv_nsec: 0 };
+            let ready = poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&patience)).unwrap();
+            assert!(ready > 0, "{name} never came to {host}, which has {:?}", self.files(host));
+            while inotify::Reader::new(&watch, &mut buffer).next().is_ok() {}
+        }
+    }
+}
+
+/// The files that every host has in the end, those of its own and those of all.
+pub fn all_files(host: &str, hosts: &[&str]) -> Vec<String> {
+    let own = ["1", "2"].map(|number| format!("f{number}{host}"));
+    let shared = hosts.iter().flat_map(|host| ["3", "4"].map(|number| format!("f{number}{host}")));
+    let mut all: Vec<String> = own.into_iter().chain(shared).collect();
+    all.sort();
+    all
+}
