@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use super::barrier::Asked;
+use super::ended::Ended;
 use super::inbox::Letter;
 use super::machine::{Effect, Machine};
 use super::shared::{Shared, Status};
@@ -37,7 +38,8 @@ pub struct Core {
     next_tick: Instant,
     out: Vec<Output>,
     status: Status,
-    stopping: bool,
+    /// It ends after this round.
+    ending: Option<Ended>,
 }
 
 impl Core {
@@ -55,7 +57,7 @@ impl Core {
             saves: (0, 0),
             out: Vec::new(),
             status: Status { leaderless_since: Some(Instant::now()), ..Status::default() },
-            stopping: false,
+            ending: None,
         }
     }
 
@@ -66,7 +68,7 @@ impl Core {
         self.meet(&shared.read());
         self.stand_if_alone();
         self.round();
-        while !self.stopping {
+        while self.ending.is_none() {
             let patience = self.next_tick.saturating_duration_since(Instant::now());
             self.shared.inbox.take(&mut letters, patience);
             for letter in letters.drain(..) {
@@ -145,7 +147,7 @@ impl Core {
             }
             Letter::LogFailed(error) => {
                 tracing::error!(%error, hint = error.hint(), "the log cannot be written: the store ends");
-                self.stopping = true;
+                self.end_for(Ended::Files);
             }
             Letter::LogFull(full) => {
                 self.status.disk_full = full;
@@ -165,7 +167,7 @@ impl Core {
             }
             Letter::SnapshotFailed => self.step(Input::SnapshotFailed),
             Letter::Removed => self.removed(),
-            Letter::Stop => self.stopping = true,
+            Letter::Stop => self.end_for(Ended::Asked),
         }
     }
 
@@ -221,7 +223,7 @@ impl Core {
             }
             Output::Broken(broken) => {
                 tracing::error!(%broken, "this member must not go on: remove it, and add it anew with empty files");
-                self.stopping = true;
+                self.end_for(Ended::Broken(broken));
             }
         }
     }
@@ -255,7 +257,7 @@ impl Core {
                 && version::is_newer(version)
             {
                 tracing::error!(%version, hint = version::HINT, "the cluster runs a newer version than this: the store ends");
-                self.stopping = true;
+                self.end_for(Ended::Outdated);
             }
             members_changed |= matches!(effect, Effect::Members(_))
                 || matches!(effect, Effect::Store(Change::MemberAttributes { .. }, _));
@@ -311,8 +313,15 @@ impl Core {
     }
 
     fn removed(&mut self) {
-        tracing::warn!("this member was removed from the cluster: it ends");
-        self.stopping = true;
+        if self.ending.is_none() {
+            tracing::warn!("this member was removed from the cluster: it ends");
+        }
+        self.end_for(Ended::Removed);
+    }
+
+    /// Ends after this round. The first reason counts.
+    fn end_for(&mut self, why: Ended) {
+        self.ending.get_or_insert(why);
     }
 
     /// Becomes what a snapshot says.
@@ -340,7 +349,7 @@ impl Core {
             }
             Err(error) => {
                 tracing::error!(%error, "a snapshot that was received cannot be used: the store ends");
-                self.stopping = true;
+                self.end_for(Ended::Files);
             }
         }
     }
@@ -399,6 +408,8 @@ impl Core {
         drop(self.waiting);
         drop(self.asked);
         self.writer.finish();
+        let why = self.ending.unwrap_or(Ended::Asked);
+        self.shared.standing.send_modify(|status| status.ended = Some(why));
     }
 }
 

@@ -26,6 +26,7 @@
 //! | `corruption` | whether the members hold the same |
 //! | `handle` | the seam to the services |
 //! | `member_standing` | what a leader knows of each member |
+//! | `ended` | why a member has ended |
 //! | `transport` | the seam to the other members |
 //! | `version` | the version that members agree on |
 //!
@@ -36,6 +37,7 @@ mod barrier;
 pub mod config;
 mod core;
 mod corruption;
+mod ended;
 mod forced;
 mod handle;
 mod inbox;
@@ -56,7 +58,8 @@ mod writer;
 
 pub use config::{Config, Founding};
 pub use corruption::Corrupt;
-pub use handle::Handle;
+pub use ended::Ended;
+pub use handle::{Handle, LeaveError, Left};
 pub use inbox::{Inbox, Letter};
 pub use member_standing::MemberStanding;
 pub use open::OpenError;

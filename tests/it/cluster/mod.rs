@@ -15,6 +15,7 @@ mod exchange;
 mod failpoints;
 mod headers;
 mod hosts;
+mod leaving;
 mod pages;
 mod queues;
 mod refusals;
