@@ -15,6 +15,7 @@ use super::{Memory, MeshError, Options};
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::{Endpoint, Line, Link, Standing};
+use crate::cluster::node::Ended;
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::world::keys::{self, Fact};
 use crate::cluster::world::{Client, StoredCard, view};
@@ -63,7 +64,7 @@ enum News {
     /// The steward has asked for something.
     Nominated,
     /// The store that this host carried has ended by itself.
-    StoreEnded,
+    StoreEnded(Ended),
     /// The steward has said something.
     Said,
     /// Everything ends.
@@ -123,7 +124,7 @@ impl Part {
                 changed = standing.changed() => if changed.is_err() { News::End } else { News::Look },
                 seen = nominated.changed() => if seen.is_none() { News::End } else { News::Nominated },
                 _ = said.changed() => News::Said,
-                () = store_ended(&self.open) => News::StoreEnded,
+                why = store_ended(&self.open) => News::StoreEnded(why),
                 () = tokio::time::sleep(MEMBERS_EVERY) => News::Look,
             };
             match news {
@@ -132,7 +133,7 @@ impl Part {
                     let nomination = nominated.now().and_then(|seen| seen.value);
                     self.nominated(nomination).await;
                 }
-                News::StoreEnded => self.store_ended().await?,
+                News::StoreEnded(why) => self.store_ended(why).await?,
                 News::Said => {
                     let said = said.borrow_and_update().clone();
                     self.tell.send_modify(|report| report.steward = said);
@@ -280,16 +281,15 @@ impl Part {
     }
 
     /// The store has ended: this member was removed, or it broke.
-    async fn store_ended(&mut self) -> Result<(), MeshError> {
+    async fn store_ended(&mut self, why: Ended) -> Result<(), MeshError> {
         let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) else { return Ok(()) };
-        let removed = store.node().is_removed(store.node().identity().member);
         store.end().await;
-        if removed {
+        if why == Ended::Removed {
             tracing::info!("this host carries the store no longer");
             self.wipe();
             self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
         } else {
-            tracing::error!("the store that this host carried has ended; it is started again");
+            tracing::error!(%why, "the store that this host carried has ended; it is started again");
             tokio::time::sleep(AGAIN).await;
             self.open = Open::Store(Box::new(self.start(Beginning::Again).await?));
         }
@@ -326,7 +326,7 @@ impl Part {
 }
 
 /// Returns when the store that is carried has ended by itself.
-async fn store_ended(open: &Open) {
+async fn store_ended(open: &Open) -> Ended {
     match open {
         Open::Store(store) => store.ended().await,
         Open::Signpost(_) | Open::Nothing => std::future::pending().await,
