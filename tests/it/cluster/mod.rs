@@ -13,6 +13,7 @@ mod etcdctl;
 mod failpoints;
 mod headers;
 mod hosts;
+mod mesh_scale;
 mod pages;
 mod queues;
 mod refusals;
