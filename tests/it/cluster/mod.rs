@@ -16,6 +16,7 @@ mod failpoints;
 mod headers;
 mod hosts;
 mod leaving;
+mod mesh_scale;
 mod pages;
 mod queues;
 mod refusals;
