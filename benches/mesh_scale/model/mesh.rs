@@ -63,7 +63,9 @@ impl Mesh {
             now,
             agenda: Agenda::default(),
             clients: (0..hosts).map(|_| down).collect(),
-            names: (0..hosts).map(|number| HostName::from(format!("host{number:07}"))).collect(),
+            names: (0..hosts)
+                .map(|number| format!("host{number:07}").parse().expect("letters and digits"))
+                .collect(),
             servers: Vec::new(),
             rim: Rim::new(),
             writes_until: now,
