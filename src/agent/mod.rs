@@ -162,6 +162,11 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         true => agent.attend(graphs).await?,
         false => Snapshot::default(),
     };
+    if agent.options.mesh.leaves
+        && let Err(error) = mesh.leave().await
+    {
+        tracing::warn!(%error, "this host still belongs to its mesh");
+    }
     mesh.end().await;
     drop(beside);
     let ending = ended(agent, last, started);

@@ -61,6 +61,18 @@ impl Client {
         }
     }
 
+    /// Has the agent leave its mesh, and end.
+    ///
+    /// # Errors
+    /// When it has not left.
+    pub async fn leave(&mut self) -> Result<(), ControlError> {
+        self.send(&Request::Leave).await?;
+        match self.reply_within(PATIENCE).await? {
+            Reply::Left => Ok(()),
+            other => Err(ControlError::Answer { what: format!("{other:?} was not asked for") }),
+        }
+    }
+
     /// Asks to be told again and again; [`Client::next`] has the answers.
     ///
     /// # Errors

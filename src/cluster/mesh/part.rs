@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::card::Offer;
-use super::joining::{Report, Role};
+use super::joining::{Leave, Report, Role};
 use super::presence::{self, Live};
 use super::signpost::Signpost;
 use super::stewarding::{self, Said, StoredNomination};
@@ -15,7 +15,7 @@ use super::{Memory, MeshError, Options};
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::{Endpoint, Line, Link, Standing};
-use crate::cluster::node::Ended;
+use crate::cluster::node::{Ended, Left};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::world::keys::{self, Fact};
 use crate::cluster::world::{Client, StoredCard, view};
@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_millis(500);
 /// How often the members are asked for; a new connection asks at once.
 const MEMBERS_EVERY: Duration = Duration::from_secs(30);
+/// How long the others may take to agree that this host leaves.
+const HAND_OVER: Duration = Duration::from_secs(5);
 /// A store that could not be started is tried again after this.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -67,6 +69,8 @@ enum News {
     StoreEnded(Ended),
     /// The steward has said something.
     Said,
+    /// Somebody wants this host to leave.
+    Leave(Leave),
     /// Everything ends.
     End,
 }
@@ -101,7 +105,11 @@ impl Part {
     }
 
     /// Takes part until `stopped`, or something ends that.
-    pub async fn play(mut self, mut stopped: oneshot::Receiver<()>) -> Result<(), MeshError> {
+    pub async fn play(
+        mut self,
+        mut stopped: oneshot::Receiver<()>,
+        mut leaving: oneshot::Receiver<Leave>,
+    ) -> Result<(), MeshError> {
         let key = keys::fact(self.client.name(), Fact::Duty);
         let mut nominated: Follow<Option<StoredNomination>> =
             view::follow_one(self.client.watcher(), key, |entry| serde_json::from_slice(&entry.value).ok());
@@ -120,6 +128,7 @@ impl Part {
             }
             let news = tokio::select! {
                 _ = &mut stopped => News::End,
+                Ok(leave) = &mut leaving => News::Leave(leave),
                 changed = leases.changed() => if changed.is_err() { News::End } else { News::Look },
                 changed = standing.changed() => if changed.is_err() { News::End } else { News::Look },
                 seen = nominated.changed() => if seen.is_none() { News::End } else { News::Nominated },
@@ -137,6 +146,16 @@ impl Part {
                 News::Said => {
                     let said = said.borrow_and_update().clone();
                     self.tell.send_modify(|report| report.steward = said);
+                }
+                News::Leave(Leave(answer)) => {
+                    let left = self.leave().await;
+                    let has_left = left.is_ok();
+                    // Who asked may have gone.
+                    let _ = answer.send(left);
+                    if has_left {
+                        return Ok(());
+                    }
+                    break;
                 }
                 News::End => break,
             }
@@ -305,6 +324,31 @@ impl Part {
         {
             tracing::warn!(?folder, %error, "old data cannot be removed");
         }
+    }
+
+    /// Leaves for good. The last host keeps everything: nobody else has it.
+    async fn leave(&mut self) -> Result<(), MeshError> {
+        if let Some(stewarding) = self.stewarding.take() {
+            stewarding.abort();
+        }
+        if let Open::Store(store) = &self.open {
+            let left = store.node().leave(HAND_OVER).await?;
+            if left == Left::Last {
+                tracing::info!("this host was the last of its mesh: its store stays on its disk");
+                return Ok(());
+            }
+        }
+        if let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) {
+            store.end().await;
+        }
+        let removed = self.client.remove_traces(Deadline::after(HAND_OVER)).await;
+        if let Err(error) = removed {
+            tracing::warn!(%error, "what this host has written stays in the mesh");
+        }
+        if let Err(error) = Memory::forget(&self.options.folder) {
+            tracing::warn!(%error, "this host would look for its old mesh when it is started again");
+        }
+        Ok(())
     }
 
     /// Ends in order: others are told that this host is expected back.

@@ -78,6 +78,11 @@ pub fn under(prefix: &str) -> KeyRange {
     KeyRange::of(start, end.into())
 }
 
+/// What a host keeps about itself.
+pub fn of_host(host: &HostName) -> String {
+    format!("{HOSTS}{host}/")
+}
+
 /// The key of a fact.
 pub fn fact(host: &HostName, fact: Fact) -> String {
     format!("{HOSTS}{host}/{}", fact.name())

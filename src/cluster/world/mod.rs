@@ -182,6 +182,34 @@ impl Client {
         strings::replace_key(&self.link, "write the policy", keys::POLICY.into(), from, Some(to), by).await
     }
 
+    /// Removes everything that this host has written of itself and for others: it leaves.
+    ///
+    /// # Errors
+    /// When the store does not answer in time.
+    pub async fn remove_traces(&self, by: Deadline) -> Result<(), WorldError> {
+        use crate::cluster::etcd::pb::etcdserverpb::{
+            DeleteRangeRequest, RequestOp, TxnRequest, request_op::Request,
+        };
+        let delete = |key: String, range_end: Bytes| {
+            let request = DeleteRangeRequest { key: key.into(), range_end, ..Default::default() };
+            RequestOp { request: Some(Request::RequestDeleteRange(request)) }
+        };
+        let exported = self.exported.lock().unwrap_or_else(std::sync::PoisonError::into_inner).keys();
+        let own = keys::of_host(&self.host);
+        let KeyRange::Span(_, end) = keys::under(&own) else { return Ok(()) };
+        let mut ops: Vec<RequestOp> = exported.into_iter().map(|key| delete(key, Bytes::new())).collect();
+        ops.push(delete(own, end));
+        for some in ops.chunks(batch::COUNT) {
+            let txn = TxnRequest { success: some.to_vec(), ..Default::default() };
+            let removed = self.link.ask("leave", by, |line: Line, by| {
+                let txn = txn.clone();
+                async move { line.txn(txn, by).await }
+            });
+            removed.await?;
+        }
+        Ok(())
+    }
+
     /// Since when the store is away.
     pub fn away_since(&self) -> Option<SystemTime> {
         match self.link.standing() {
