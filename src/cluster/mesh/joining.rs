@@ -128,6 +128,18 @@ impl Mesh {
         report
     }
 
+    /// Returns once it takes part, or cannot; at once if nobody has needed the world.
+    pub async fn begun(&self) {
+        if !self.client.is_wanted_now() {
+            return;
+        }
+        let (mut report, mut failed) = (self.report.clone(), self.failed.clone());
+        tokio::select! {
+            _ = report.wait_for(|report| report.role != Role::Apart) => {}
+            _ = failed.wait_for(Option::is_some) => {}
+        }
+    }
+
     /// How this host's part stands, to be followed.
     pub fn follow(&self) -> watch::Receiver<Report> {
         self.report.clone()

@@ -304,9 +304,11 @@ impl Stewarding {
 
     async fn carry_out(&self, order: Order) {
         let Order { command, reason } = order;
-        tracing::info!(%reason, ?command, "the steward changes who carries the store");
-        if let Err(error) = self.obey(command).await {
-            tracing::warn!(%error, "what the steward wants could not be done; it will look again");
+        match self.obey(command.clone()).await {
+            Ok(()) => tracing::info!(%reason, ?command, "the steward has changed who carries the store"),
+            Err(error) => {
+                tracing::warn!(%reason, ?command, %error, "what the steward wants could not be done; it will look again");
+            }
         }
     }
 

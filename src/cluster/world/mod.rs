@@ -128,6 +128,11 @@ impl Client {
         let _ = wanted.wait_for(|wanted| *wanted).await;
     }
 
+    /// Whether anybody has.
+    pub fn is_wanted_now(&self) -> bool {
+        *self.wanted.borrow()
+    }
+
     /// Somebody asks for something that only the store has.
     fn is_wanted(&self) {
         self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
