@@ -209,11 +209,12 @@ impl Joining {
         mut stopped: oneshot::Receiver<()>,
         leaving: oneshot::Receiver<Leave>,
     ) -> Result<(), MeshError> {
-        if !self.options.at_once {
-            tokio::select! {
-                () = self.client.wanted() => {}
-                _ = &mut stopped => return Ok(()),
-            }
+        if self.options.at_once {
+            self.client.is_wanted();
+        }
+        tokio::select! {
+            () = self.client.wanted() => {}
+            _ = &mut stopped => return Ok(()),
         }
         let (part, turn) = self.begin(neighbours).await?;
         // From now on others find this agent's mesh.

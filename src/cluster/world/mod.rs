@@ -134,7 +134,7 @@ impl Client {
     }
 
     /// Somebody asks for something that only the store has.
-    fn is_wanted(&self) {
+    pub fn is_wanted(&self) {
         self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
     }
 
