@@ -18,6 +18,7 @@ mod hosts;
 mod leaving;
 mod pages;
 mod queues;
+mod rebirth;
 mod refusals;
 mod rights;
 mod sim;
