@@ -14,6 +14,7 @@
 //! | `machine` | what entries of the log do: the store and the members. Pure |
 //! | `auto_compaction` | when to compact without being asked. Pure |
 //! | `forced` | a cluster of one out of what a member of more has. Pure |
+//! | `rebirth` | a cluster that begins anew with what is left of another. Offline |
 //! | `open` | what the disk knows when a member starts |
 //! | `snapshots` | the state machine as a file, and back |
 //! | `reconfiguring` | a change of the members, in the words of the consensus and back. Pure |
@@ -45,6 +46,7 @@ mod machine;
 mod member_standing;
 mod open;
 mod proposal_id;
+mod rebirth;
 mod reconfiguring;
 mod shared;
 mod snapshots;
@@ -63,4 +65,5 @@ pub use handle::{Handle, LeaveError, Left};
 pub use inbox::{Inbox, Letter};
 pub use member_standing::MemberStanding;
 pub use open::OpenError;
+pub use rebirth::{Founder, Past, RebirthError, Reborn, recover, restore};
 pub use start::{NodeStartError, Running, start};

@@ -19,6 +19,7 @@ mod leaving;
 mod mesh_scale;
 mod pages;
 mod queues;
+mod rebirth;
 mod refusals;
 mod rights;
 mod sim;
