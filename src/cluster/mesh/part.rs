@@ -25,8 +25,11 @@ use crate::engine::world::{Deadline, Duty, Follow};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the store may take to note that this host ends.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How often the members are asked for; a new connection asks at once.
+/// How often the members are asked for in the end. A new connection asks at once, and then in intervals that double: a mesh
+/// that has just begun changes often.
 const MEMBERS_EVERY: Duration = Duration::from_secs(30);
+/// The first of these intervals.
+const MEMBERS_SOON: Duration = Duration::from_secs(1);
 /// How long the others may take to agree that this host leaves.
 const HAND_OVER: Duration = Duration::from_secs(5);
 /// A store that could not be started is tried again after this.
@@ -61,8 +64,12 @@ pub(super) struct Part {
 
 /// What has happened.
 enum News {
-    /// The lease, the connection, or the time.
-    Look,
+    /// There is another lease, or none.
+    Lease,
+    /// There is another connection, or none.
+    Connection,
+    /// It is time to ask who the members are.
+    Time,
     /// The steward has asked for something.
     Nominated,
     /// The store that this host carried has ended by itself.
@@ -116,6 +123,7 @@ impl Part {
         let mut leases = self.client.session().follow();
         let mut standing = self.link.follow();
         let mut said = self.said.subscribe();
+        let mut interval = MEMBERS_SOON;
         loop {
             let lease = leases.borrow_and_update().map(|lease| lease.id);
             self.announce(lease).await?;
@@ -129,15 +137,17 @@ impl Part {
             let news = tokio::select! {
                 _ = &mut stopped => News::End,
                 Ok(leave) = &mut leaving => News::Leave(leave),
-                changed = leases.changed() => if changed.is_err() { News::End } else { News::Look },
-                changed = standing.changed() => if changed.is_err() { News::End } else { News::Look },
+                changed = leases.changed() => if changed.is_err() { News::End } else { News::Lease },
+                changed = standing.changed() => if changed.is_err() { News::End } else { News::Connection },
                 seen = nominated.changed() => if seen.is_none() { News::End } else { News::Nominated },
                 _ = said.changed() => News::Said,
                 why = store_ended(&self.open) => News::StoreEnded(why),
-                () = tokio::time::sleep(MEMBERS_EVERY) => News::Look,
+                () = tokio::time::sleep(interval) => News::Time,
             };
             match news {
-                News::Look => {}
+                News::Lease => {}
+                News::Connection => interval = MEMBERS_SOON,
+                News::Time => interval = (interval * 2).min(MEMBERS_EVERY),
                 News::Nominated => {
                     let nomination = nominated.now().and_then(|seen| seen.value);
                     self.nominated(nomination).await;
@@ -173,6 +183,10 @@ impl Part {
             Open::Store(store) => {
                 let run = stewarding::run(store.node().clone(), self.client.clone(), self.said.clone());
                 self.stewarding = Some(tokio::spawn(run));
+                // Its own store is the nearest.
+                let own: Vec<Endpoint> = self.advertised.iter().filter_map(|url| url.parse().ok()).collect();
+                let others = self.link.endpoints().into_iter().filter(|endpoint| !own.contains(endpoint));
+                self.link.set_endpoints(own.iter().cloned().chain(others).collect());
                 Role::Carries
             }
             Open::Signpost(_) | Open::Nothing => Role::Uses,
@@ -239,6 +253,10 @@ impl Part {
     async fn learn(&mut self, line: &Line) {
         let cluster = line.cluster.to_string();
         let mut endpoints = vec![line.endpoint.clone()];
+        if let Open::Store(_) = self.open {
+            endpoints.extend(self.advertised.iter().filter_map(|url| url.parse().ok()));
+            endpoints.dedup();
+        }
         if !line.endpoint.etcd {
             let Ok(told) = line.members(Deadline::after(PATIENCE)).await else { return };
             let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
