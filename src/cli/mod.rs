@@ -6,6 +6,7 @@ mod environment;
 mod etcd;
 mod exit;
 mod explain;
+mod fake;
 mod graph;
 mod kv;
 mod man;
@@ -56,6 +57,8 @@ enum Command {
     Mesh(mesh::Args),
     Kv(kv::Args),
     Etcd(Box<etcd::Args>),
+    #[command(hide = true)]
+    Fake(fake::Args),
 }
 
 /// The command line, from which help, completions and man pages derive too.
@@ -118,5 +121,6 @@ pub fn main() -> ExitCode {
         Command::Mesh(args) => mesh::main(&args),
         Command::Kv(args) => kv::main(&args),
         Command::Etcd(args) => etcd::main(&args),
+        Command::Fake(args) => fake::main(&args),
     }
 }
