@@ -38,6 +38,8 @@ pub struct Core {
     next_tick: Instant,
     out: Vec<Output>,
     status: Status,
+    /// Who asked for a change of members that was applied in this round: answered when the status tells of it.
+    changed: Vec<(Answerer, Effect)>,
     /// It ends after this round.
     ending: Option<Ended>,
 }
@@ -57,6 +59,7 @@ impl Core {
             saves: (0, 0),
             out: Vec::new(),
             status: Status { leaderless_since: Some(Instant::now()), ..Status::default() },
+            changed: Vec::new(),
             ending: None,
         }
     }
@@ -195,6 +198,9 @@ impl Core {
         out.append(&mut self.out);
         self.out = out;
         self.tell();
+        for (waiter, effect) in self.changed.drain(..) {
+            waiter.answer(effect);
+        }
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -262,7 +268,11 @@ impl Core {
             members_changed |= matches!(effect, Effect::Members(_))
                 || matches!(effect, Effect::Store(Change::MemberAttributes { .. }, _));
             self.follow(&effect);
-            answers.extend(waiter.map(|waiter| (waiter, effect)));
+            match waiter {
+                Some(waiter @ Answerer::Command(_)) => answers.push((waiter, effect)),
+                Some(waiter @ Answerer::Change(_)) => self.changed.push((waiter, effect)),
+                None => {}
+            }
         }
         self.status.standing.applied = machine.store.applied_index();
         let machine = RwLockWriteGuard::downgrade(machine);

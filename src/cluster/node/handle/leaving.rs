@@ -18,6 +18,8 @@ use crate::cluster::store::member::{MemberChange, Members};
 const ASK_AFTER: Duration = Duration::from_millis(50);
 /// How long it waits before it tries again.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
+/// After how many ticks it asks anew: what it asked for may be lost with a leader, and can be asked for twice.
+const TURN_TICKS: u32 = 5;
 
 /// How a member left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,7 @@ impl Handle {
         tokio::select! {
             biased;
             left = self.until_removed() => left.map(Turn::Left),
+            () = tokio::time::sleep(self.shared.config.tick * TURN_TICKS) => Ok(Turn::Again(NodeError::Timeout)),
             answer = answered => match answer {
                 // It is applied here: the member is about to end.
                 Ok(Ok(())) | Err(_) => self.until_removed().await.map(Turn::Left),

@@ -48,7 +48,7 @@ impl Handle {
         Ok((self.list_members(), id))
     }
 
-    /// Returns once no joint change is under way here.
+    /// Returns once no joint change is under way here. Who was just answered finds its own in the status.
     async fn one_electorate(&self) -> Result<(), NodeError> {
         let mut status = self.shared.standing.subscribe();
         let over = status.wait_for(|status| !status.joint || status.has_ended());
