@@ -54,7 +54,7 @@ impl Client {
     /// # Errors
     /// When there is no answer that can be understood.
     pub async fn mesh(&mut self) -> Result<Option<MeshFacts>, ControlError> {
-        self.send(&Request::Mesh).await?;
+        self.send(&Request::Mesh { soon: true }).await?;
         match self.reply_within(PATIENCE).await? {
             Reply::Mesh { mesh } => Ok(mesh),
             other => Err(ControlError::Answer { what: format!("{other:?} was not asked for") }),

@@ -40,7 +40,11 @@ pub enum Request {
     /// Read the graph again, as SIGHUP does.
     Reload,
     /// Where is its mesh?
-    Mesh,
+    Mesh {
+        /// Whether to wait for a moment, should it be looking for it right now.
+        #[serde(default)]
+        soon: bool,
+    },
     /// Leave the mesh, and end.
     Leave,
 }

@@ -154,7 +154,8 @@ impl Desk {
                     }
                     Err(error) => Reply::Error { message: chain(&error) },
                 },
-                Ok(Request::Mesh) => Reply::Mesh { mesh: self.live.mesh_soon().await },
+                Ok(Request::Mesh { soon: false }) => Reply::Mesh { mesh: self.live.mesh() },
+                Ok(Request::Mesh { soon: true }) => Reply::Mesh { mesh: self.live.mesh_soon().await },
                 Ok(Request::Snapshot(asked)) => self.status(&asked).await,
                 Ok(Request::Watch { interval_ms, asked }) => {
                     let interval = Duration::from_millis(interval_ms.clamp(100, 3_600_000));
