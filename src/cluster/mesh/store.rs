@@ -26,6 +26,8 @@ const ELECTION_TICKS: u32 = 10;
 const RETENTION: Duration = Duration::from_secs(60 * 60);
 /// The largest quota, in bytes: mesh.md.
 const QUOTA_BYTES: u64 = 8 << 30;
+/// How long calls may take to end when the store does: watches do not end by themselves, and go on elsewhere.
+const FAREWELL: Duration = Duration::from_millis(100);
 /// The log's growth after which a snapshot is made, in bytes.
 const SNAPSHOT_BYTES: u64 = 256 << 20;
 
@@ -156,6 +158,7 @@ fn settings(
         self_signed: Vec::new(),
         auto_compaction: Some(Retention::Period(RETENTION)),
         concurrent_streams: u32::MAX,
+        farewell: FAREWELL,
         limits: Limits::default(),
     })
 }

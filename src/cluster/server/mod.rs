@@ -48,7 +48,8 @@ impl Server {
         let peer_tls = settings.peer_tls.clone().map(PeerTls::new).transpose()?.map(Arc::new);
         let limits = settings.limits;
         let auto_compaction = settings.auto_compaction;
-        let options = Options { concurrent_streams: settings.concurrent_streams, ..Options::default() };
+        let Settings { concurrent_streams, farewell, .. } = settings;
+        let options = Options { concurrent_streams, farewell, ..Options::default() };
         let peering = Peering::default();
         let compare_every = settings.node.compare_every;
         let at_clients = settings.peers_at_clients;

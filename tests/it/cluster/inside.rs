@@ -45,6 +45,7 @@ impl Inside {
             self_signed: Vec::new(),
             auto_compaction: None,
             concurrent_streams: u32::MAX,
+            farewell: std::time::Duration::from_secs(5),
             limits: mgmt::cluster::etcd::surface::Limits::default(),
         };
         let server = Server::start(settings).await.unwrap();
