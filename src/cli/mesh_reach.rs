@@ -11,6 +11,7 @@ use crate::agent::control::client::Client as Control;
 use crate::agent::error::AgentError;
 use crate::agent::mesh_choice::MeshChoice;
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
+use crate::cluster::store::id::ClusterId;
 use crate::cluster::world::{Client, ClientSettings};
 use crate::engine::world::{Deadline, WorldError};
 
@@ -36,11 +37,12 @@ impl MeshReach {
 
     /// Takes part in the mesh for as long as a command lasts. To be called inside a tokio runtime.
     pub async fn client(&self) -> Result<Arc<Client>, ExitCode> {
-        let seeds = match self.seeds.is_empty() {
-            false => self.seeds.clone(),
+        let (seeds, cluster) = match self.seeds.is_empty() {
+            false => (self.seeds.clone(), None),
             true => self.known_to_the_agent().await?,
         };
-        let link = Link::start(LinkSettings::default());
+        // Where a host of the mesh was, one of another may be by now.
+        let link = Link::start(LinkSettings { cluster });
         link.set_endpoints(seeds);
         if let Err(error) = link.line("reach the mesh", self.deadline()).await {
             let why = match link.standing() {
@@ -63,7 +65,7 @@ impl MeshReach {
         })
     }
 
-    async fn known_to_the_agent(&self) -> Result<Vec<Endpoint>, ExitCode> {
+    async fn known_to_the_agent(&self) -> Result<(Vec<Endpoint>, Option<ClusterId>), ExitCode> {
         let socket = self.agent.socket();
         let mut control = Control::connect(&socket).map_err(|error| reach::complain(&error))?;
         let mesh = control.mesh().await.map_err(|error| reach::complain(&error))?;
@@ -80,7 +82,8 @@ impl MeshReach {
                 crate::engine::Class::User,
             ));
         }
-        Ok(endpoints)
+        let cluster = mesh.and_then(|mesh| u64::from_str_radix(&mesh.cluster?, 16).ok());
+        Ok((endpoints, cluster.map(ClusterId)))
     }
 }
 
