@@ -74,6 +74,15 @@ impl MeshReach {
             .flat_map(|mesh| &mesh.endpoints)
             .filter_map(|endpoint| endpoint.parse().ok())
             .collect();
+        if let Some(failed) = mesh.as_ref().and_then(|mesh| mesh.failed.clone()) {
+            let class = crate::engine::Class::Transient;
+            return Err(output::failed(
+                "the agent on this host cannot take part in its mesh",
+                [failed],
+                None,
+                class,
+            ));
+        }
         if endpoints.is_empty() {
             return Err(output::failed(
                 "the agent on this host takes part in no mesh",

@@ -7,6 +7,10 @@ use super::{MeshError, Options};
 use crate::cluster::etcd::serve::{Address, ListenError, Listener, Place};
 use crate::cluster::link::PORT;
 
+/// Ports for when the usual one is taken: next to it, after that of etcd's peers, and below those that the system gives to
+/// outgoing connections.
+const OTHERS: std::ops::RangeInclusive<u16> = 2381..=2999;
+
 /// The addresses at which to listen: those that were asked for; else the usual port of the loopback, or, when another
 /// program has it, one that is free and is kept.
 pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<Address>, MeshError> {
@@ -18,8 +22,9 @@ pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<A
         return Ok(listen);
     }
     let at = |port| Address { place: Place::Tcp("127.0.0.1".to_owned(), port), tls: false };
+    let candidates = [kept.unwrap_or(PORT)].into_iter().chain(OTHERS).chain([0]);
     let mut last = MeshError::NoAddress;
-    for port in [kept.unwrap_or(PORT), 0] {
+    for port in candidates {
         match Listener::bind(&at(port), None).await {
             // It is bound again in a moment.
             Ok(listener) => return Ok(vec![at(listener.local().map_or(port, |local| local.port()))]),

@@ -1,5 +1,6 @@
 //! Why a host cannot take part.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::cluster::etcd::serve::ListenError;
@@ -35,6 +36,12 @@ pub enum MeshError {
 }
 
 impl MeshError {
+    /// Whether an address was taken in the last moment.
+    pub(super) fn is_taken(&self) -> bool {
+        let Self::Server(error) = self else { return false };
+        matches!(&**error, ServerError::Listen(ListenError::Bind { cause, .. }) if cause.kind() == ErrorKind::AddrInUse)
+    }
+
     /// What to do.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -16,6 +16,9 @@ use crate::cluster::world::{Client, ClientSettings};
 use crate::engine::state_dir;
 use crate::engine::world::World;
 
+/// How many times another port is tried when one is taken in the last moment.
+const TRIES: u32 = 10;
+
 /// How a host finds those agents of its user that run on the same machine; it may block for a moment.
 pub type Neighbours = Box<dyn FnOnce() -> Found + Send>;
 
@@ -255,8 +258,22 @@ impl Joining {
             let signpost = Signpost::start(&listen, self.link.clone()).await;
             return Ok((self.part(Open::Signpost(signpost), listen, advertised), turn));
         }
-        let beginning = if has_files { Beginning::Again } else { Beginning::Founded };
-        let store = Store::start(&self.options.host, &folder, &listen, &advertised, beginning).await?;
+        let (mut listen, mut advertised) = (listen, advertised);
+        let mut tries = 0;
+        let store = loop {
+            let beginning = if has_files { Beginning::Again } else { Beginning::Founded };
+            match Store::start(&self.options.host, &folder, &listen, &advertised, beginning).await {
+                Ok(store) => break store,
+                // Another agent that starts now has found the same port free.
+                Err(error) if error.is_taken() && self.options.listen.is_empty() && tries < TRIES => {
+                    tries += 1
+                }
+                Err(error) => return Err(error),
+            }
+            listen = door::choose(&self.options, None).await?;
+            advertised = door::advertised(&self.options, &listen, None);
+            self.memory.port = door::kept_port(&listen);
+        };
         self.memory.cluster = Some(store.cluster().to_string());
         let mut endpoints: Vec<Endpoint> = advertised.iter().filter_map(|url| url.parse().ok()).collect();
         endpoints.extend(known);
