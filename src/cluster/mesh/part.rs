@@ -8,6 +8,7 @@ use tokio::sync::{oneshot, watch};
 use super::card::Offer;
 use super::joining::{Report, Role};
 use super::presence::{self, Live};
+use super::rolling;
 use super::signpost::Signpost;
 use super::stewarding::{self, Said, StoredNomination};
 use super::store::{self, Beginning, Store};
@@ -52,7 +53,8 @@ pub(super) struct Part {
     advertised: Vec<String>,
     /// The lease under which this host has said that it is there, and as which member.
     announced: Option<(i64, Option<String>)>,
-    stewarding: Option<tokio::task::JoinHandle<()>>,
+    /// What it does while it leads: its tasks.
+    duties: Vec<tokio::task::AbortHandle>,
     said: watch::Sender<Said>,
 }
 
@@ -81,7 +83,6 @@ impl Part {
         (listen, advertised): (Vec<Address>, Vec<String>),
     ) -> Self {
         let said = watch::Sender::new(Said::default());
-        let (announced, stewarding) = (None, None);
         let mut part = Self {
             options,
             memory,
@@ -91,8 +92,8 @@ impl Part {
             open,
             listen,
             advertised,
-            announced,
-            stewarding,
+            announced: None,
+            duties: Vec::new(),
             said,
         };
         part.opened();
@@ -146,13 +147,12 @@ impl Part {
 
     /// What is open has changed.
     fn opened(&mut self) {
-        if let Some(stewarding) = self.stewarding.take() {
-            stewarding.abort();
-        }
+        self.duties.drain(..).for_each(|duty| duty.abort());
         let role = match &self.open {
             Open::Store(store) => {
                 let run = stewarding::run(store.node().clone(), self.client.clone(), self.said.clone());
-                self.stewarding = Some(tokio::spawn(run));
+                let roll = rolling::run(store.node().clone(), self.client.clone());
+                self.duties = vec![tokio::spawn(run).abort_handle(), tokio::spawn(roll).abort_handle()];
                 Role::Carries
             }
             Open::Signpost(_) | Open::Nothing => Role::Uses,
@@ -309,9 +309,7 @@ impl Part {
 
     /// Ends in order: others are told that this host is expected back.
     async fn end(mut self) {
-        if let Some(stewarding) = self.stewarding.take() {
-            stewarding.abort();
-        }
+        self.duties.drain(..).for_each(|duty| duty.abort());
         if self.announced.is_some() && matches!(self.link.standing(), Standing::Up(_)) {
             let card = self.card(true);
             let farewell = presence::farewell(&self.client, &card, Deadline::after(FAREWELL));
