@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::mesh_reach::{MeshReach, complain};
+use super::run::label;
 use super::{output, reach};
 use crate::agent::deploys::bundle::{Bundle, BundleError};
 use crate::agent::error::AgentError;
@@ -62,7 +63,7 @@ pub(super) struct Args {
     #[arg(long)]
     force: bool,
     /// Only to hosts with these labels; others keep what they run
-    #[arg(long, value_name = "LABEL=VALUE", value_delimiter = ',', value_parser = label)]
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = label)]
     only: Vec<(String, String)>,
     /// How many hosts get it, step by step
     #[arg(long, value_name = "PERCENT", value_delimiter = ',', value_parser = percent)]
@@ -94,13 +95,6 @@ struct Rest {
     reach: MeshReach,
 }
 
-pub(super) fn label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write LABEL=VALUE".to_owned()),
-    }
-}
-
 fn percent(text: &str) -> Result<u8, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim().parse().ok();
     number.filter(|number| (1..=100).contains(number)).ok_or("write 1% to 100%".to_owned())
@@ -128,6 +122,14 @@ pub(super) fn main(args: &Args) -> ExitCode {
 
 async fn deploy(args: &Args, what: &Path) -> Result<(), ExitCode> {
     let client = args.reach.client().await?;
+    if !args.stage.is_empty() && client.link().endpoints().iter().any(|endpoint| endpoint.etcd) {
+        return Err(output::failed(
+            "cannot deploy in stages: the store of this mesh is an etcd, and nobody there takes them on",
+            [],
+            Some("do without --stage, or let hosts of the mesh carry the store"),
+            Class::User,
+        ));
+    }
     let bundle = Bundle::read(what, args.entry.as_deref(), client.blobs().chunk_bytes())
         .map_err(|error| unbundled(&error))?;
     check(&bundle).await?;

@@ -82,13 +82,14 @@ fn row(deploy: Arc<Deploy>, reports: &BTreeMap<HostName, HostReport>) -> Row {
 /// How far the newest deploy goes, in a line.
 fn told(rollout: &Rollout, paint: Paint) -> String {
     let id: DeployId = rollout.deploy;
-    let whom = match rollout.only.is_empty() {
-        true => format!("{} % of all hosts", rollout.percent),
-        false => {
-            let labels: Vec<String> =
-                rollout.only.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            format!("{} % of the hosts with {}", rollout.percent, clean(&labels.join(", ")))
-        }
+    let labels: Vec<String> = rollout.only.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let whom = match labels.as_slice() {
+        [] => "all hosts".to_owned(),
+        labels => format!("the hosts with {}", clean(&labels.join(", "))),
+    };
+    let whom = match rollout.percent {
+        100.. => whom,
+        percent => format!("{percent} % of {whom}"),
     };
     let next = rollout.steps.first().map(|step| format!(", then {step} %")).unwrap_or_default();
     match &rollout.state {

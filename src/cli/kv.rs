@@ -44,7 +44,8 @@ enum What {
     /// List strings: NAME=VALUE a line
     List {
         /// What their names begin with
-        #[arg(default_value = "")]
+        // Under another id: `--prefix` names the agent's folder.
+        #[arg(id = "names", value_name = "PREFIX", default_value = "")]
         prefix: String,
         #[command(flatten)]
         rest: Rest,
@@ -52,7 +53,8 @@ enum What {
     /// Print strings whenever they change, until stopped
     Watch {
         /// What their names begin with
-        #[arg(default_value = "")]
+        // Under another id: `--prefix` names the agent's folder.
+        #[arg(id = "names", value_name = "PREFIX", default_value = "")]
         prefix: String,
         #[command(flatten)]
         rest: Rest,

@@ -204,7 +204,8 @@ fn listen_address(text: &str) -> Result<ListenAddress, String> {
     url.parse().map_err(|error| format!("{error}"))
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
+/// A label: `NAME=VALUE`.
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE".to_owned()),

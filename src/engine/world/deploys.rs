@@ -72,7 +72,8 @@ pub struct DeployId(pub u64);
 
 impl fmt::Display for DeployId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        // As a number, so that it can be aligned like one.
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
