@@ -130,17 +130,15 @@ impl Shelf {
         self.write(&manifest, &serde_json::to_vec(deploy).expect("texts and numbers can be written"))
     }
 
-    /// Removes what is neither good nor being written.
+    /// Removes what is not good, and what was never finished: nothing is being written now.
     fn sweep(&self, keep: &[DeployId]) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for entry in entries {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let number = name.strip_suffix(".json").unwrap_or(&name).parse().map(DeployId);
-            if let Ok(id) = number
-                && !keep.contains(&id)
-                && let Err(error) = absent(&entry.path())
-            {
+            let is_old = number.is_ok_and(|id| !keep.contains(&id)) || name.ends_with(".partial");
+            if is_old && let Err(error) = absent(&entry.path()) {
                 tracing::warn!(%error, path = %entry.path().display(), "an old deploy cannot be removed");
             }
         }
@@ -305,7 +303,9 @@ mod tests {
         assert_eq!(shelf.good(), [DeployId(4), DeployId(2)]);
         let there = |number| shelf.get(DeployId(number)).is_some();
         assert_eq!([1, 2, 3, 4].map(there), [false, true, false, true]);
+        fs::create_dir(scratch.path().join("deploy/.5.partial")).unwrap();
         shelf.is_good(DeployId(2)).unwrap();
         assert_eq!(shelf.good(), [DeployId(2), DeployId(4)]);
+        assert!(!scratch.path().join("deploy/.5.partial").exists());
     }
 }

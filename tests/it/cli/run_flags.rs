@@ -130,6 +130,6 @@ fn switches_in_the_environment_are_on_or_off_in_many_words() {
 #[test]
 fn what_does_nothing_says_so_once() {
     let scratch = Scratch::new();
-    let ran = scratch.mgmt(&["run", "--no-pgp", "--pprof", "--seeds", "http://h:2379", "missing.yaml"]);
+    let ran = scratch.mgmt(&["run", "--no-pgp", "--pprof", "--ssh-url", "ssh://h", "missing.yaml"]);
     assert_eq!(ran.err.matches("do nothing").count(), 2, "{}", ran.err);
 }
