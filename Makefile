@@ -15,6 +15,8 @@ REQUESTS ?= 100000
 MISMATCHES ?= 1
 # Options of `make bench` and `make bench-store`, such as BENCH="--quick --only hello".
 BENCH ?=
+# Of how many hosts `make mesh-scale` tells; empty: 100, 10,000 and 100,000.
+HOSTS ?=
 
 .PHONY: help
 help: ## this list
@@ -95,7 +97,7 @@ fix: cargo-present ## format, apply what clippy can mend, write the generated pa
 	fi
 
 .PHONY: sim
-sim: cargo-present ## seeded simulations of the engine and of store clusters: SEEDS=7 or SEEDS=0..5000
+sim: cargo-present ## seeded simulations of the engine, of store clusters and of the steward: SEEDS=7 or SEEDS=0..5000
 	MGMT_SIM_SEEDS=$(SEEDS) $(CARGO) test --release $(LOCKED) --test it -- sim:: --nocapture
 
 .PHONY: failpoints
@@ -118,6 +120,10 @@ bench-store: cargo-present etcd35 ## our etcd server and the real one under the 
 	@tests/needs.sh python3 cc
 	$(CARGO) build --release $(LOCKED)
 	python3 bench/store.py $(BENCH)
+
+.PHONY: mesh-scale
+mesh-scale: cargo-present ## what a mesh of 100, 10,000 and 100,000 hosts costs, in virtual time: the table of docs/SCALE.md. HOSTS="1000 5000"
+	$(CARGO) bench $(LOCKED) --bench mesh_scale -- $(HOSTS)
 
 .PHONY: bench-failover
 bench-failover: cargo-present ## clusters of 3 and 5 members in network namespaces, their leader killed every 5 s: how long writes wait (as root)

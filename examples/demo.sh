@@ -61,10 +61,12 @@ repaired() {
 first_line_is() { local line; read -r line <"$1" && [ "$line" = "$2" ]; }
 not_executable() { [ -e "$1" ] && [ ! -x "$1" ]; }
 
-agent=''
+agent='' agents=()
 # shellcheck disable=SC2317  # called by the trap
 leave() {
   if [ -n "$agent" ] && kill -TERM "$agent" 2>/dev/null; then wait "$agent" 2>/dev/null || true; fi
+  for other in "${agents[@]}"; do kill -TERM "$other" 2>/dev/null || true; done
+  for other in "${agents[@]}"; do wait "$other" 2>/dev/null || true; done
   rm -rf "$scratch"
 }
 
@@ -253,5 +255,85 @@ expect_text "$place/independent" 'done all the same'
 grep -qi 'blocked' "$scratch/output" || die 'nothing is said of what is blocked'
 grep -q 'needs it' "$scratch/output" || die 'what is blocked is not named'
 ok 'exit code 3, the failure and what it blocks are named, and the independent file is there'
+
+title 'Three agents on this machine, and nothing said but their names: they are a mesh'
+export RUNTIME_DIRECTORY="$scratch/run" STATE_DIRECTORY="$scratch/state"
+unset MGMT_PREFIX # each has a folder of its own, by its name
+hosts_dir="$scratch/hosts"
+mkdir -p "$hosts_dir"
+
+# A host: it exports its card, and collects the cards of all.
+write_host() {
+  cat >"$scratch/$1.yaml" <<YAML
+graph: host-$1
+resources:
+  file:
+  - name: $hosts_dir/$1/
+    state: exists
+  - name: "@@$hosts_dir/$1/card-$1"
+    content: "$2\n"
+collect:
+- kind: file
+  pattern: $hosts_dir/$1/
+YAML
+}
+start_host() {
+  "$mgmt" run --file "$scratch/$1.yaml" --hostname "$1" >"$scratch/$1.log" 2>&1 &
+  printf -v "agent_$1" '%s' $!
+  agents+=($!)
+}
+has_cards() {
+  local host=$1 card
+  shift
+  for card in "$@"; do [ -s "$hosts_dir/$host/card-$card" ] || return 1; done
+}
+sed 's/^/   | /' <<'TEXT'
+file:
+- name: "@@.../card-a"          # for the others
+collect:
+- kind: file
+  pattern: .../hosts/a/         # what all export, laid here
+TEXT
+for host in a b c; do write_host "$host" "I am $host."; done
+log="$scratch/a.log"
+began=${EPOCHREALTIME/./}
+for host in a b c; do start_host "$host"; done
+for host in a b c; do wait_for "the cards at $host" has_cards "$host" a b c; done
+took=$(((${EPOCHREALTIME/./} - began) / 1000))
+ok "each has the cards of all three, $took ms after the first was started"
+
+title 'One changes what it exports'
+write_host a 'I am a, and moved.'
+repaired first_line_is "$hosts_dir/c/card-a" 'I am a, and moved.'
+ok "c has it $ms ms after the file was saved"
+
+title 'Who carries the store? They have decided that themselves'
+three_vote() { "$mgmt" mesh status --hostname a --json | grep -q '"voters": 3'; }
+wait_for 'three voters' three_vote
+show "$mgmt" mesh status --hostname a
+expect_code 0 'mesh status'
+
+title 'The one that leads is killed, and a fourth takes its place'
+leader=$("$mgmt" mesh members --hostname a | sed -n 's/^\([abc]\) .* leads .*/\1/p')
+[ -n "$leader" ] || die 'nobody leads'
+left=$(printf '%s\n' a b c | grep -v "$leader")
+one=$(printf '%s\n' "$left" | head -n 1)
+write_host d 'I am d.'
+start_host d
+wait_for 'the cards at d' has_cards d a b c
+stands_by() { "$mgmt" mesh members --hostname d | grep -q '^d .* follows '; }
+wait_for 'd to stand by' stands_by
+dead="agent_$leader"
+kill -KILL "${!dead}"
+wait "${!dead}" 2>/dev/null || true
+say "$leader is dead"
+began=${EPOCHREALTIME/./}
+write_host "$one" "I am $one, and well."
+wait_for "the card of $one at d" first_line_is "$hosts_dir/d/card-$one" "I am $one, and well."
+ok "the others go on: d has a new card of $one after $(((${EPOCHREALTIME/./} - began) / 1000)) ms"
+replaced() { "$mgmt" mesh members --hostname "$one" | grep -q '^d .* votes '; }
+wait_for 'd to vote' replaced
+ok "d votes in the place of $leader, $(((${EPOCHREALTIME/./} - began) / 1000)) ms after its death"
+show "$mgmt" mesh members --hostname "$one"
 
 printf '\n%sThat was all of it.%s Next: README.md, or: mgmt explain file\n' "$bold" "$plain"

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 
@@ -13,6 +13,9 @@ use crate::cluster::mesh::{Mesh, Role};
 use crate::engine::runtime::look::Look;
 use crate::engine::runtime::observe::{Happening, Observer};
 use crate::engine::runtime::{Ended, Engine};
+
+/// An agent that has just started to look for its mesh is waited for so long.
+const SOON: Duration = Duration::from_secs(3);
 
 /// A running agent.
 #[derive(Debug)]
@@ -38,6 +41,13 @@ impl Live {
         let snapshot = self.engine.look(look).await?;
         let (agent, mesh) = (self.facts.clone(), self.mesh());
         Ok(Status { agent, mesh, contended: self.contended.labels(), snapshot })
+    }
+
+    /// The same, once it has begun to take part, if it is about to.
+    pub async fn mesh_soon(&self) -> Option<MeshFacts> {
+        // Without an answer in time, it is as it is.
+        let _ = tokio::time::timeout(SOON, self.mesh.begun()).await;
+        self.mesh()
     }
 
     /// Its part in a mesh; `None`: its graph has not needed one.

@@ -29,6 +29,8 @@ pub struct MeshChoice {
     pub no_network: bool,
     /// Agents on the same machine are not looked for.
     pub no_join: bool,
+    /// It leaves for good when it ends.
+    pub leaves: bool,
 }
 
 impl MeshChoice {

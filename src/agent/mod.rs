@@ -177,6 +177,11 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     if let Some(telling) = telling {
         telling.abort();
     }
+    if agent.options.mesh.leaves
+        && let Err(error) = mesh.leave().await
+    {
+        tracing::warn!(%error, "this host still belongs to its mesh");
+    }
     mesh.end().await;
     drop(beside);
     let ending = ended(agent, last, started);

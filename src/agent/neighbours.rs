@@ -49,7 +49,7 @@ fn ask(socket: &Path) -> Option<Vec<Endpoint>> {
     let mut stream = UnixStream::connect(socket).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.set_write_timeout(Some(PATIENCE)).ok()?;
-    stream.write_all(&protocol::to_line(&Request::Mesh)).ok()?;
+    stream.write_all(&protocol::to_line(&Request::Mesh { soon: false })).ok()?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).ok()?;
     let Ok(Reply::Mesh { mesh: Some(mesh) }) = protocol::reply(line.as_bytes()) else { return None };

@@ -44,18 +44,16 @@ enum What {
     /// List strings: NAME=VALUE a line
     List {
         /// What their names begin with
-        // Under another id: `--prefix` names the agent's folder.
-        #[arg(id = "names", value_name = "PREFIX", default_value = "")]
-        prefix: String,
+        #[arg(default_value = "", value_name = "NAME")]
+        beginning: String,
         #[command(flatten)]
         rest: Rest,
     },
     /// Print strings whenever they change, until stopped
     Watch {
         /// What their names begin with
-        // Under another id: `--prefix` names the agent's folder.
-        #[arg(id = "names", value_name = "PREFIX", default_value = "")]
-        prefix: String,
+        #[arg(default_value = "", value_name = "NAME")]
+        beginning: String,
         #[command(flatten)]
         rest: Rest,
     },
@@ -116,14 +114,14 @@ async fn run(what: &What) -> Result<(), ExitCode> {
         }
         What::Put { key, value, .. } => set(&*strings, &rest.slot(key), Some(value), rest).await?,
         What::Del { key, .. } => set(&*strings, &rest.slot(key), None, rest).await?,
-        What::List { prefix, .. } => {
-            let all = strings.list(prefix, by).await.map_err(|error| complain(&error))?;
+        What::List { beginning, .. } => {
+            let all = strings.list(beginning, by).await.map_err(|error| complain(&error))?;
             match rest.json {
                 true => output::print_json(&all.into_iter().collect::<BTreeMap<_, _>>()),
                 false => all.iter().for_each(|(key, text)| output::say(&format!("{key}={text}"))),
             }
         }
-        What::Watch { prefix, .. } => watch(&*strings, prefix, rest).await,
+        What::Watch { beginning, .. } => watch(&*strings, beginning, rest).await,
     }
     Ok(())
 }
@@ -142,8 +140,8 @@ async fn set(strings: &dyn Strings, slot: &Slot, to: Option<&str>, rest: &Rest) 
     }
 }
 
-async fn watch(strings: &dyn Strings, prefix: &str, rest: &Rest) {
-    let mut follow = strings.follow_all(prefix);
+async fn watch(strings: &dyn Strings, beginning: &str, rest: &Rest) {
+    let mut follow = strings.follow_all(beginning);
     let mut before: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
     while let Some(seen) = follow.changed().await {
         let keys = before.keys().chain(seen.value.keys()).collect::<std::collections::BTreeSet<_>>();

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::mesh_reach::{MeshReach, complain};
+use super::output;
 use super::output::{Ink, Paint};
-use super::{output, reach};
+use super::reach::{self, Reach};
+use crate::agent::control::client::Client as Control;
 use crate::cluster::link::Line;
 use crate::cluster::mesh::Policy;
 use crate::cluster::world::Client;
@@ -32,6 +34,8 @@ enum What {
     Status(Rest),
     /// Every host that belongs to the mesh
     Members(Rest),
+    /// Have the agent on this host leave its mesh for good, and end
+    Leave(Leaver),
     /// Change the policy: KEY=VALUE; without one, show it
     Set {
         /// voters=N, relay-per=N, dead-after=TIME, zones=spread|ignore
@@ -40,6 +44,12 @@ enum What {
         #[command(flatten)]
         rest: Rest,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct Leaver {
+    #[command(flatten)]
+    reach: Reach,
 }
 
 #[derive(Debug, clap::Args)]
@@ -83,6 +93,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
             What::Status(rest) => status(rest).await,
             What::Members(rest) => members(rest).await,
             What::Set { settings, rest } => set(settings, rest).await,
+            What::Leave(leaver) => leave(leaver).await,
         };
         done.err().unwrap_or(ExitCode::SUCCESS)
     })
@@ -198,6 +209,11 @@ async fn set(settings: &[String], rest: &Rest) -> Result<(), ExitCode> {
             return Ok(());
         }
     }
+}
+
+async fn leave(leaver: &Leaver) -> Result<(), ExitCode> {
+    let mut control = Control::connect(&leaver.reach.socket()).map_err(|error| reach::complain(&error))?;
+    control.leave().await.map_err(|error| reach::complain(&error))
 }
 
 async fn policy(client: &Arc<Client>, rest: &Rest) -> Result<Policy, ExitCode> {

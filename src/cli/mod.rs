@@ -8,6 +8,7 @@ mod environment;
 mod etcd;
 mod exit;
 mod explain;
+mod fake;
 mod graph;
 mod kv;
 mod man;
@@ -62,6 +63,8 @@ enum Command {
     Deploys(deploys::Args),
     Rollback(rollback::Args),
     Etcd(Box<etcd::Args>),
+    #[command(hide = true)]
+    Fake(fake::Args),
 }
 
 /// The command line, from which help, completions and man pages derive too.
@@ -127,5 +130,6 @@ pub fn main() -> ExitCode {
         Command::Deploys(args) => deploys::main(&args),
         Command::Rollback(args) => rollback::main(&args),
         Command::Etcd(args) => etcd::main(&args),
+        Command::Fake(args) => fake::main(&args),
     }
 }

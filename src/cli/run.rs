@@ -171,6 +171,9 @@ struct MeshArgs {
     /// Do not join the mesh of another agent on this machine: found one of its own
     #[arg(long, env = "MGMT_NO_JOIN")]
     no_join: bool,
+    /// Leave the mesh for good when it ends
+    #[arg(long, env = "MGMT_LEAVE")]
+    leave: bool,
     /// Also listen there, as --listen
     #[arg(long, env = "MGMT_SERVER_URLS", value_name = "URLS", value_delimiter = ',', value_parser = listen_address)]
     server_urls: Vec<ListenAddress>,
@@ -229,6 +232,7 @@ impl MeshArgs {
             },
             no_network: self.no_network,
             no_join: self.no_join,
+            leaves: self.leave,
         }
     }
 }

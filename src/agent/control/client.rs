@@ -54,9 +54,21 @@ impl Client {
     /// # Errors
     /// When there is no answer that can be understood.
     pub async fn mesh(&mut self) -> Result<Option<MeshFacts>, ControlError> {
-        self.send(&Request::Mesh).await?;
+        self.send(&Request::Mesh { soon: true }).await?;
         match self.reply_within(PATIENCE).await? {
             Reply::Mesh { mesh } => Ok(mesh),
+            other => Err(ControlError::Answer { what: format!("{other:?} was not asked for") }),
+        }
+    }
+
+    /// Has the agent leave its mesh, and end.
+    ///
+    /// # Errors
+    /// When it has not left.
+    pub async fn leave(&mut self) -> Result<(), ControlError> {
+        self.send(&Request::Leave).await?;
+        match self.reply_within(PATIENCE).await? {
+            Reply::Left => Ok(()),
             other => Err(ControlError::Answer { what: format!("{other:?} was not asked for") }),
         }
     }

@@ -40,11 +40,17 @@ pub enum Request {
     /// Read the graph again, as SIGHUP does.
     Reload,
     /// Where is its mesh?
-    Mesh,
+    Mesh {
+        /// Whether to wait for a moment, should it be looking for it right now.
+        #[serde(default)]
+        soon: bool,
+    },
+    /// Leave the mesh, and end.
+    Leave,
 }
 
 /// The requests' names, for those who misspell them.
-const REQUESTS: [&str; 5] = ["hello", "snapshot", "watch", "reload", "mesh"];
+const REQUESTS: [&str; 6] = ["hello", "snapshot", "watch", "reload", "mesh", "leave"];
 
 fn default_interval_ms() -> u64 {
     1000
@@ -101,6 +107,8 @@ pub enum Reply {
     Status(Box<Status>),
     /// To `reload`: it was passed on.
     Reloading,
+    /// To `leave`: it has left, and ends.
+    Left,
     /// To `mesh`.
     Mesh {
         /// Its part in a mesh; absent: it has none.
@@ -256,7 +264,7 @@ mod tests {
         assert_eq!(wrong(r#"{"mgmt_control":1}"#), "\"request\" is missing");
         assert_eq!(
             wrong(r#"{"mgmt_control":1,"request":"halt"}"#),
-            "unknown request \"halt\"; there are: hello, snapshot, watch, reload, mesh"
+            "unknown request \"halt\"; there are: hello, snapshot, watch, reload, mesh, leave"
         );
         assert!(wrong("GET / HTTP/1.1").starts_with("not JSON: "));
         assert!(wrong(r#"{"mgmt_control":1,"request":"snapshot","rows":"some"}"#).starts_with("snapshot: "));

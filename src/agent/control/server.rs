@@ -16,6 +16,7 @@ use super::protocol::{self, Asked, Reply, Request};
 use super::socket::{self, SocketFile};
 use super::{ControlError, line};
 use crate::agent::live::Live;
+use crate::engine::sched::StopLevel;
 
 /// Connections at once.
 const CONNECTIONS: usize = 32;
@@ -106,6 +107,17 @@ fn refuse(stream: &UnixStream, why: &str) {
     let _ = stream.try_write(&protocol::to_line(Reply::Error { message: why.to_owned() }));
 }
 
+/// An error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 async fn send(to: &mut OwnedWriteHalf, reply: Reply) -> io::Result<()> {
     timeout(SLOW, to.write_all(&protocol::to_line(reply))).await?
 }
@@ -134,7 +146,16 @@ impl Desk {
                     self.reload.notify_one();
                     Reply::Reloading
                 }
-                Ok(Request::Mesh) => Reply::Mesh { mesh: self.live.mesh() },
+                Ok(Request::Leave) => match self.live.mesh.leave().await {
+                    Ok(()) => {
+                        tracing::info!("has left the mesh, and ends");
+                        self.live.engine.stop(StopLevel::Finish);
+                        Reply::Left
+                    }
+                    Err(error) => Reply::Error { message: chain(&error) },
+                },
+                Ok(Request::Mesh { soon: false }) => Reply::Mesh { mesh: self.live.mesh() },
+                Ok(Request::Mesh { soon: true }) => Reply::Mesh { mesh: self.live.mesh_soon().await },
                 Ok(Request::Snapshot(asked)) => self.status(&asked).await,
                 Ok(Request::Watch { interval_ms, asked }) => {
                     let interval = Duration::from_millis(interval_ms.clamp(100, 3_600_000));

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::exit;
 use crate::agent::log::{self, LogFormat};
 use crate::cluster::etcd::surface::VERSION;
+use crate::cluster::node::Ended;
 use crate::cluster::server::Server;
 
 pub use args::Args;
@@ -47,7 +48,7 @@ pub fn main(args: &Args) -> ExitCode {
     runtime.block_on(async {
         match Server::start(settings).await {
             Ok(server) => {
-                if server.run(setup::stop_signal()).await {
+                if server.run(setup::stop_signal()).await == Ended::Asked {
                     ExitCode::SUCCESS
                 } else {
                     ExitCode::from(exit::BUSY)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::Args;
-use crate::cluster::etcd::serve::{Address, AddressError, Place, TlsFiles};
+use crate::cluster::etcd::serve::{Address, AddressError, Options, Place, TlsFiles};
 use crate::cluster::etcd::surface::Limits;
 use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Founding};
@@ -96,6 +96,7 @@ pub fn settings(args: &Args) -> Result<Settings, FlagError> {
         self_signed: client_signed.into_iter().chain(peer_signed).collect(),
         auto_compaction: auto_compaction(args)?,
         concurrent_streams: args.limits.max_concurrent_streams,
+        farewell: Options::default().farewell,
         limits,
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::agent::control::protocol::Status;
+use crate::agent::control::protocol::{MeshFacts, Status};
 use crate::cli::spoken::{count, harmless, number, time};
 use crate::engine::id::Label;
 use crate::engine::runtime::snapshot::{Row, Snapshot};
@@ -121,6 +121,28 @@ impl Page {
         let done = [(snapshot.checks, "check"), (snapshot.changes, "repair"), (snapshot.failures, "failure")];
         let done = done.map(|(times, what)| count(times, what)).join(", ");
         self.line(&format!("{shown}; {done} since the start"));
+        if let Some(mesh) = &status.mesh {
+            self.mesh(mesh);
+        }
+    }
+
+    fn mesh(&mut self, mesh: &MeshFacts) {
+        let host = harmless(&mesh.host);
+        let role = if mesh.carries { "carries the store" } else { "uses the store" };
+        let waiting = match mesh.waiting {
+            0 => String::new(),
+            waiting => format!(", {} wait for it", count(waiting as u64, "write")),
+        };
+        let (ink, text) = match (&mesh.failed, mesh.away_s) {
+            (Some(failed), _) => (RED, format!("apart: {}", harmless(failed))),
+            (None, Some(away)) => {
+                let away = time(Duration::from_secs(away));
+                (RED, format!("the store has been away for {away}: what was seen last is used{waiting}"))
+            }
+            (None, None) => (DIM, format!("{role}{waiting}")),
+        };
+        let text = self.paint(ink, &format!("mesh: host {host}, {text}"));
+        self.line(&text);
     }
 
     fn contended(&mut self, labels: &[Label]) {

@@ -1,6 +1,7 @@
 //! What comes in on a connection: gRPC to the services, everything else to the HTTP pages and the gateway.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use hyper::header::CONTENT_TYPE;
 use hyper::{Request, Response};
@@ -26,6 +27,7 @@ use super::services::{
 };
 use super::status::in_gos_words;
 use super::surface::Surface;
+use crate::cluster::fake::Knobs;
 use crate::cluster::peer::{self, PeerDoor};
 
 /// What a learner of etcd serves; of the first it answers only what need not be linearizable.
@@ -46,6 +48,8 @@ pub struct Front {
     pub(super) calls: Calls,
     /// Who answers peers that come to the clients' door.
     pub peers: Option<PeerDoor>,
+    /// How it misbehaves, if it is one that can be told to.
+    pub knobs: Option<Arc<Knobs>>,
     /// Whether only metrics and health are served.
     pub probes_only: bool,
     /// Whether who comes with a certificate is known by it through the gateway too; etcd's gateway forgets it.
@@ -84,6 +88,7 @@ impl Front {
             watch: server!(WatchServer, WatchService),
             gateway_knows_certificates: false,
             peers: None,
+            knobs: None,
             calls: Calls::default(),
             probes_only: false,
             surface,
@@ -97,6 +102,14 @@ impl Front {
 
     /// Answers a request, whatever it is.
     pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+        match &self.knobs {
+            Some(knobs) => knobs.answer(self, request).await,
+            None => self.answer_well(request).await,
+        }
+    }
+
+    /// Answers a request, whatever it is, as it should be.
+    pub async fn answer_well(&self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
         if self.probes_only {
             return Ok(http::probe(self, request).await);
         }

@@ -11,7 +11,11 @@ use crate::cluster::link::PORT;
 /// program has it, one that is free and is kept.
 pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<Address>, MeshError> {
     if !options.listen.is_empty() {
-        return Ok(options.listen.clone());
+        let mut listen = Vec::new();
+        for address in &options.listen {
+            listen.push(with_port(address).await?);
+        }
+        return Ok(listen);
     }
     let at = |port| Address { place: Place::Tcp("127.0.0.1".to_owned(), port), tls: false };
     let mut last = MeshError::NoAddress;
@@ -24,6 +28,14 @@ pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<A
         }
     }
     Err(last)
+}
+
+/// Port 0 is one that the system chooses: others must know which.
+async fn with_port(address: &Address) -> Result<Address, MeshError> {
+    let Place::Tcp(host, 0) = &address.place else { return Ok(address.clone()) };
+    let listener = Listener::bind(address, None).await?;
+    let port = listener.local().ok_or(MeshError::NoAddress)?.port();
+    Ok(Address { place: Place::Tcp(host.clone(), port), tls: address.tls })
 }
 
 /// The port, if it is not the usual one.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cluster::etcd::serve::ListenError;
+use crate::cluster::node::LeaveError;
 use crate::cluster::server::ServerError;
 use crate::cluster::world::ClientError;
 use crate::engine::world::{HostName, WorldError};
@@ -25,6 +26,10 @@ pub enum MeshError {
     NameTaken { host: HostName, other: String },
     #[error(transparent)]
     World(#[from] WorldError),
+    #[error("cannot leave the mesh")]
+    Leave(#[from] LeaveError),
+    #[error("this host takes part in no mesh")]
+    Apart,
     #[error("no address to listen at is left")]
     NoAddress,
 }

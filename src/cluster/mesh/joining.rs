@@ -74,7 +74,7 @@ pub struct Mesh {
 #[derive(Debug)]
 enum Stage {
     Prepared(Box<Joining>, watch::Sender<Option<Arc<MeshError>>>),
-    Running { stop: oneshot::Sender<()>, task: tokio::task::JoinHandle<()> },
+    Running { stop: oneshot::Sender<()>, leave: oneshot::Sender<Leave>, task: tokio::task::JoinHandle<()> },
     Ended,
 }
 
@@ -104,12 +104,13 @@ impl Mesh {
         let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         if let Stage::Prepared(joining, fail) = std::mem::replace(&mut *stage, Stage::Ended) {
             let (stop, stopped) = oneshot::channel();
+            let (leave, leaving) = oneshot::channel();
             let task = tokio::spawn(async move {
-                if let Err(error) = joining.run(neighbours, stopped).await {
+                if let Err(error) = joining.run(neighbours, stopped, leaving).await {
                     fail.send_replace(Some(Arc::new(error)));
                 }
             });
-            *stage = Stage::Running { stop, task };
+            *stage = Stage::Running { stop, leave, task };
         }
     }
 
@@ -127,6 +128,18 @@ impl Mesh {
         report
     }
 
+    /// Returns once it takes part, or cannot; at once if nobody has needed the world.
+    pub async fn begun(&self) {
+        if !self.client.is_wanted_now() {
+            return;
+        }
+        let (mut report, mut failed) = (self.report.clone(), self.failed.clone());
+        tokio::select! {
+            _ = report.wait_for(|report| report.role != Role::Apart) => {}
+            _ = failed.wait_for(Option::is_some) => {}
+        }
+    }
+
     /// How this host's part stands, to be followed.
     pub fn follow(&self) -> watch::Receiver<Report> {
         self.report.clone()
@@ -137,6 +150,26 @@ impl Mesh {
         self.failed.clone()
     }
 
+    /// Leaves the mesh for good: what this host carries is handed over, and what it has written of itself and for others
+    /// is removed. Afterwards it takes part no longer.
+    ///
+    /// # Errors
+    /// When the others do not agree in time: then it still belongs to them.
+    pub async fn leave(&self) -> Result<(), MeshError> {
+        let stage =
+            std::mem::replace(&mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner), Stage::Ended);
+        let Stage::Running { stop, leave, task } = stage else { return Err(MeshError::Apart) };
+        let (answer, answered) = oneshot::channel();
+        if leave.send(Leave(answer)).is_err() {
+            return Err(MeshError::Apart);
+        }
+        let left = answered.await.unwrap_or(Err(MeshError::Apart));
+        // It ends, whether or not it has left.
+        drop(stop);
+        let _ = task.await;
+        left
+    }
+
     /// Ends this host's part: what waits for the store is kept on disk, and the store that it carries ends in order.
     pub async fn end(&self) {
         if let Err(error) = self.client.end().await {
@@ -144,13 +177,17 @@ impl Mesh {
         }
         let stage =
             std::mem::replace(&mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner), Stage::Ended);
-        if let Stage::Running { stop, task } = stage {
+        if let Stage::Running { stop, task, .. } = stage {
             drop(stop);
             // It panics only for a bug, which was reported.
             let _ = task.await;
         }
     }
 }
+
+/// Somebody wants this host to leave.
+#[derive(Debug)]
+pub(super) struct Leave(pub oneshot::Sender<Result<(), MeshError>>);
 
 /// The task.
 #[derive(Debug)]
@@ -166,17 +203,23 @@ struct Joining {
 type Turn = Option<Box<dyn Any + Send>>;
 
 impl Joining {
-    async fn run(self, neighbours: Neighbours, mut stopped: oneshot::Receiver<()>) -> Result<(), MeshError> {
-        if !self.options.at_once {
-            tokio::select! {
-                () = self.client.wanted() => {}
-                _ = &mut stopped => return Ok(()),
-            }
+    async fn run(
+        self,
+        neighbours: Neighbours,
+        mut stopped: oneshot::Receiver<()>,
+        leaving: oneshot::Receiver<Leave>,
+    ) -> Result<(), MeshError> {
+        if self.options.at_once {
+            self.client.is_wanted();
+        }
+        tokio::select! {
+            () = self.client.wanted() => {}
+            _ = &mut stopped => return Ok(()),
         }
         let (part, turn) = self.begin(neighbours).await?;
         // From now on others find this agent's mesh.
         drop(turn);
-        part.play(stopped).await
+        part.play(stopped, leaving).await
     }
 
     /// Finds the mesh, or founds one.

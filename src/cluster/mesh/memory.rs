@@ -54,6 +54,21 @@ impl Memory {
         written.map_err(|source| MeshError::Memory { operation: "write", path, source })
     }
 
+    /// Forgets the mesh: everything in the folder goes.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn forget(folder: &Path) -> Result<(), MeshError> {
+        let failed = |source| MeshError::Memory { operation: "remove", path: folder.to_owned(), source };
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let removed =
+                if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// The store's id.
     pub fn cluster(&self) -> Option<ClusterId> {
         self.cluster.as_deref().and_then(|id| u64::from_str_radix(id, 16).ok()).map(ClusterId)

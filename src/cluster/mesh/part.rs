@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::card::Offer;
-use super::joining::{Report, Role};
+use super::joining::{Leave, Report, Role};
 use super::presence::{self, Live};
 use super::rolling;
 use super::signpost::Signpost;
@@ -16,6 +16,7 @@ use super::{Memory, MeshError, Options};
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::{Endpoint, Line, Link, Standing};
+use crate::cluster::node::{Ended, Left};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::world::keys::{self, Fact};
 use crate::cluster::world::{Client, StoredCard, view};
@@ -25,8 +26,13 @@ use crate::engine::world::{Deadline, Duty, Follow};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the store may take to note that this host ends.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How often the members are asked for; a new connection asks at once.
+/// How often the members are asked for in the end. A new connection asks at once, and then in intervals that double: a mesh
+/// that has just begun changes often.
 const MEMBERS_EVERY: Duration = Duration::from_secs(30);
+/// The first of these intervals.
+const MEMBERS_SOON: Duration = Duration::from_secs(1);
+/// How long the others may take to agree that this host leaves.
+const HAND_OVER: Duration = Duration::from_secs(5);
 /// A store that could not be started is tried again after this.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -60,14 +66,20 @@ pub(super) struct Part {
 
 /// What has happened.
 enum News {
-    /// The lease, the connection, or the time.
-    Look,
+    /// There is another lease, or none.
+    Lease,
+    /// There is another connection, or none.
+    Connection,
+    /// It is time to ask who the members are.
+    Time,
     /// The steward has asked for something.
     Nominated,
     /// The store that this host carried has ended by itself.
-    StoreEnded,
+    StoreEnded(Ended),
     /// The steward has said something.
     Said,
+    /// Somebody wants this host to leave.
+    Leave(Leave),
     /// Everything ends.
     End,
 }
@@ -101,13 +113,18 @@ impl Part {
     }
 
     /// Takes part until `stopped`, or something ends that.
-    pub async fn play(mut self, mut stopped: oneshot::Receiver<()>) -> Result<(), MeshError> {
+    pub async fn play(
+        mut self,
+        mut stopped: oneshot::Receiver<()>,
+        mut leaving: oneshot::Receiver<Leave>,
+    ) -> Result<(), MeshError> {
         let key = keys::fact(self.client.name(), Fact::Duty);
         let mut nominated: Follow<Option<StoredNomination>> =
             view::follow_one(self.client.watcher(), key, |entry| serde_json::from_slice(&entry.value).ok());
         let mut leases = self.client.session().follow();
         let mut standing = self.link.follow();
         let mut said = self.said.subscribe();
+        let mut interval = MEMBERS_SOON;
         loop {
             let lease = leases.borrow_and_update().map(|lease| lease.id);
             self.announce(lease).await?;
@@ -120,23 +137,36 @@ impl Part {
             }
             let news = tokio::select! {
                 _ = &mut stopped => News::End,
-                changed = leases.changed() => if changed.is_err() { News::End } else { News::Look },
-                changed = standing.changed() => if changed.is_err() { News::End } else { News::Look },
+                Ok(leave) = &mut leaving => News::Leave(leave),
+                changed = leases.changed() => if changed.is_err() { News::End } else { News::Lease },
+                changed = standing.changed() => if changed.is_err() { News::End } else { News::Connection },
                 seen = nominated.changed() => if seen.is_none() { News::End } else { News::Nominated },
                 _ = said.changed() => News::Said,
-                () = store_ended(&self.open) => News::StoreEnded,
-                () = tokio::time::sleep(MEMBERS_EVERY) => News::Look,
+                why = store_ended(&self.open) => News::StoreEnded(why),
+                () = tokio::time::sleep(interval) => News::Time,
             };
             match news {
-                News::Look => {}
+                News::Lease => {}
+                News::Connection => interval = MEMBERS_SOON,
+                News::Time => interval = (interval * 2).min(MEMBERS_EVERY),
                 News::Nominated => {
                     let nomination = nominated.now().and_then(|seen| seen.value);
                     self.nominated(nomination).await;
                 }
-                News::StoreEnded => self.store_ended().await?,
+                News::StoreEnded(why) => self.store_ended(why).await?,
                 News::Said => {
                     let said = said.borrow_and_update().clone();
                     self.tell.send_modify(|report| report.steward = said);
+                }
+                News::Leave(Leave(answer)) => {
+                    let left = self.leave().await;
+                    let has_left = left.is_ok();
+                    // Who asked may have gone.
+                    let _ = answer.send(left);
+                    if has_left {
+                        return Ok(());
+                    }
+                    break;
                 }
                 News::End => break,
             }
@@ -153,6 +183,10 @@ impl Part {
                 let run = stewarding::run(store.node().clone(), self.client.clone(), self.said.clone());
                 let roll = rolling::run(store.node().clone(), self.client.clone());
                 self.duties = vec![tokio::spawn(run).abort_handle(), tokio::spawn(roll).abort_handle()];
+                // Its own store is the nearest.
+                let own: Vec<Endpoint> = self.advertised.iter().filter_map(|url| url.parse().ok()).collect();
+                let others = self.link.endpoints().into_iter().filter(|endpoint| !own.contains(endpoint));
+                self.link.set_endpoints(own.iter().cloned().chain(others).collect());
                 Role::Carries
             }
             Open::Signpost(_) | Open::Nothing => Role::Uses,
@@ -219,6 +253,10 @@ impl Part {
     async fn learn(&mut self, line: &Line) {
         let cluster = line.cluster.to_string();
         let mut endpoints = vec![line.endpoint.clone()];
+        if let Open::Store(_) = self.open {
+            endpoints.extend(self.advertised.iter().filter_map(|url| url.parse().ok()));
+            endpoints.dedup();
+        }
         if !line.endpoint.etcd {
             let Ok(told) = line.members(Deadline::after(PATIENCE)).await else { return };
             let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
@@ -280,16 +318,15 @@ impl Part {
     }
 
     /// The store has ended: this member was removed, or it broke.
-    async fn store_ended(&mut self) -> Result<(), MeshError> {
+    async fn store_ended(&mut self, why: Ended) -> Result<(), MeshError> {
         let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) else { return Ok(()) };
-        let removed = store.node().is_removed(store.node().identity().member);
         store.end().await;
-        if removed {
+        if why == Ended::Removed {
             tracing::info!("this host carries the store no longer");
             self.wipe();
             self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
         } else {
-            tracing::error!("the store that this host carried has ended; it is started again");
+            tracing::error!(%why, "the store that this host carried has ended; it is started again");
             tokio::time::sleep(AGAIN).await;
             self.open = Open::Store(Box::new(self.start(Beginning::Again).await?));
         }
@@ -305,6 +342,29 @@ impl Part {
         {
             tracing::warn!(?folder, %error, "old data cannot be removed");
         }
+    }
+
+    /// Leaves for good. The last host keeps everything: nobody else has it.
+    async fn leave(&mut self) -> Result<(), MeshError> {
+        self.duties.drain(..).for_each(|duty| duty.abort());
+        if let Open::Store(store) = &self.open {
+            let left = store.node().leave(HAND_OVER).await?;
+            if left == Left::Last {
+                tracing::info!("this host was the last of its mesh: its store stays on its disk");
+                return Ok(());
+            }
+        }
+        if let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) {
+            store.end().await;
+        }
+        let removed = self.client.remove_traces(Deadline::after(HAND_OVER)).await;
+        if let Err(error) = removed {
+            tracing::warn!(%error, "what this host has written stays in the mesh");
+        }
+        if let Err(error) = Memory::forget(&self.options.folder) {
+            tracing::warn!(%error, "this host would look for its old mesh when it is started again");
+        }
+        Ok(())
     }
 
     /// Ends in order: others are told that this host is expected back.
@@ -324,7 +384,7 @@ impl Part {
 }
 
 /// Returns when the store that is carried has ended by itself.
-async fn store_ended(open: &Open) {
+async fn store_ended(open: &Open) -> Ended {
     match open {
         Open::Store(store) => store.ended().await,
         Open::Signpost(_) | Open::Nothing => std::future::pending().await,

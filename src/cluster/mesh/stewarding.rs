@@ -28,6 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often one that does not lead looks whether it does.
 const REST: Duration = Duration::from_millis(500);
 
+/// The note of an exchange is of no use after this: the steward makes one a minute at the most.
+const NOTE_KEPT: Duration = Duration::from_secs(60);
+
 /// What the steward has said last, for `status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
@@ -167,7 +170,19 @@ impl Stewarding {
             for order in orders {
                 self.carry_out(order).await;
             }
+            self.forget_exchange(now).await;
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Removes the note of an exchange in its time, so that the next leader does not count from it.
+    async fn forget_exchange(&mut self, now: Time) {
+        let is_old = |(_, at): &(StoredExchange, Time)| now >= *at + NOTE_KEPT;
+        if self.seen.exchanged.as_ref().is_some_and(is_old) {
+            let range = crate::cluster::store::key::KeyRange::One(keys::EXCHANGE.into());
+            if self.propose(Change::Delete(Delete { range, previous: false })).await.is_ok() {
+                self.seen.exchanged = None;
+            }
         }
     }
 
@@ -289,9 +304,11 @@ impl Stewarding {
 
     async fn carry_out(&self, order: Order) {
         let Order { command, reason } = order;
-        tracing::info!(%reason, ?command, "the steward changes who carries the store");
-        if let Err(error) = self.obey(command).await {
-            tracing::warn!(%error, "what the steward wants could not be done; it will look again");
+        match self.obey(command.clone()).await {
+            Ok(()) => tracing::info!(%reason, ?command, "the steward has changed who carries the store"),
+            Err(error) => {
+                tracing::warn!(%reason, ?command, %error, "what the steward wants could not be done; it will look again");
+            }
         }
     }
 

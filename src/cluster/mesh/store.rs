@@ -10,7 +10,7 @@ use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::etcd::surface::Limits;
 use crate::cluster::node::auto_compaction::Retention;
-use crate::cluster::node::{Config, Founding, Handle};
+use crate::cluster::node::{Config, Ended, Founding, Handle};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::raft::SnapshotRule;
 use crate::cluster::server::{Server, ServerError, Settings};
@@ -26,6 +26,8 @@ const ELECTION_TICKS: u32 = 10;
 const RETENTION: Duration = Duration::from_secs(60 * 60);
 /// The largest quota, in bytes: mesh.md.
 const QUOTA_BYTES: u64 = 8 << 30;
+/// How long calls may take to end when the store does: watches do not end by themselves, and go on elsewhere.
+const FAREWELL: Duration = Duration::from_millis(100);
 /// The log's growth after which a snapshot is made, in bytes.
 const SNAPSHOT_BYTES: u64 = 256 << 20;
 
@@ -44,8 +46,8 @@ pub(super) enum Beginning {
 #[derive(Debug)]
 pub(super) struct Store {
     stop: Option<oneshot::Sender<()>>,
-    /// Whether it has ended.
-    ended: watch::Receiver<bool>,
+    /// Why it has ended.
+    ended: watch::Receiver<Option<Ended>>,
     node: Handle,
 }
 
@@ -72,10 +74,10 @@ impl Store {
         let server = Server::start(settings).await.map_err(Box::new)?;
         let node = server.handle().clone();
         let (stop, stopped) = oneshot::channel();
-        let (tell, ended) = watch::channel(false);
+        let (tell, ended) = watch::channel(None);
         tokio::spawn(async move {
-            server.run(async { drop(stopped.await) }).await;
-            tell.send_replace(true);
+            let why = server.run(async { drop(stopped.await) }).await;
+            tell.send_replace(Some(why));
         });
         Ok(Self { stop: Some(stop), ended, node })
     }
@@ -94,13 +96,15 @@ impl Store {
     pub async fn end(mut self) {
         drop(self.stop.take());
         // It ends by itself, too.
-        let _ = self.ended.wait_for(|ended| *ended).await;
+        let _ = self.ended.wait_for(Option::is_some).await;
     }
 
-    /// Returns once it has ended by itself.
-    pub async fn ended(&self) {
+    /// Returns once it has ended by itself, and why.
+    pub async fn ended(&self) -> Ended {
         let mut ended = self.ended.clone();
-        let _ = ended.wait_for(|ended| *ended).await;
+        let why = ended.wait_for(Option::is_some).await.ok().and_then(|ended| *ended);
+        // Its task says so, unless it panics.
+        why.unwrap_or(Ended::Panicked)
     }
 }
 
@@ -154,6 +158,7 @@ fn settings(
         self_signed: Vec::new(),
         auto_compaction: Some(Retention::Period(RETENTION)),
         concurrent_streams: u32::MAX,
+        farewell: FAREWELL,
         limits: Limits::default(),
     })
 }

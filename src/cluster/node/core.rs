@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use super::barrier::Asked;
+use super::ended::Ended;
 use super::inbox::Letter;
 use super::machine::{Effect, Machine};
 use super::shared::{Shared, Status};
@@ -37,7 +38,10 @@ pub struct Core {
     next_tick: Instant,
     out: Vec<Output>,
     status: Status,
-    stopping: bool,
+    /// Who asked for a change of members that was applied in this round: answered when the status tells of it.
+    changed: Vec<(Answerer, Effect)>,
+    /// It ends after this round.
+    ending: Option<Ended>,
 }
 
 impl Core {
@@ -55,7 +59,8 @@ impl Core {
             saves: (0, 0),
             out: Vec::new(),
             status: Status { leaderless_since: Some(Instant::now()), ..Status::default() },
-            stopping: false,
+            changed: Vec::new(),
+            ending: None,
         }
     }
 
@@ -66,7 +71,7 @@ impl Core {
         self.meet(&shared.read());
         self.stand_if_alone();
         self.round();
-        while !self.stopping {
+        while self.ending.is_none() {
             let patience = self.next_tick.saturating_duration_since(Instant::now());
             self.shared.inbox.take(&mut letters, patience);
             for letter in letters.drain(..) {
@@ -145,7 +150,7 @@ impl Core {
             }
             Letter::LogFailed(error) => {
                 tracing::error!(%error, hint = error.hint(), "the log cannot be written: the store ends");
-                self.stopping = true;
+                self.end_for(Ended::Files);
             }
             Letter::LogFull(full) => {
                 self.status.disk_full = full;
@@ -165,7 +170,7 @@ impl Core {
             }
             Letter::SnapshotFailed => self.step(Input::SnapshotFailed),
             Letter::Removed => self.removed(),
-            Letter::Stop => self.stopping = true,
+            Letter::Stop => self.end_for(Ended::Asked),
         }
     }
 
@@ -193,6 +198,9 @@ impl Core {
         out.append(&mut self.out);
         self.out = out;
         self.tell();
+        for (waiter, effect) in self.changed.drain(..) {
+            waiter.answer(effect);
+        }
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -221,7 +229,7 @@ impl Core {
             }
             Output::Broken(broken) => {
                 tracing::error!(%broken, "this member must not go on: remove it, and add it anew with empty files");
-                self.stopping = true;
+                self.end_for(Ended::Broken(broken));
             }
         }
     }
@@ -255,12 +263,16 @@ impl Core {
                 && version::is_newer(version)
             {
                 tracing::error!(%version, hint = version::HINT, "the cluster runs a newer version than this: the store ends");
-                self.stopping = true;
+                self.end_for(Ended::Outdated);
             }
             members_changed |= matches!(effect, Effect::Members(_))
                 || matches!(effect, Effect::Store(Change::MemberAttributes { .. }, _));
             self.follow(&effect);
-            answers.extend(waiter.map(|waiter| (waiter, effect)));
+            match waiter {
+                Some(waiter @ Answerer::Command(_)) => answers.push((waiter, effect)),
+                Some(waiter @ Answerer::Change(_)) => self.changed.push((waiter, effect)),
+                None => {}
+            }
         }
         self.status.standing.applied = machine.store.applied_index();
         let machine = RwLockWriteGuard::downgrade(machine);
@@ -311,8 +323,15 @@ impl Core {
     }
 
     fn removed(&mut self) {
-        tracing::warn!("this member was removed from the cluster: it ends");
-        self.stopping = true;
+        if self.ending.is_none() {
+            tracing::warn!("this member was removed from the cluster: it ends");
+        }
+        self.end_for(Ended::Removed);
+    }
+
+    /// Ends after this round. The first reason counts.
+    fn end_for(&mut self, why: Ended) {
+        self.ending.get_or_insert(why);
     }
 
     /// Becomes what a snapshot says.
@@ -340,7 +359,7 @@ impl Core {
             }
             Err(error) => {
                 tracing::error!(%error, "a snapshot that was received cannot be used: the store ends");
-                self.stopping = true;
+                self.end_for(Ended::Files);
             }
         }
     }
@@ -399,6 +418,8 @@ impl Core {
         drop(self.waiting);
         drop(self.asked);
         self.writer.finish();
+        let why = self.ending.unwrap_or(Ended::Asked);
+        self.shared.standing.send_modify(|status| status.ended = Some(why));
     }
 }
 

@@ -45,7 +45,7 @@ impl Handle {
     pub async fn compare_regularly(&self, every: Duration) {
         loop {
             tokio::time::sleep(every).await;
-            if self.shared.standing.borrow().stopped {
+            if self.shared.standing.borrow().has_ended() {
                 return;
             }
             if self.standing().leader != Some(self.shared.identity.member) {
@@ -114,7 +114,7 @@ impl Handle {
         // The core tells within a tick; both fail when it has ended.
         let _ = status.changed().await;
         let applied = |status: &super::shared::Status| {
-            status.stopped || status.standing.applied >= status.standing.committed
+            status.has_ended() || status.standing.applied >= status.standing.committed
         };
         let _ = status.wait_for(applied).await;
     }

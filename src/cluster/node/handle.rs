@@ -1,6 +1,7 @@
 //! The seam to the services: what clients want, asked of the core or read off the machine.
 
 mod auth;
+mod leaving;
 mod members;
 
 use std::fs::File;
@@ -13,8 +14,9 @@ use futures_util::stream::BoxStream;
 use tokio::sync::oneshot;
 
 use super::core;
+use super::ended::Ended;
 use super::inbox::{Letter, Returned};
-use super::shared::Shared;
+use super::shared::{Shared, Status};
 use super::snapshots;
 use super::version::CLUSTER_VERSION;
 use super::watching::Stream;
@@ -32,6 +34,8 @@ use crate::cluster::store::key::KeyRange;
 use crate::cluster::store::member::LogLevel;
 use crate::cluster::store::reply::{Alarm, Applied, RangeReply, Reply};
 use crate::cluster::store::request::{AlarmChange, AlarmKind, Caller, Change, Command, Range, Txn};
+
+pub use leaving::{LeaveError, Left};
 
 /// What a member tells of itself is asked for again after so long.
 const PUBLISH_AGAIN: Duration = Duration::from_millis(500);
@@ -51,7 +55,7 @@ impl Handle {
     /// when that is done, or the member ends.
     pub async fn publish(&self) {
         loop {
-            if self.shared.standing.borrow().stopped || self.is_published().await {
+            if self.shared.standing.borrow().has_ended() || self.is_published().await {
                 return;
             }
             tokio::time::sleep(PUBLISH_AGAIN).await;
@@ -64,10 +68,13 @@ impl Handle {
         self.propose(Change::Compact { revision }, caller).await.map(drop)
     }
 
-    /// Returns once the member has ended, by itself or not.
-    pub async fn ended(&self) {
-        // It fails when the sender is gone: ended, too.
-        let _ = self.shared.standing.subscribe().wait_for(|status| status.stopped).await;
+    /// Returns once the member has ended, by itself or not, and why. One that was removed while it was down learns it
+    /// from the others as soon as it reaches one of them.
+    pub async fn ended(&self) -> Ended {
+        let mut status = self.shared.standing.subscribe();
+        // The sender lives as long as this handle.
+        let ended = status.wait_for(Status::has_ended).await;
+        ended.ok().and_then(|status| status.ended).unwrap_or(Ended::Panicked)
     }
 
     /// Whether a change of two members is not over yet.
@@ -197,7 +204,7 @@ impl Node for Handle {
         let mut status = self.shared.standing.subscribe();
         loop {
             let since = status.borrow_and_update().leaderless_since;
-            let changed = status.wait_for(|status| status.leaderless_since != since || status.stopped);
+            let changed = status.wait_for(|status| status.leaderless_since != since || status.has_ended());
             match since {
                 None => drop(changed.await),
                 Some(since) => {
@@ -206,7 +213,7 @@ impl Node for Handle {
                     }
                 }
             }
-            if self.shared.standing.borrow().stopped {
+            if self.shared.standing.borrow().has_ended() {
                 return;
             }
         }

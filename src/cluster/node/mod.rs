@@ -14,6 +14,7 @@
 //! | `machine` | what entries of the log do: the store and the members. Pure |
 //! | `auto_compaction` | when to compact without being asked. Pure |
 //! | `forced` | a cluster of one out of what a member of more has. Pure |
+//! | `rebirth` | a cluster that begins anew with what is left of another. Offline |
 //! | `open` | what the disk knows when a member starts |
 //! | `snapshots` | the state machine as a file, and back |
 //! | `reconfiguring` | a change of the members, in the words of the consensus and back. Pure |
@@ -26,6 +27,7 @@
 //! | `corruption` | whether the members hold the same |
 //! | `handle` | the seam to the services |
 //! | `member_standing` | what a leader knows of each member |
+//! | `ended` | why a member has ended |
 //! | `transport` | the seam to the other members |
 //! | `version` | the version that members agree on |
 //!
@@ -36,6 +38,7 @@ mod barrier;
 pub mod config;
 mod core;
 mod corruption;
+mod ended;
 mod forced;
 mod handle;
 mod inbox;
@@ -43,6 +46,7 @@ mod machine;
 mod member_standing;
 mod open;
 mod proposal_id;
+mod rebirth;
 mod reconfiguring;
 mod shared;
 mod snapshots;
@@ -56,8 +60,10 @@ mod writer;
 
 pub use config::{Config, Founding};
 pub use corruption::Corrupt;
-pub use handle::Handle;
+pub use ended::Ended;
+pub use handle::{Handle, LeaveError, Left};
 pub use inbox::{Inbox, Letter};
 pub use member_standing::MemberStanding;
 pub use open::OpenError;
+pub use rebirth::{Founder, Past, RebirthError, Reborn, recover, restore};
 pub use start::{NodeStartError, Running, start};

@@ -92,7 +92,8 @@ pub fn open(config: &Config) -> Result<Opened, OpenError> {
     Ok(opened)
 }
 
-fn reopen(dir: &Path, snaps: SnapFolder) -> Result<Opened, OpenError> {
+/// Opens what is there.
+pub(super) fn reopen(dir: &Path, snaps: SnapFolder) -> Result<Opened, OpenError> {
     let mut marks = read_marks(dir)?;
     marks.sort_unstable_by_key(|mark| std::cmp::Reverse(mark.index));
     let (mark, machine) = newest(&marks, &snaps)?;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::barrier::Barrier;
 use super::config::Config;
+use super::ended::Ended;
 use super::inbox::Inbox;
 use super::machine::Machine;
 use super::proposal_id::ProposalIds;
@@ -60,8 +61,15 @@ pub struct Status {
     pub leaderless_since: Option<Instant>,
     /// The disk has no room for the log.
     pub disk_full: bool,
-    /// The member has ended.
-    pub stopped: bool,
+    /// The member has ended, for this reason.
+    pub ended: Option<Ended>,
+}
+
+impl Status {
+    /// Whether the member has ended.
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
 }
 
 impl Shared {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::barrier::Barrier;
 use super::config::Config;
 use super::core::{self, Core};
+use super::ended::Ended;
 use super::handle::Handle;
 use super::inbox::{Inbox, Letter};
 use super::open::{OpenError, open};
@@ -109,13 +110,15 @@ struct Ending(Arc<Shared>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        let panicked = std::thread::panicking();
+        if panicked {
             tracing::error!("the store ends: its core panicked");
         }
         self.0.inbox.close();
         drop(self.0.barrier.take());
         self.0.alarm.end();
-        self.0.standing.send_modify(|status| status.stopped = true);
+        let why = if panicked { Ended::Panicked } else { Ended::Asked };
+        self.0.standing.send_modify(|status| _ = status.ended.get_or_insert(why));
     }
 }
 

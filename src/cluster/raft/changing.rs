@@ -12,6 +12,14 @@ use raft::StateRole;
 use super::proposing::Standing;
 use super::{MemberId, Output, ProposalId, Reconfiguration, Refusal, Replica, convert, wire};
 
+/// A peer's change that came to a leader which did not know yet whether another is under way.
+#[derive(Debug)]
+pub(super) struct Held {
+    change: Reconfiguration,
+    /// In which it was meant.
+    term: u64,
+}
+
 /// A change that waits for its leader to go.
 #[derive(Debug)]
 pub(super) struct Leaving {
@@ -35,6 +43,7 @@ impl Replica {
     /// Proposes the changes that were asked for.
     pub(super) fn propose_changes(&mut self, out: &mut Vec<Output>) {
         self.leave_joint();
+        self.propose_held();
         self.go_on_leaving(out);
         for change in std::mem::take(&mut self.changes) {
             let id = change.id();
@@ -84,7 +93,28 @@ impl Replica {
             self.hand_over();
             return None;
         }
-        (!self.changes_members()).then(|| change.entry())
+        if !self.changes_members() {
+            return Some(change.entry());
+        }
+        // A leader takes what it found in its log for changes until it has applied it. Who handed over to it, to be
+        // removed, asks just then.
+        if !self.raw.raft.commit_to_current_term() {
+            self.held = Some(Held { change, term: self.raw.raft.term });
+        }
+        None
+    }
+
+    /// Proposes what was held back, as soon as this leader knows that nothing else is under way.
+    fn propose_held(&mut self) {
+        let known = !self.changes_members();
+        let (leads, term) = (matches!(self.standing(), Ok(Standing::Leader)), self.raw.raft.term);
+        let lost = |held: &Held| !leads || held.term != term;
+        let Some(held) = self.held.take_if(|held| known || lost(held)).filter(|held| !lost(held)) else {
+            return;
+        };
+        if let Err(why) = self.append(&[held.change.entry()]) {
+            tracing::debug!(%why, "a follower's change is lost");
+        }
     }
 
     /// Whether a change is not through yet.

@@ -2,7 +2,7 @@
 
 use raft::{Config, RawNode, ReadOnlyOption, SnapshotStatus, StateRole};
 
-use super::changing::Leaving;
+use super::changing::{Held, Leaving};
 use super::forward::{Receiver, Sender};
 use super::hearing::Hearing;
 use super::log::{Log, LogError};
@@ -56,6 +56,7 @@ pub struct Replica {
     /// Wanted since the last round.
     pub(super) changes: Vec<Reconfiguration>,
     pub(super) leaving: Option<Leaving>,
+    pub(super) held: Option<Held>,
     pub(super) reads: Reads,
     pub(super) hearing: Hearing,
     /// The newest term of an entry that was applied.
@@ -117,6 +118,7 @@ impl Replica {
             receiver: Receiver::default(),
             changes: Vec::new(),
             leaving: None,
+            held: None,
             reads: Reads::default(),
             hearing: Hearing::default(),
             snapshots: Snapshots::Idle,

@@ -21,7 +21,7 @@ use super::etcd::node::Node;
 use super::etcd::serve::{self, Address, ListenError, Listener, Options, Tls};
 use super::etcd::surface::Surface;
 use super::node::auto_compaction::Retention;
-use super::node::{Handle, Running, start};
+use super::node::{Ended, Handle, Running, start};
 use super::peer::{PeerServer, PeerTls};
 
 /// A member that serves.
@@ -48,7 +48,8 @@ impl Server {
         let peer_tls = settings.peer_tls.clone().map(PeerTls::new).transpose()?.map(Arc::new);
         let limits = settings.limits;
         let auto_compaction = settings.auto_compaction;
-        let options = Options { concurrent_streams: settings.concurrent_streams, ..Options::default() };
+        let Settings { concurrent_streams, farewell, .. } = settings;
+        let options = Options { concurrent_streams, farewell, ..Options::default() };
         let peering = Peering::default();
         let compare_every = settings.node.compare_every;
         let at_clients = settings.peers_at_clients;
@@ -112,8 +113,9 @@ impl Server {
         self.front.surface.node.clone()
     }
 
-    /// Serves until `stop`, or until the member ends by itself; then ends in order. Whether it was `stop`.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
+    /// Serves until `stop`, or until the member ends by itself, for it left or was removed, or must not go on; then ends
+    /// in order. Says why.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Ended {
         let handle = self.node.handle().clone();
         let mut beside = JoinSet::new();
         let urls: Vec<String> = self.listeners.iter().map(Listener::url).collect();
@@ -133,17 +135,13 @@ impl Server {
         }
         beside.spawn(serve::serve(self.front.probes(), self.metrics, self.options, {
             let handle = handle.clone();
-            async move { handle.ended().await }
+            async move { _ = handle.ended().await }
         }));
-        let asked = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let leaving = handle.clone();
-        let until = {
-            let asked = asked.clone();
-            async move {
-                tokio::select! {
-                    () = stop => asked.store(true, std::sync::atomic::Ordering::Relaxed),
-                    () = handle.ended() => {}
-                }
+        let until = async move {
+            tokio::select! {
+                () = stop => {}
+                _ = handle.ended() => {}
             }
         };
         serve::serve(self.front, self.listeners, self.options, until).await;
@@ -157,7 +155,7 @@ impl Server {
         if tokio::task::spawn_blocking(move || node.stop()).await.is_err() {
             tracing::error!("the store panicked while it ended");
         }
-        asked.load(std::sync::atomic::Ordering::Relaxed)
+        leaving.ended().await
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::self_signed::{SelfSigned, SelfSignedError};
 use crate::cluster::etcd::serve::{Address, ListenError, TlsError, TlsFiles};
@@ -41,6 +42,8 @@ pub struct Settings {
     pub auto_compaction: Option<Retention>,
     /// Calls at a time on one connection.
     pub concurrent_streams: u32,
+    /// How long calls may take to end when the member does.
+    pub farewell: Duration,
     /// What is not served.
     pub limits: Limits,
 }

@@ -11,6 +11,7 @@ pub mod go_duration;
 pub mod hash;
 pub mod id;
 pub mod key;
+pub mod leap;
 pub mod lease;
 pub mod lessor;
 pub mod member;

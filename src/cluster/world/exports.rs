@@ -33,6 +33,11 @@ impl Exported {
         Self { keys, path }
     }
 
+    /// The keys.
+    pub fn keys(&self) -> Vec<String> {
+        self.keys.iter().cloned().collect()
+    }
+
     /// Notes a key before it is written.
     fn add(&mut self, key: &str) -> io::Result<()> {
         if !self.keys.insert(key.to_owned()) {

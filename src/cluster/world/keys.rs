@@ -84,6 +84,11 @@ pub fn past(prefix: &str) -> Bytes {
     end.into()
 }
 
+/// What a host keeps about itself.
+pub fn of_host(host: &HostName) -> String {
+    format!("{HOSTS}{host}/")
+}
+
 /// The key of a fact.
 pub fn fact(host: &HostName, fact: Fact) -> String {
     format!("{HOSTS}{host}/{}", fact.name())

@@ -128,8 +128,13 @@ impl Client {
         let _ = wanted.wait_for(|wanted| *wanted).await;
     }
 
+    /// Whether anybody has.
+    pub fn is_wanted_now(&self) -> bool {
+        *self.wanted.borrow()
+    }
+
     /// Somebody asks for something that only the store has.
-    fn is_wanted(&self) {
+    pub fn is_wanted(&self) {
         self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
     }
 
@@ -180,6 +185,34 @@ impl Client {
     ) -> Result<bool, WorldError> {
         let to = Bytes::from(to);
         strings::replace_key(&self.link, "write the policy", keys::POLICY.into(), from, Some(to), by).await
+    }
+
+    /// Removes everything that this host has written of itself and for others: it leaves.
+    ///
+    /// # Errors
+    /// When the store does not answer in time.
+    pub async fn remove_traces(&self, by: Deadline) -> Result<(), WorldError> {
+        use crate::cluster::etcd::pb::etcdserverpb::{
+            DeleteRangeRequest, RequestOp, TxnRequest, request_op::Request,
+        };
+        let delete = |key: String, range_end: Bytes| {
+            let request = DeleteRangeRequest { key: key.into(), range_end, ..Default::default() };
+            RequestOp { request: Some(Request::RequestDeleteRange(request)) }
+        };
+        let exported = self.exported.lock().unwrap_or_else(std::sync::PoisonError::into_inner).keys();
+        let own = keys::of_host(&self.host);
+        let KeyRange::Span(_, end) = keys::under(&own) else { return Ok(()) };
+        let mut ops: Vec<RequestOp> = exported.into_iter().map(|key| delete(key, Bytes::new())).collect();
+        ops.push(delete(own, end));
+        for some in ops.chunks(batch::COUNT) {
+            let txn = TxnRequest { success: some.to_vec(), ..Default::default() };
+            let removed = self.link.ask("leave", by, |line: Line, by| {
+                let txn = txn.clone();
+                async move { line.txn(txn, by).await }
+            });
+            removed.await?;
+        }
+        Ok(())
     }
 
     /// Since when the store is away.

@@ -11,7 +11,7 @@ use super::inside::Inside;
 use super::processes::{Cluster, PATIENCE, Place, Process};
 
 /// What something is, as soon as it is something.
-async fn soon<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn soon<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looked = async {
         loop {
             if let Some(found) = look().await {
@@ -57,9 +57,12 @@ async fn a_voter_that_was_killed_is_exchanged_for_the_learner_and_comes_back_as_
     let place = fourth(&cluster, &spare_ports.members[0]);
     let learner = joined(&first, &second, &place).await;
     let spare = learner.node.identity().member;
-    let census = first.node.census();
-    assert_eq!(census.len(), 4);
-    assert!(census.iter().all(|known| known.silence < Duration::from_secs(1)), "{census:?}");
+    let census = soon("a census of four that are all heard", async || {
+        let census = first.node.census();
+        let heard = census.iter().filter(|known| known.silence < Duration::from_secs(1)).count();
+        (heard == 4).then_some(census)
+    })
+    .await;
     assert!(learner.node.census().is_empty(), "only a leader knows");
     let gone = named(&census, "m2").id;
     let exchange = MemberChange::Exchange { promote: spare, demote: gone };
@@ -74,7 +77,8 @@ async fn a_voter_that_was_killed_is_exchanged_for_the_learner_and_comes_back_as_
     .await;
     let demotion = first.node.change_members(MemberChange::Demote(gone)).await;
     assert!(matches!(demotion, Err(NodeError::Member(MemberError::TooManyLearners))), "{demotion:?}");
-    let (members, promoted) = first.node.change_members(exchange.clone()).await.unwrap();
+    let exchanged = first.node.change_members(exchange.clone()).await;
+    let (members, promoted) = exchanged.unwrap_or_else(|error| panic!("{error}: {:?}", first.node.census()));
     assert_eq!((learners(&members), promoted), (vec!["m2".to_owned()], spare));
     let again = first.node.change_members(exchange).await;
     assert!(matches!(again, Err(NodeError::Member(MemberError::NotLearner))), "{again:?}");

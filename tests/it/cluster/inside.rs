@@ -1,6 +1,6 @@
 //! Members that run in this process, on ports of this host: their handles are at hand.
 
-use mgmt::cluster::node::{Config, Founding, Handle};
+use mgmt::cluster::node::{Config, Ended, Founding, Handle};
 use mgmt::cluster::server::{Server, Settings};
 use mgmt::cluster::store::member::MAX_LEARNERS;
 use tokio::sync::oneshot;
@@ -12,7 +12,7 @@ use super::processes::{PATIENCE, Place};
 pub struct Inside {
     pub node: Handle,
     stop: oneshot::Sender<()>,
-    run: JoinHandle<()>,
+    run: JoinHandle<Ended>,
 }
 
 impl Inside {
@@ -45,20 +45,25 @@ impl Inside {
             self_signed: Vec::new(),
             auto_compaction: None,
             concurrent_streams: u32::MAX,
+            farewell: std::time::Duration::from_secs(5),
             limits: mgmt::cluster::etcd::surface::Limits::default(),
         };
         let server = Server::start(settings).await.unwrap();
         let node = server.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
-        let run = tokio::spawn(async move {
-            server.run(async { drop(stopped.await) }).await;
-        });
+        let run = tokio::spawn(server.run(async { drop(stopped.await) }));
         Self { node, stop, run }
     }
 
     /// Ends it in order.
     pub async fn stop(self) {
         drop(self.stop);
-        tokio::time::timeout(PATIENCE, self.run).await.expect("it does not end").unwrap();
+        let ended = tokio::time::timeout(PATIENCE, self.run).await.expect("it does not end").unwrap();
+        assert_eq!(ended, Ended::Asked);
+    }
+
+    /// Why it ended by itself.
+    pub async fn ended(self) -> Ended {
+        tokio::time::timeout(PATIENCE, self.run).await.expect("it does not end").unwrap()
     }
 }

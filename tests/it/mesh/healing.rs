@@ -58,7 +58,7 @@ fn a_dead_voter_is_replaced_by_the_one_that_stands_by() {
     let victim = ["b", "c", "d"].iter().position(|host| *host == voter).unwrap();
     others[victim].signal(Signal::KILL);
     others[victim].child.wait().unwrap();
-    first.says("Exchange");
+    first.says("Exchange {");
     village.say(&["kv", "put", "k", "v", "--hostname", "a"]);
     first.signal(Signal::INT);
     assert!(first.child.wait().unwrap().success());
@@ -80,4 +80,20 @@ fn a_host_finds_its_mesh_from_disk_when_its_seeds_are_gone() {
     again.says("the graph runs");
     village.say(&["kv", "put", "seen", "by c", "--hostname", "c"]);
     assert_eq!(village.say(&["kv", "get", "seen", "--hostname", "b"]), "by c\n");
+}
+
+#[test]
+fn a_host_that_leaves_hands_over_and_leaves_no_trace() {
+    let village = Village::new();
+    let hosts = ["a", "b", "c"];
+    let mut agents = start(&village, &hosts);
+    agents[0].says("enough hosts are caught up for 3 votes in place of 1");
+    village.say(&["mesh", "leave", "--hostname", "a"]);
+    assert!(agents[0].child.wait().unwrap().success());
+    agents[1].says("removed=2");
+    let told = village.say(&["mesh", "members", "--json", "--hostname", "b"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let names: Vec<&str> = told.as_array().unwrap().iter().map(|row| row["host"].as_str().unwrap()).collect();
+    assert_eq!(names, ["b", "c"]);
+    assert!(!village.path("state/a/mesh/store").exists());
 }

@@ -5,11 +5,13 @@ mod load;
 pub mod member_json;
 mod record;
 mod save;
+mod snapshot_file;
 #[cfg(test)]
 mod tests;
 
 pub use load::{LoadError, Loaded, load};
 pub use save::{Contents, save};
+pub use snapshot_file::{Digest, SnapshotFileError, load_file};
 
 /// The buckets, in the order of the file.
 mod bucket {

@@ -118,7 +118,7 @@ impl<'a> Scene<'a> {
         let silence = swap.out.member.silent_since.map(|since| self.now.since(since)).unwrap_or_default();
         let (host, successor) = (swap.out.name.clone(), swap.into.name.clone());
         let reason = Reason::Silent { host, silence, successor };
-        let _safe = self.plan_exchange(swap.out, swap.into, reason, draft);
+        self.plan_exchange(swap.out, swap.into, reason, draft);
     }
 
     /// Whether the last exchange is long enough ago; if not, when it will be.

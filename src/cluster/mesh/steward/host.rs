@@ -30,7 +30,8 @@ pub struct Host {
     pub memory_bytes: u64,
     /// Where its store would be reached by other members; `None`: it listens nowhere.
     pub peer: Option<String>,
-    /// What is in its data directory.
+    /// What is in its data directory. A host registers this anew before it has served a second: one that is silent and
+    /// has other data than its member's is taken to have lost it.
     pub data: DataDir,
 }
 

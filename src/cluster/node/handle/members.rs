@@ -48,12 +48,12 @@ impl Handle {
         Ok((self.list_members(), id))
     }
 
-    /// Returns once no joint change is under way here.
+    /// Returns once no joint change is under way here. Who was just answered finds its own in the status.
     async fn one_electorate(&self) -> Result<(), NodeError> {
         let mut status = self.shared.standing.subscribe();
-        let over = status.wait_for(|status| !status.joint || status.stopped);
+        let over = status.wait_for(|status| !status.joint || status.has_ended());
         match tokio::time::timeout(self.patience(), over).await {
-            Ok(Ok(status)) if !status.stopped => Ok(()),
+            Ok(Ok(status)) if !status.has_ended() => Ok(()),
             Ok(_) => Err(NodeError::Stopped),
             Err(_) => Err(NodeError::Timeout),
         }
@@ -150,9 +150,10 @@ impl Handle {
         let given = async {
             loop {
                 self.shared.inbox.tell(Letter::Transfer { to });
-                let there = status.wait_for(|status| status.standing.leader == Some(to) || status.stopped);
+                let there =
+                    status.wait_for(|status| status.standing.leader == Some(to) || status.has_ended());
                 if let Ok(status) = tokio::time::timeout(TRANSFER_AGAIN, there).await {
-                    return status.is_ok_and(|status| !status.stopped);
+                    return status.is_ok_and(|status| !status.has_ended());
                 }
             }
         };

@@ -153,7 +153,7 @@ fn the_last_voter_is_neither_exchanged_nor_demoted() {
 fn a_voter_to_be_that_is_late_gets_a_snapshot_from_between_the_electorates() {
     let adapt = |settings: &mut Settings| {
         settings.snapshot = SnapshotRule::Entries(1_000);
-        settings.catch_up = CatchUp { entries: 0, bytes: 0 };
+        settings.catch_up = CatchUp { entries: 5, bytes: u64::MAX };
     };
     let mut cluster = Cluster::with(2, adapt);
     cluster.ticks_of(1, 25);

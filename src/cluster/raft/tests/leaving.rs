@@ -30,6 +30,28 @@ fn a_leader_that_finds_nobody_to_lead_refuses_to_go() {
 }
 
 #[test]
+fn a_change_that_reaches_a_leader_before_it_knows_its_log_is_not_lost() {
+    let mut cluster = Cluster::led(3);
+    // Something that is in the new leader's log, and not committed.
+    (cluster.stuck, cluster.cut) = (vec![1], vec![3]);
+    cluster.give(1, proposal(9));
+    cluster.give(1, Input::Transfer { to: MemberId(2) });
+    cluster.give(1, Input::Persisted { number: u64::MAX });
+    assert_eq!(cluster.leader(2), Some(2));
+    (cluster.stuck, cluster.cut) = (vec![1, 3], vec![]);
+    cluster.give(2, Input::Tick);
+    assert_eq!(cluster.leader(3), Some(2));
+    cluster.give(3, change(5, ConfChangeType::AddLearnerNode, 4));
+    assert!(cluster.replicas[&2].members().learners.is_empty());
+    cluster.stuck.clear();
+    cluster.give(1, Input::Persisted { number: u64::MAX });
+    cluster.give(3, Input::Persisted { number: u64::MAX });
+    cluster.ticks(1);
+    assert_eq!(applied(&cluster.take(3)), [5]);
+    assert_eq!(cluster.replicas[&2].members().learners, [4]);
+}
+
+#[test]
 fn a_second_change_waits_for_the_first() {
     let mut cluster = Cluster::led(3);
     cluster.cut = vec![2, 3];

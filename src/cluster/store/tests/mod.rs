@@ -11,6 +11,7 @@ use super::request::{Change, Command, Delete, Filter, Op, Put, Range, Txn, Wante
 
 mod compaction;
 mod keys;
+mod leaping;
 mod leases;
 mod model;
 mod saving;

@@ -100,6 +100,23 @@ impl Life {
         self.hand(at, Input::Change(change));
     }
 
+    /// Notes whether a member is one, when the first one applies what says so. One that was removed may be added again by
+    /// who does not know that yet.
+    pub fn come_or_go(&mut self, index: u64, change: &ConfChange) {
+        let id = change.node_id;
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.changed < index) else { return };
+        member.changed = index;
+        match change.r#type() {
+            ConfChangeType::UpdateNode => {}
+            ConfChangeType::RemoveNode => member.removed = true,
+            ConfChangeType::AddNode | ConfChangeType::AddLearnerNode => {
+                if std::mem::take(&mut member.removed) {
+                    self.after(0, Next::Start(id));
+                }
+            }
+        }
+    }
+
     /// Counts a change of members when the first member applies it.
     pub fn count_change(&mut self, index: u64, change: &Reconfiguration) {
         // The first members join by what they begin with.

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use fastrand::Rng;
-use mgmt::cluster::raft::wire::{
-    ConfChange, ConfChangeType, EntryType, Message, MessageType, SnapshotMetadata,
-};
+use mgmt::cluster::raft::wire::{ConfChange, EntryType, Message, MessageType, SnapshotMetadata};
 use mgmt::cluster::raft::{Committed, Input, MemberId, Output, Reconfiguration, Saved};
 
 use super::clients::{Asker, Clients, Outcome};
@@ -328,11 +326,8 @@ impl Life {
         if entry.r#type() != EntryType::Normal {
             let change = Reconfiguration::read(entry).unwrap();
             self.count_change(entry.index, &change);
-            if let Reconfiguration::Single(change) = &change
-                && change.r#type() == ConfChangeType::RemoveNode
-                && let Some(gone) = self.members.get_mut(&change.node_id)
-            {
-                gone.removed = true;
+            if let Reconfiguration::Single(change) = &change {
+                self.come_or_go(entry.index, change);
             }
         } else if !entry.data.is_empty() {
             let reply = process.machine.apply(entry.index, &entry.data);

@@ -47,6 +47,8 @@ pub struct Member {
     pub stall: Option<(Time, Time)>,
     /// It is no member any more, as all may know.
     pub removed: bool,
+    /// The entry that last said whether it is one.
+    pub changed: u64,
     pub rule: SnapshotRule,
     pub keep: u64,
 }
@@ -62,6 +64,7 @@ impl Member {
             tick,
             stall: None,
             removed: false,
+            changed: 0,
             rule,
             keep,
         }

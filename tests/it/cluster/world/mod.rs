@@ -1,6 +1,7 @@
 //! The world's conformance suite: each test runs over a fake, over our own store, and over a real etcd.
 
 mod cases;
+mod faults;
 mod stage;
 mod store_away;
 

@@ -10,7 +10,8 @@ use mgmt::engine::world::{Deadline, Follow, HostName, Seen};
 use tempfile::TempDir;
 
 use crate::cluster::process::{Make, PATIENCE, Process};
-use crate::cluster::served::Served;
+use mgmt::cluster::fake::{Fake, Faults};
+use tokio::sync::oneshot;
 
 /// Whose store it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum Stores {
 }
 
 enum Store {
-    Fake(Served),
+    Fake(Fake, #[allow(dead_code, reason = "it is served until this is dropped")] oneshot::Sender<()>),
     Process(Process),
 }
 
@@ -35,7 +36,12 @@ impl Stage {
     pub async fn over(stores: Stores) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let store = match stores {
-            Stores::Fake => Store::Fake(Served::start().await),
+            Stores::Fake => {
+                let (stop, stopped) = oneshot::channel();
+                let at = "http://127.0.0.1:0".parse().unwrap();
+                let (fake, _) = Fake::start(&at, async { drop(stopped.await) }).await.unwrap();
+                Store::Fake(fake, stop)
+            }
             Stores::Ours => Store::Process(Process::start(Make::Ours, scratch.path(), &[])),
             Stores::Etcd => Store::Process(Process::start(Make::Etcd, scratch.path(), &[])),
         };
@@ -44,7 +50,7 @@ impl Stage {
 
     pub fn endpoint(&self) -> String {
         match &self.store {
-            Store::Fake(served) => served.at.to_string(),
+            Store::Fake(fake, _) => fake.url.trim_start_matches("http://").to_owned(),
             Store::Process(process) => process.client(),
         }
     }
@@ -53,7 +59,15 @@ impl Stage {
     pub fn process(&mut self) -> &mut Process {
         match &mut self.store {
             Store::Process(process) => process,
-            Store::Fake(_) => panic!("a fake is no process"),
+            Store::Fake(..) => panic!("a fake is no process"),
+        }
+    }
+
+    /// Has the fake misbehave.
+    pub fn faults(&self, faults: Faults) {
+        match &self.store {
+            Store::Fake(fake, _) => fake.knobs.set(faults),
+            Store::Process(_) => panic!("a real store does not misbehave when it is asked to"),
         }
     }
 

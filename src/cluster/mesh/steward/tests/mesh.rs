@@ -223,7 +223,7 @@ impl Mesh {
     fn tell(&self, command: &Command) -> String {
         let name = |id: &MemberId| {
             let host = self.view.members.get(id).and_then(|member| member.host.clone());
-            host.unwrap_or_else(|| named(&format!("m{id}"))).to_string()
+            host.map_or_else(|| format!("#{id}"), |host| host.to_string())
         };
         let names = |ids: &[MemberId]| ids.iter().map(name).collect::<Vec<_>>().join(" ");
         match command {
