@@ -4,6 +4,7 @@ mod bar;
 mod beside;
 pub mod contended;
 pub mod control;
+pub mod deploys;
 pub mod error;
 pub mod live;
 pub mod load;
@@ -28,10 +29,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use self::beside::Beside;
+use self::deploys::shelf::Shelf;
+use self::deploys::{Follower, Proposal};
 use self::error::AgentError;
+use self::live::Pulse;
 use self::lock::Lock;
 use self::mesh_choice::MeshChoice;
 use self::narrator::Narrator;
@@ -39,20 +43,21 @@ use self::places::{Places, PrefixChoice};
 use self::running_agent::{End, RunningAgent};
 use self::signals::Signals;
 use crate::cluster::mesh::{Found, Mesh, MeshError, Neighbours};
+use crate::engine::runtime::observe::Observer;
 use crate::engine::runtime::record::Recorder;
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
 use crate::engine::runtime::{Config, Engine, prepare};
 use crate::engine::sched::Limits;
 use crate::engine::{Registry, World};
+use crate::lang;
 use crate::lang::diag::render::Style;
-use crate::lang::{self, Outcome};
 use crate::resources;
 use crate::resources::host::{Host, Hub};
 
 /// What an agent is to do.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The text of the graph; `None`: an empty graph.
+    /// The text of the graph; `None`: what is deployed to the mesh.
     pub file: Option<PathBuf>,
     /// Whether to follow the text.
     pub watch: bool,
@@ -84,6 +89,8 @@ pub struct Options {
     pub web: Vec<web::Listen>,
     /// The mesh.
     pub mesh: MeshChoice,
+    /// Without a file: the first deploy of the mesh is run, and later ones are left alone.
+    pub first_deploy_only: bool,
 }
 
 /// How an agent ended.
@@ -125,7 +132,8 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let registry = resources::registry(&Host::of_agent(hub.clone()));
     let (reload, reread) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let follow = lang::Options { watch: options.watch, reload: reload.clone(), reread: reread.clone() };
-    let mut graphs = graphs(options.file.as_deref(), follow, &registry, &hub, &world)?;
+    let open = opener(follow, registry.clone(), &hub, &world);
+    let (mut graphs, standing) = graphs(&options, &places.prefix, open, &world)?;
     let (news, inbox) = mpsc::unbounded_channel();
     let rows = if options.report.is_some() { Rows::All } else { Rows::Notable };
     let style = Style { color: log::color_on_stderr() };
@@ -135,13 +143,17 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         limits,
         noop: options.noop,
         sema: options.sema,
-        world,
+        world: world.clone(),
         registry,
         one_look: false,
         record: options.record.as_deref().map(|path| Recorder::create(path, limits)).transpose()?,
     };
-    let engine = Engine::start(config, Arc::new(Narrator::new(news, style, rows, beside.observers())));
+    let pulse = Arc::new(Pulse::default());
+    let observers = beside.observers().into_iter().chain([pulse.clone() as Arc<dyn Observer>]).collect();
+    let engine = Engine::start(config, Arc::new(Narrator::new(news, style, rows, observers)));
     let beside = beside.start(&options, &places, &engine, &hub, &mesh, &reload);
+    let telling =
+        standing.map(|standing| tokio::spawn(deploys::tell(world, engine.clone(), pulse, standing)));
     mesh.start(neighbours(&options.mesh, &places.socket));
     let deadline = options.max_runtime.map(|time| started + time);
     let end = End::default();
@@ -162,6 +174,9 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         true => agent.attend(graphs).await?,
         false => Snapshot::default(),
     };
+    if let Some(telling) = telling {
+        telling.abort();
+    }
     if agent.options.mesh.leaves
         && let Err(error) = mesh.leave().await
     {
@@ -203,17 +218,42 @@ fn neighbours(choice: &MeshChoice, own_socket: &Path) -> Neighbours {
     Box::new(move || neighbours::find(&own))
 }
 
-/// The graphs to run, one after another; without a text there is none to come.
-fn graphs(
-    file: Option<&Path>,
+/// What opens a text, to be followed.
+fn opener(
     follow: lang::Options,
-    registry: &Registry,
+    registry: Registry,
     hub: &Arc<Hub>,
     world: &Arc<dyn World>,
-) -> Result<BoxStream<'static, Outcome>, AgentError> {
-    let Some(file) = file else { return Ok(futures_util::stream::pending().boxed()) };
-    let frontend = lang::open(file, follow, Arc::new(registry.clone()), hub.clone(), world.clone());
-    Ok(frontend.map_err(|diagnostic| AgentError::Text(vec![*diagnostic]))?.graphs())
+) -> deploys::Open {
+    let (registry, hub, world) = (Arc::new(registry), hub.clone(), world.clone());
+    Box::new(move |file| {
+        let frontend = lang::open(file, follow.clone(), registry.clone(), hub.clone(), world.clone());
+        Ok(frontend.map_err(|diagnostic| AgentError::Text(vec![*diagnostic]))?.graphs())
+    })
+}
+
+/// Which deploy this host runs, if it follows deploys.
+type Following = Option<watch::Receiver<deploys::Standing>>;
+
+/// The graphs to run, one after another: of a text, or else of what is deployed to the mesh.
+fn graphs(
+    options: &Options,
+    prefix: &Path,
+    open: deploys::Open,
+    world: &Arc<dyn World>,
+) -> Result<(BoxStream<'static, Proposal>, Following), AgentError> {
+    if let Some(file) = &options.file {
+        return Ok((open(file)?.map(Proposal::from).boxed(), None));
+    }
+    let follower = Follower {
+        world: world.clone(),
+        labels: options.mesh.labels.clone(),
+        first_only: options.first_deploy_only,
+        shelf: Shelf::of(prefix),
+        open,
+    };
+    let (graphs, standing) = follower.start();
+    Ok((graphs, Some(standing)))
 }
 
 fn limits(options: &Options) -> Limits {

@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::deploys::Proposal;
 use super::error::AgentError;
 use super::narrator::News;
 use super::signals::{Signal, Signals};
@@ -19,7 +20,7 @@ use crate::engine::runtime::snapshot::{Rows, Snapshot};
 use crate::engine::runtime::{Engine, prepare};
 use crate::engine::sched::StopLevel;
 use crate::lang::diag::render::{self, Style};
-use crate::lang::{Outcome, Parsed};
+use crate::lang::{Diagnostic, Outcome, Parsed};
 
 /// SIGTERM climbs by itself: after so long what runs is cancelled, and after twice that killed.
 const TERM_STEP: Duration = Duration::from_secs(15);
@@ -65,13 +66,16 @@ impl RunningAgent {
     /// Waits for the first graph, and runs it; `false`: it was told to stop, or its time was up, before there was one.
     pub(super) async fn begin(
         &mut self,
-        graphs: &mut BoxStream<'static, Outcome>,
+        graphs: &mut BoxStream<'static, Proposal>,
     ) -> Result<bool, AgentError> {
+        if self.options.file.is_none() {
+            // Whoever deploys may take days.
+            systemd::ready();
+        }
         while self.options.file.is_some() && !self.end.has_begun {
             tokio::select! {
                 first = graphs.next() => {
-                    self.first_graph(first.ok_or(AgentError::NoGraph)?).await?;
-                    self.end.has_begun = true;
+                    self.first_graph(first.ok_or(AgentError::NoGraph)?.outcome).await?;
                 }
                 signal = self.signals.next() => {
                     if matches!(signal, Signal::Interrupt | Signal::Terminate) {
@@ -97,14 +101,20 @@ impl RunningAgent {
         Ok(())
     }
 
-    async fn next_graph(&mut self, outcome: Outcome) {
-        let failed = match outcome {
-            Ok(parsed) => match self.swap(parsed).await {
-                Ok(()) => return,
-                Err(error) => vec![error.diagnostic()],
-            },
-            Err(diagnostics) => diagnostics,
+    async fn next_graph(&mut self, proposal: Proposal) {
+        let Proposal { outcome, answer } = proposal;
+        let swapped = match outcome {
+            Ok(parsed) => self.swap(parsed).await.map_err(|error| vec![error.diagnostic()]),
+            Err(diagnostics) => Err(diagnostics),
         };
+        if let Some(answer) = answer {
+            // Who does not wait for it does not need it.
+            let _ = answer.send(match &swapped {
+                Ok(()) => Ok(()),
+                Err(problems) => Err(in_short(problems)),
+            });
+        }
+        let Err(failed) = swapped else { return };
         let rendered = render::render_all(&failed, self.style);
         tracing::error!(problems = failed.len(), rendered, "the new graph has errors; the old one runs on");
     }
@@ -117,6 +127,7 @@ impl RunningAgent {
         let drawn = self.options.graphviz.as_ref().map(|_| parsed.graph.clone());
         let prepared = prepare::prepare(parsed.graph, self.options.prepare)?;
         self.engine.swap(prepared).await?;
+        self.end.has_begun = true;
         if let (Some(path), Some(graph)) = (&self.options.graphviz, drawn) {
             let (graph, _) = prepare::complete(graph, self.options.prepare)?;
             if let Err(error) = write_file(path, &dot::render(&graph)) {
@@ -129,7 +140,7 @@ impl RunningAgent {
     /// Serves events until the engine has ended.
     pub(super) async fn attend(
         &mut self,
-        mut graphs: BoxStream<'static, Outcome>,
+        mut graphs: BoxStream<'static, Proposal>,
     ) -> Result<Snapshot, AgentError> {
         let mut frontend_open = true;
         loop {
@@ -281,6 +292,17 @@ async fn until(time: Option<Instant>) {
         Some(time) => tokio::time::sleep_until(time.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// What is wrong with a graph, on one line.
+fn in_short(problems: &[Diagnostic]) -> String {
+    let Some(first) = problems.first() else { return String::new() };
+    let causes = first.causes.iter().map(|cause| format!(": {cause}"));
+    let more = match problems.len() {
+        0 | 1 => String::new(),
+        more => format!(", and {} more", more - 1),
+    };
+    format!("{}{}{more}", first.message, causes.collect::<String>())
 }
 
 /// Logs what does not keep an agent from its work.

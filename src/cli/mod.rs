@@ -2,6 +2,8 @@
 
 mod check;
 mod completions;
+mod deploy;
+mod deploys;
 mod environment;
 mod etcd;
 mod exit;
@@ -18,6 +20,7 @@ mod plan;
 mod reach;
 mod reference;
 mod replay;
+mod rollback;
 mod run;
 mod spoken;
 mod status;
@@ -56,6 +59,9 @@ enum Command {
     Man(man::Args),
     Mesh(mesh::Args),
     Kv(kv::Args),
+    Deploy(Box<deploy::Args>),
+    Deploys(deploys::Args),
+    Rollback(rollback::Args),
     Etcd(Box<etcd::Args>),
     #[command(hide = true)]
     Fake(fake::Args),
@@ -120,6 +126,9 @@ pub fn main() -> ExitCode {
         Command::Man(args) => man::main(&args),
         Command::Mesh(args) => mesh::main(&args),
         Command::Kv(args) => kv::main(&args),
+        Command::Deploy(args) => deploy::main(&args),
+        Command::Deploys(args) => deploys::main(&args),
+        Command::Rollback(args) => rollback::main(&args),
         Command::Etcd(args) => etcd::main(&args),
         Command::Fake(args) => fake::main(&args),
     }

@@ -28,7 +28,7 @@ Examples:
   mgmt run --converged-timeout 5 site.yaml     once, from cron; ends after 5 quiet seconds
   mgmt run --noop site.yaml                    only look")]
 pub struct Args {
-    /// The graph: FILE, or `yaml FILE`, `lang FILE`, `puppet FILE`, or `empty`
+    /// The graph: FILE, or `yaml FILE`, `lang FILE`, `puppet FILE`, or `empty`: what is deployed to the mesh
     #[arg(value_name = "FILE", num_args = 0..=2, value_hint = clap::ValueHint::FilePath)]
     what: Vec<PathBuf>,
     /// The graph, as an option
@@ -183,7 +183,7 @@ struct MeshArgs {
     /// Open no TCP port
     #[arg(long, env = "MGMT_NO_NETWORK")]
     no_network: bool,
-    /// Ignore later deploys
+    /// With `empty`: run the first deploy that comes, and ignore later ones
     #[arg(long, env = "MGMT_NO_DEPLOY_WATCH")]
     no_deploy_watch: bool,
     /// A store behind SSH (not in this version: accepted, with a notice)
@@ -207,7 +207,8 @@ fn listen_address(text: &str) -> Result<ListenAddress, String> {
     url.parse().map_err(|error| format!("{error}"))
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
+/// A label: `NAME=VALUE`.
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE".to_owned()),
@@ -322,6 +323,7 @@ impl Args {
                 host: None,
             },
             mesh: self.mesh.choice(),
+            first_deploy_only: self.mesh.no_deploy_watch,
             prepare: prepare::Options {
                 autoedges: !self.agent.no_autoedges,
                 autogroup: !self.agent.no_autogroup,
@@ -378,11 +380,6 @@ impl Args {
 
     /// Says once what was asked for and has no effect.
     fn notices(&self, options: &Options) {
-        if options.file.is_none() {
-            tracing::warn!(
-                "there is no graph to run: `empty` waits for one of the mesh, which this version has not"
-            );
-        }
         let asks = self.converged.converged_status_file.is_some() || self.converged.converged_exit;
         if asks && options.converged_after.is_none() {
             tracing::warn!(

@@ -10,6 +10,7 @@
 //! | `store` | the store that this host carries |
 //! | `signpost` | the door of a host that carries none: it tells where the store is |
 //! | `stewarding` | its hands, on the member that leads |
+//! | `rolling` | the member that leads takes a rollout from step to step |
 //! | `card` | what a host tells of itself |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
@@ -23,6 +24,7 @@ mod options;
 mod part;
 pub mod policy;
 mod presence;
+mod rolling;
 mod signpost;
 pub mod steward;
 mod stewarding;

@@ -8,6 +8,7 @@ use tokio::sync::{oneshot, watch};
 use super::card::Offer;
 use super::joining::{Leave, Report, Role};
 use super::presence::{self, Live};
+use super::rolling;
 use super::signpost::Signpost;
 use super::stewarding::{self, Said, StoredNomination};
 use super::store::{self, Beginning, Store};
@@ -58,7 +59,8 @@ pub(super) struct Part {
     advertised: Vec<String>,
     /// The lease under which this host has said that it is there, and as which member.
     announced: Option<(i64, Option<String>)>,
-    stewarding: Option<tokio::task::JoinHandle<()>>,
+    /// What it does while it leads: its tasks.
+    duties: Vec<tokio::task::AbortHandle>,
     said: watch::Sender<Said>,
 }
 
@@ -93,7 +95,6 @@ impl Part {
         (listen, advertised): (Vec<Address>, Vec<String>),
     ) -> Self {
         let said = watch::Sender::new(Said::default());
-        let (announced, stewarding) = (None, None);
         let mut part = Self {
             options,
             memory,
@@ -103,8 +104,8 @@ impl Part {
             open,
             listen,
             advertised,
-            announced,
-            stewarding,
+            announced: None,
+            duties: Vec::new(),
             said,
         };
         part.opened();
@@ -176,13 +177,12 @@ impl Part {
 
     /// What is open has changed.
     fn opened(&mut self) {
-        if let Some(stewarding) = self.stewarding.take() {
-            stewarding.abort();
-        }
+        self.duties.drain(..).for_each(|duty| duty.abort());
         let role = match &self.open {
             Open::Store(store) => {
                 let run = stewarding::run(store.node().clone(), self.client.clone(), self.said.clone());
-                self.stewarding = Some(tokio::spawn(run));
+                let roll = rolling::run(store.node().clone(), self.client.clone());
+                self.duties = vec![tokio::spawn(run).abort_handle(), tokio::spawn(roll).abort_handle()];
                 // Its own store is the nearest.
                 let own: Vec<Endpoint> = self.advertised.iter().filter_map(|url| url.parse().ok()).collect();
                 let others = self.link.endpoints().into_iter().filter(|endpoint| !own.contains(endpoint));
@@ -346,9 +346,7 @@ impl Part {
 
     /// Leaves for good. The last host keeps everything: nobody else has it.
     async fn leave(&mut self) -> Result<(), MeshError> {
-        if let Some(stewarding) = self.stewarding.take() {
-            stewarding.abort();
-        }
+        self.duties.drain(..).for_each(|duty| duty.abort());
         if let Open::Store(store) = &self.open {
             let left = store.node().leave(HAND_OVER).await?;
             if left == Left::Last {
@@ -371,9 +369,7 @@ impl Part {
 
     /// Ends in order: others are told that this host is expected back.
     async fn end(mut self) {
-        if let Some(stewarding) = self.stewarding.take() {
-            stewarding.abort();
-        }
+        self.duties.drain(..).for_each(|duty| duty.abort());
         if self.announced.is_some() && matches!(self.link.standing(), Standing::Up(_)) {
             let card = self.card(true);
             let farewell = presence::farewell(&self.client, &card, Deadline::after(FAREWELL));

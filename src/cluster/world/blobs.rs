@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::Client;
+use super::deploys::{is_absent, remove};
 use super::keys;
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::link::Line;
-use crate::engine::world::{Blobs, ContentHash, Deadline, Deploys as _, WorldError};
+use crate::engine::world::{Blobs, ContentHash, Deadline, DeployId, Deploys as _, Upload, WorldError};
 
 /// The longest chunk, in bytes: etcd takes requests of 1.5 MiB, and a smaller one lets others in between.
 const CHUNK_BYTES: usize = 512 << 10;
@@ -22,6 +23,22 @@ const AT_ONCE: usize = 100;
 impl Blobs for Client {
     fn chunk_bytes(&self) -> usize {
         CHUNK_BYTES
+    }
+
+    async fn begin_upload(&self, by: Deadline) -> Result<Upload, WorldError> {
+        let operation = "store blobs";
+        let lease = self.session.lease(operation, by).await?.id;
+        let number = getrandom::u64()
+            .map_err(|error| WorldError::Refused { operation, why: format!("no random number: {error}") })?;
+        let key = keys::upload(&self.host, number);
+        let put = pb::PutRequest { key: key.clone().into(), lease, ..Default::default() };
+        let put = pb::RequestOp { request: Some(Request::RequestPut(put)) };
+        let txn = pb::TxnRequest { success: vec![put], ..Default::default() };
+        let stored = self.link.ask(operation, by, |line: Line, by| {
+            let txn = txn.clone();
+            async move { line.txn(txn, by).await }
+        });
+        stored.await.map(|_| Upload(key))
     }
 
     async fn missing(&self, hashes: &[ContentHash], by: Deadline) -> Result<Vec<ContentHash>, WorldError> {
@@ -91,33 +108,38 @@ impl Blobs for Client {
     }
 
     async fn collect_garbage(&self, by: Deadline) -> Result<usize, WorldError> {
-        let named: BTreeSet<String> = self
-            .list(by)
-            .await?
+        let deploys = self.list(by).await?;
+        let newest = deploys.last().map(|deploy| deploy.id).unwrap_or_default();
+        let named: BTreeSet<String> = deploys
             .iter()
             .flat_map(|deploy| deploy.files.iter().flat_map(|file| &file.chunks))
             .map(keys::blob)
             .collect();
         let stored = self.read_keys("read blobs", &keys::under(keys::BLOBS), by).await?;
-        let unnamed: Vec<_> = stored
+        let unnamed: Vec<Bytes> = stored
             .into_iter()
-            .filter(|(key, _)| std::str::from_utf8(key).is_ok_and(|key| !named.contains(key)))
+            .map(|(key, _)| key)
+            .filter(|key| std::str::from_utf8(key).is_ok_and(|key| !named.contains(key)))
             .collect();
-        let count = unnamed.len();
+        // Chunks of an upload are named by nobody yet, and one that has just ended is not among the deploys that were read.
+        let nobody_uploads = pb::Compare { range_end: keys::past(keys::UPLOADS), ..is_absent(keys::UPLOADS) };
+        let still_newest = is_absent(&keys::deploy(DeployId(newest.0 + 1)));
+        let mut removed = 0;
         for some in unnamed.chunks(AT_ONCE) {
-            let remove = |(key, _): &(Bytes, _)| pb::RequestOp {
-                request: Some(Request::RequestDeleteRange(pb::DeleteRangeRequest {
-                    key: key.clone(),
-                    ..Default::default()
-                })),
+            let txn = pb::TxnRequest {
+                compare: vec![nobody_uploads.clone(), still_newest.clone()],
+                success: some.iter().cloned().map(remove).collect(),
+                failure: Vec::new(),
             };
-            let txn = pb::TxnRequest { success: some.iter().map(remove).collect(), ..Default::default() };
-            let removed = self.link.ask("remove blobs", by, |line: Line, by| {
+            let answer = self.link.ask("remove blobs", by, |line: Line, by| {
                 let txn = txn.clone();
                 async move { line.txn(txn, by).await }
             });
-            removed.await?;
+            if !answer.await?.succeeded {
+                break;
+            }
+            removed += some.len();
         }
-        Ok(count)
+        Ok(removed)
     }
 }

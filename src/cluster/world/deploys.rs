@@ -8,16 +8,17 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Client;
 use super::keys::{self, Fact};
 use super::outbox::Write;
 use super::view::{follow_map, follow_one};
+use super::{Client, VALUE_BYTES};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::link::Line;
 use crate::engine::world::{
-    ContentHash, Deadline, Deploy, DeployId, Deploys, Follow, HostName, HostReport, Rollout, WorldError,
+    ContentHash, Deadline, Deploy, DeployId, Deploys, Follow, HostName, HostReport, Rollout, Upload,
+    WorldError,
 };
 
 /// The hash of a deploy: of its text as it is stored.
@@ -47,6 +48,20 @@ fn compare(key: &str, target: CompareTarget, union: TargetUnion) -> pb::Compare 
     }
 }
 
+/// No such key is there.
+pub(super) fn is_absent(key: &str) -> pb::Compare {
+    compare(key, CompareTarget::Version, TargetUnion::Version(0))
+}
+
+fn is_present(key: &str) -> pb::Compare {
+    pb::Compare { result: CompareResult::Greater.into(), ..is_absent(key) }
+}
+
+pub(super) fn remove(key: Bytes) -> pb::RequestOp {
+    let remove = pb::DeleteRangeRequest { key, ..Default::default() };
+    pb::RequestOp { request: Some(Request::RequestDeleteRange(remove)) }
+}
+
 fn put(key: &str, value: Bytes) -> pb::RequestOp {
     let put = pb::PutRequest { key: key.to_owned().into(), value, ..Default::default() };
     pb::RequestOp { request: Some(Request::RequestPut(put)) }
@@ -58,10 +73,15 @@ impl Deploys for Client {
         &self,
         deploy: &Deploy,
         rollout: &Rollout,
+        upload: Option<&Upload>,
         force: bool,
         by: Deadline,
     ) -> Result<(), WorldError> {
         let operation = "deploy";
+        let value = text(deploy);
+        if value.len() > VALUE_BYTES {
+            return Err(WorldError::TooLarge { operation, bytes: value.len(), limit: VALUE_BYTES });
+        }
         let before = match deploy.id.0.checked_sub(1) {
             Some(0) | None => None,
             Some(id) => Some(DeployId(id)),
@@ -77,25 +97,31 @@ impl Deploys for Client {
             }
         }
         let key = keys::deploy(deploy.id);
-        let mut is_next = vec![compare(&key, CompareTarget::Version, TargetUnion::Version(0))];
-        if let Some(before) = before {
-            let mut is_there =
-                compare(&keys::deploy(before), CompareTarget::Version, TargetUnion::Version(0));
-            is_there.result = CompareResult::Greater.into();
-            is_next.push(is_there);
-        }
-        let success = vec![put(&key, text(deploy)), put(keys::ROLLOUT, text(rollout))];
+        let mut is_next = vec![is_absent(&key)];
+        is_next.extend(before.map(|before| is_present(&keys::deploy(before))));
+        // Whoever has lost the mark of its upload may have lost chunks, too.
+        is_next.extend(upload.map(|upload| is_present(&upload.0)));
+        let mut success = vec![put(&key, value), put(keys::ROLLOUT, text(rollout))];
+        success.extend(upload.map(|upload| remove(upload.0.clone().into())));
         let txn = pb::TxnRequest { compare: is_next, success, failure: Vec::new() };
         let answer = self.link.ask(operation, by, |line: Line, by| {
             let txn = txn.clone();
             async move { line.txn(txn, by).await }
         });
-        if answer.await?.succeeded || *self.get(deploy.id, by).await? == *deploy {
+        if answer.await?.succeeded {
             return Ok(());
         }
-        Err(WorldError::BrokenChain {
-            why: format!("deploy {} was made by someone else meanwhile", deploy.id),
-        })
+        let why = match self.get(deploy.id, by).await {
+            // An earlier attempt has done it, its answer lost.
+            Ok(stored) if *stored == *deploy => return Ok(()),
+            Ok(_) => format!("deploy {} was made by someone else meanwhile", deploy.id),
+            Err(WorldError::Missing { .. }) => match upload {
+                Some(_) => "the store has not heard of its upload for too long".to_owned(),
+                None => format!("there is no deploy {}", before.unwrap_or_default()),
+            },
+            Err(error) => return Err(error),
+        };
+        Err(WorldError::BrokenChain { why })
     }
 
     async fn list(&self, by: Deadline) -> Result<Vec<Arc<Deploy>>, WorldError> {

@@ -4,7 +4,7 @@
 //! /_mgmt/export/<to or *>/<kind>/<from>/<name>
 //! /_mgmt/host/<host>/{live,card,seq,state,deploy,duty}
 //! /_mgmt/strings/shared/<key>        /_mgmt/strings/host/<escaped key>/<host>
-//! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>
+//! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>   /_mgmt/upload/<host>/<number>
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
 //! /_mgmt/policy   /_mgmt/steward/exchange
 //! ```
@@ -33,6 +33,8 @@ pub const HOSTS: &str = "/_mgmt/host/";
 pub const DEPLOYS: &str = "/_mgmt/deploy/";
 /// All chunks.
 pub const BLOBS: &str = "/_mgmt/blob/";
+/// Who stores chunks that no deploy names yet: bound to leases.
+pub const UPLOADS: &str = "/_mgmt/upload/";
 /// The texts for all hosts.
 pub const SHARED_STRINGS: &str = "/_mgmt/strings/shared/";
 
@@ -69,13 +71,17 @@ impl Fact {
 
 /// All keys with a prefix.
 pub fn under(prefix: &str) -> KeyRange {
-    let start = Bytes::copy_from_slice(prefix.as_bytes());
+    KeyRange::of(Bytes::copy_from_slice(prefix.as_bytes()), past(prefix))
+}
+
+/// The first key past those with a prefix.
+pub fn past(prefix: &str) -> Bytes {
     let mut end = prefix.as_bytes().to_vec();
     // A prefix ends with `/`, or is text: its last byte can be raised.
     if let Some(last) = end.last_mut() {
         *last += 1;
     }
-    KeyRange::of(start, end.into())
+    end.into()
 }
 
 /// What a host keeps about itself.
@@ -154,6 +160,11 @@ pub fn deploy(id: DeployId) -> String {
 /// The key of a chunk.
 pub fn blob(hash: &ContentHash) -> String {
     format!("{BLOBS}{hash}")
+}
+
+/// The mark of an upload.
+pub fn upload(host: &HostName, number: u64) -> String {
+    format!("{UPLOADS}{host}/{number:016x}")
 }
 
 /// The candidates of a namespace.

@@ -72,7 +72,8 @@ pub struct DeployId(pub u64);
 
 impl fmt::Display for DeployId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        // As a number, so that it can be aligned like one.
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -118,6 +119,9 @@ pub struct Rollout {
     pub deploy: DeployId,
     /// The deploy of all hosts that it has not reached; `None`: those run nothing.
     pub before: Option<DeployId>,
+    /// The rollout that counts for those hosts in place of `before`, if they do not all run the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beneath: Option<Box<Rollout>>,
     /// How many hosts run it, in percent.
     pub percent: u8,
     /// Labels that a host must have to run it.
@@ -155,13 +159,16 @@ pub enum RolloutState {
 /// What a host says of the deploy that it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReport {
-    /// Which deploy; `None`: none.
+    /// Which deploy it is to run; `None`: none.
+    #[serde(default)]
+    pub wanted: Option<DeployId>,
+    /// Which one it runs; `None`: none.
     pub deploy: Option<DeployId>,
     /// Its graph has converged.
     pub converged: bool,
     /// How many vertices have failed.
     pub failed: u32,
-    /// Why the deploy cannot be run at all.
+    /// Why the one that it is to run cannot be run at all.
     pub broken: Option<String>,
     /// When it was so, in seconds since 1970.
     pub at_s: u64,
@@ -171,11 +178,12 @@ pub struct HostReport {
 #[async_trait]
 pub trait Deploys: fmt::Debug + Send + Sync {
     /// Stores a deploy as the next one: its number must be one more than that of the newest, and its parent that one's
-    /// hash, unless `force`. Its chunks are stored already.
+    /// hash, unless `force`. Its chunks are stored already, by this upload, which ends; `None`: an older deploy names them.
     async fn add(
         &self,
         deploy: &Deploy,
         rollout: &Rollout,
+        upload: Option<&Upload>,
         force: bool,
         by: Deadline,
     ) -> Result<(), WorldError>;
@@ -199,11 +207,19 @@ pub trait Deploys: fmt::Debug + Send + Sync {
     fn reports(&self) -> Follow<Arc<BTreeMap<HostName, HostReport>>>;
 }
 
+/// Chunks that are being stored for a deploy that does not name them yet: while it lasts, no chunk is removed. It ends with
+/// the deploy, or with this host's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload(pub String);
+
 /// Content by its hash.
 #[async_trait]
 pub trait Blobs: fmt::Debug + Send + Sync {
     /// The longest content that is stored in one piece, in bytes.
     fn chunk_bytes(&self) -> usize;
+
+    /// Begins to store chunks for a deploy. Only then may be asked which are missing.
+    async fn begin_upload(&self, by: Deadline) -> Result<Upload, WorldError>;
 
     /// Which of these are not stored yet.
     async fn missing(&self, hashes: &[ContentHash], by: Deadline) -> Result<Vec<ContentHash>, WorldError>;
@@ -214,6 +230,6 @@ pub trait Blobs: fmt::Debug + Send + Sync {
     /// A chunk; what does not match its hash is an error.
     async fn get(&self, hash: &ContentHash, by: Deadline) -> Result<Bytes, WorldError>;
 
-    /// Removes what no deploy names; how many chunks.
+    /// Removes what no deploy names; how many chunks. None while anybody uploads: whoever ends last does it.
     async fn collect_garbage(&self, by: Deadline) -> Result<usize, WorldError>;
 }

@@ -18,8 +18,10 @@ mod directory;
 mod error;
 mod exports;
 mod follow;
+pub mod gate;
 mod host_name;
 pub mod nowhere;
+pub mod rollout;
 mod schedule;
 mod strings;
 
@@ -29,6 +31,7 @@ use std::sync::Arc;
 pub use deadline::Deadline;
 pub use deploys::{
     BadHash, Blobs, ContentHash, Deploy, DeployFile, DeployId, Deploys, HostReport, Rollout, RolloutState,
+    Upload,
 };
 pub use directory::{Directory, Duty, HostCard};
 pub use error::WorldError;

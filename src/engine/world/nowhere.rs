@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{
     Blobs, Candidacy, Collection, ContentHash, Deadline, Deploy, DeployId, Deploys, Directory, Export,
     ExportId, Exports, Follow, HostCard, HostName, HostReport, Rollout, Schedule, Seen, Slot, Strings, Texts,
-    World, WorldError, Written, follow,
+    Upload, World, WorldError, Written, follow,
 };
 
 /// A world in which nothing is and nothing can be written. What is followed is empty.
@@ -151,7 +151,14 @@ impl Schedule for Nowhere {
 
 #[async_trait]
 impl Deploys for Nowhere {
-    async fn add(&self, _: &Deploy, _: &Rollout, _: bool, _: Deadline) -> Result<(), WorldError> {
+    async fn add(
+        &self,
+        _: &Deploy,
+        _: &Rollout,
+        _: Option<&Upload>,
+        _: bool,
+        _: Deadline,
+    ) -> Result<(), WorldError> {
         Err(WorldError::Nowhere { operation: "deploy" })
     }
 
@@ -182,6 +189,10 @@ impl Deploys for Nowhere {
 impl Blobs for Nowhere {
     fn chunk_bytes(&self) -> usize {
         1 << 20
+    }
+
+    async fn begin_upload(&self, _: Deadline) -> Result<Upload, WorldError> {
+        Err(WorldError::Nowhere { operation: "store blobs" })
     }
 
     async fn missing(&self, _: &[ContentHash], _: Deadline) -> Result<Vec<ContentHash>, WorldError> {

@@ -2,6 +2,7 @@
 
 mod alone;
 mod demonstration;
+mod deploys;
 mod healing;
 mod names;
 mod village;

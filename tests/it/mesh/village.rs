@@ -49,6 +49,15 @@ impl Village {
         Agent::start(command)
     }
 
+    /// `mgmt run empty --hostname HOST`, in the host's directory.
+    pub fn follow(&self, host: &str, flags: &[&str]) -> Agent {
+        let folder = self.path(&format!("files-{host}"));
+        fs::create_dir_all(&folder).unwrap();
+        let mut command = self.command();
+        command.args(["run", "empty", "--hostname", host]).args(flags).current_dir(folder);
+        Agent::start(command)
+    }
+
     /// What a command prints; it must work.
     pub fn say(&self, words: &[&str]) -> String {
         let output = self.command().args(words).output().unwrap();

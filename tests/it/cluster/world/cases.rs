@@ -233,6 +233,7 @@ fn rollout(id: u64) -> Rollout {
     Rollout {
         deploy: DeployId(id),
         before: None,
+        beneath: None,
         percent: 100,
         only: [].into(),
         state: RolloutState::Done,
@@ -247,20 +248,20 @@ pub async fn deploys_form_a_chain(stage: &mut Stage) {
     let (a, b) = (stage.host("a"), stage.host("b"));
     let mut seen = b.deploys().rollout();
     let first = deploy(1, None, Vec::new());
-    a.deploys().add(&first, &rollout(1), false, soon()).await.unwrap();
+    a.deploys().add(&first, &rollout(1), None, false, soon()).await.unwrap();
     until(&mut seen, |seen| seen.value.as_ref().is_some_and(|it| it.deploy == DeployId(1))).await;
     let strange = deploy(2, None, Vec::new());
-    let refused = a.deploys().add(&strange, &rollout(2), false, soon()).await.unwrap_err();
+    let refused = a.deploys().add(&strange, &rollout(2), None, false, soon()).await.unwrap_err();
     assert!(matches!(refused, WorldError::BrokenChain { .. }), "{refused}");
     let second = deploy(2, Some(hash_of(&first)), Vec::new());
-    a.deploys().add(&second, &rollout(2), false, soon()).await.unwrap();
+    a.deploys().add(&second, &rollout(2), None, false, soon()).await.unwrap();
     let taken = deploy(2, Some(hash_of(&first)), vec![ContentHash::of(b"x")]);
-    assert!(a.deploys().add(&taken, &rollout(2), false, soon()).await.is_err());
+    assert!(a.deploys().add(&taken, &rollout(2), None, false, soon()).await.is_err());
     assert!(
-        a.deploys().add(&deploy(9, None, Vec::new()), &rollout(9), true, soon()).await.is_err(),
+        a.deploys().add(&deploy(9, None, Vec::new()), &rollout(9), None, true, soon()).await.is_err(),
         "8 is not there"
     );
-    a.deploys().add(&deploy(3, None, Vec::new()), &rollout(3), true, soon()).await.unwrap();
+    a.deploys().add(&deploy(3, None, Vec::new()), &rollout(3), None, true, soon()).await.unwrap();
     let ids: Vec<u64> = b.deploys().list(soon()).await.unwrap().iter().map(|deploy| deploy.id.0).collect();
     assert_eq!(ids, [1, 2, 3]);
     let paused = Rollout { state: RolloutState::Paused, ..rollout(3) };
@@ -278,11 +279,31 @@ pub async fn blobs_are_found_by_their_hash_and_unnamed_ones_are_removed(stage: &
         a.blobs().put(content.clone().into(), soon()).await.unwrap();
     }
     assert_eq!(a.blobs().missing(&hashes, soon()).await.unwrap(), []);
-    a.deploys().add(&deploy(1, None, vec![hashes[0]]), &rollout(1), false, soon()).await.unwrap();
+    a.deploys().add(&deploy(1, None, vec![hashes[0]]), &rollout(1), None, false, soon()).await.unwrap();
     assert_eq!(a.blobs().collect_garbage(soon()).await, Ok(1));
     assert_eq!(a.blobs().missing(&hashes, soon()).await.unwrap(), [hashes[1]]);
     assert_eq!(a.blobs().get(&hashes[0], soon()).await.unwrap(), named);
     let missing = a.blobs().get(&hashes[1], soon()).await.unwrap_err();
     assert_eq!(missing, WorldError::Missing { what: format!("blob {}", hashes[1]) });
     assert!(matches!(a.blobs().put(vec![0; 1 << 20].into(), soon()).await, Err(WorldError::TooLarge { .. })));
+}
+
+pub async fn what_is_being_uploaded_is_not_removed(stage: &mut Stage) {
+    let (a, b) = (stage.host("a"), stage.host("b"));
+    let content = b"of a deploy to come".to_vec();
+    let hash = ContentHash::of(&content);
+    let upload = a.blobs().begin_upload(soon()).await.unwrap();
+    a.blobs().put(content.into(), soon()).await.unwrap();
+    assert_eq!(b.blobs().collect_garbage(soon()).await, Ok(0));
+    a.deploys().add(&deploy(1, None, vec![hash]), &rollout(1), Some(&upload), false, soon()).await.unwrap();
+    b.blobs().put(b"of nobody".to_vec().into(), soon()).await.unwrap();
+    assert_eq!(b.blobs().collect_garbage(soon()).await, Ok(1), "the upload has ended with its deploy");
+    assert_eq!(a.blobs().missing(&[hash], soon()).await.unwrap(), []);
+    // Whoever has lost its mark may have lost its chunks.
+    let next = Deploy {
+        message: "again".into(),
+        ..deploy(2, Some(hash_of(&deploy(1, None, vec![hash]))), vec![hash])
+    };
+    let refused = a.deploys().add(&next, &rollout(2), Some(&upload), false, soon()).await.unwrap_err();
+    assert!(refused.to_string().contains("its upload"), "{refused}");
 }

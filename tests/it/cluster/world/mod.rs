@@ -42,5 +42,6 @@ over_each_store! {
     candidates_choose_who_is_to_do_it
     a_candidate_that_goes_makes_room
     deploys_form_a_chain
+    what_is_being_uploaded_is_not_removed
     blobs_are_found_by_their_hash_and_unnamed_ones_are_removed
 }
