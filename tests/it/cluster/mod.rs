@@ -2,7 +2,7 @@
 //! disk, seen by etcd's own tools.
 
 mod inside;
-mod process;
+pub mod process;
 mod processes;
 mod raw;
 mod served;

@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 
 use super::village::{Village, all_files};
+use crate::cluster::process::free_port;
 use crate::control::host::Agent;
 
 fn start(village: &Village, hosts: &[&'static str]) -> Vec<Agent> {
@@ -67,8 +68,15 @@ fn a_dead_voter_is_replaced_by_the_one_that_stands_by() {
 #[test]
 fn a_host_finds_its_mesh_from_disk_when_its_seeds_are_gone() {
     let village = Village::new();
-    let hosts = ["a", "b", "c"];
-    let mut agents = start(&village, &hosts);
+    // Ports of their own: agents of other tests would take those of the dead.
+    let listen = ["a", "b", "c"].map(|host| (host, format!("--listen=127.0.0.1:{}", free_port())));
+    let mut agents = Vec::new();
+    for (host, listen) in &listen {
+        let mut agent = village.run(host, &[listen]);
+        agent.says("the graph runs");
+        village.wait_for(host, "f4a");
+        agents.push(agent);
+    }
     agents[0].says("enough hosts are caught up for 3 votes in place of 1");
     agents[2].says("connected to a peer");
     let last = agents.pop().unwrap();
@@ -76,7 +84,7 @@ fn a_host_finds_its_mesh_from_disk_when_its_seeds_are_gone() {
     // What it was told about at first is not there any more.
     agents[0].signal(Signal::KILL);
     agents[0].child.wait().unwrap();
-    let mut again = village.run("c", &[]);
+    let mut again = village.run("c", &[&listen[2].1]);
     again.says("the graph runs");
     village.say(&["kv", "put", "seen", "by c", "--hostname", "c"]);
     assert_eq!(village.say(&["kv", "get", "seen", "--hostname", "b"]), "by c\n");
