@@ -1,7 +1,9 @@
 //! Members that run in this process, on ports of this host: their handles are at hand.
 
+use std::time::Duration;
+
 use mgmt::cluster::node::{Config, Ended, Founding, Handle};
-use mgmt::cluster::server::{Server, Settings};
+use mgmt::cluster::server::{Server, ServerError, Settings};
 use mgmt::cluster::store::member::MAX_LEARNERS;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -45,10 +47,10 @@ impl Inside {
             self_signed: Vec::new(),
             auto_compaction: None,
             concurrent_streams: u32::MAX,
-            farewell: std::time::Duration::from_secs(5),
+            farewell: Duration::from_secs(5),
             limits: mgmt::cluster::etcd::surface::Limits::default(),
         };
-        let server = Server::start(settings).await.unwrap();
+        let server = started(settings).await;
         let node = server.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let run = tokio::spawn(server.run(async { drop(stopped.await) }));
@@ -66,4 +68,17 @@ impl Inside {
     pub async fn ended(self) -> Ended {
         tokio::time::timeout(PATIENCE, self.run).await.expect("it does not end").unwrap()
     }
+}
+
+/// Starts it as soon as the member that it asks knows it: that one may be late.
+async fn started(settings: Settings) -> Server {
+    let started = async {
+        loop {
+            match Server::start(settings.clone()).await {
+                Err(ServerError::NotAMember { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
+                started => return started.unwrap(),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, started).await.expect("nobody knows the new member")
 }

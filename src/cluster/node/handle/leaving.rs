@@ -78,6 +78,10 @@ impl Handle {
 
     async fn turn_to_leave(&self) -> Result<Turn, LeaveError> {
         let me = self.shared.identity.member;
+        // It may have learned of its removal between two turns.
+        if let Some(why) = self.shared.standing.borrow().ended {
+            return after_end(why).map(Turn::Left);
+        }
         let members = self.shared.read().members.clone();
         if members.is_removed(me) {
             return self.until_removed().await.map(Turn::Left);
@@ -119,8 +123,9 @@ impl Handle {
         loop {
             let asked = async {
                 tokio::time::sleep(ASK_AFTER).await;
-                // The answer does not matter: a refusal ends the member.
-                let _ = self.barrier().await;
+                // The answer does not matter: a refusal ends the member. Each is a new question, so none waits for the
+                // time after which an old one is asked again.
+                let _ = tokio::time::timeout(ASK_AFTER, self.barrier()).await;
             };
             tokio::select! {
                 biased;
