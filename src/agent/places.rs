@@ -49,8 +49,7 @@ impl Places {
         if choice.temporary {
             return Self::temporary();
         }
-        let usual = || below(default_prefix(), choice.host.as_ref());
-        let prefix = choice.prefix.clone().unwrap_or_else(usual);
+        let prefix = prefix_of(choice.prefix.as_ref(), choice.host.as_ref());
         match state_dir::make(&prefix) {
             Ok(()) => {
                 let prefix = prefix.canonicalize().unwrap_or(prefix);
@@ -85,6 +84,11 @@ pub fn default_prefix() -> PathBuf {
         std::env::var_os("XDG_CACHE_HOME").filter(|dir| Path::new(dir).is_absolute()).map(PathBuf::from);
     let home = || std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
     cache.unwrap_or_else(|| home().join(".cache")).join("mgmt")
+}
+
+/// The folder of the agent of a host of this name, unless the user names another.
+pub fn prefix_of(prefix: Option<&PathBuf>, host: Option<&HostName>) -> PathBuf {
+    prefix.cloned().unwrap_or_else(|| below(default_prefix(), host))
 }
 
 /// The control socket of the agent with this prefix; `None`: the default one, of a host of this name. A prefix that the

@@ -12,7 +12,7 @@ use crate::agent::error::AgentError;
 use crate::agent::mesh_choice::MeshChoice;
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
 use crate::cluster::store::id::ClusterId;
-use crate::cluster::world::{Client, ClientSettings};
+use crate::cluster::world::{Client, ClientSettings, keys};
 use crate::engine::world::{Deadline, WorldError};
 
 /// Which mesh.
@@ -42,7 +42,7 @@ impl MeshReach {
             true => self.known_to_the_agent().await?,
         };
         // Where a host of the mesh was, one of another may be by now.
-        let link = Link::start(LinkSettings { cluster });
+        let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES) });
         link.set_endpoints(seeds);
         if let Err(error) = link.line("reach the mesh", self.deadline()).await {
             let why = match link.standing() {

@@ -26,8 +26,21 @@ pub(super) struct Reach {
 impl Reach {
     /// Its control socket.
     pub fn socket(&self) -> PathBuf {
-        let choice = MeshChoice { hostname: self.hostname.clone(), ..MeshChoice::default() };
-        places::socket_of(self.prefix.as_ref(), choice.own_name())
+        places::socket_of(self.prefix.as_ref(), self.choice().own_name())
+    }
+
+    /// Its folder.
+    pub fn prefix(&self) -> PathBuf {
+        places::prefix_of(self.prefix.as_ref(), self.choice().own_name())
+    }
+
+    /// Its host.
+    pub fn host(&self) -> HostName {
+        self.choice().host()
+    }
+
+    fn choice(&self) -> MeshChoice {
+        MeshChoice { hostname: self.hostname.clone(), ..MeshChoice::default() }
     }
 }
 

@@ -111,6 +111,12 @@ impl Line {
         status(&self.channel, by).await
     }
 
+    /// A snapshot of the store, piece by piece: the file that etcd's tools read, and its digest behind it.
+    pub async fn snapshot(&self, by: Deadline) -> Result<Streaming<pb::SnapshotResponse>, Trouble> {
+        let mut client = client!(MaintenanceClient, self.channel);
+        self.call(by, async move { client.snapshot(pb::SnapshotRequest {}).await }).await
+    }
+
     /// Who the members are, as this one knows.
     pub async fn members(&self, by: Deadline) -> Result<pb::MemberListResponse, Trouble> {
         members(&self.channel, by).await
@@ -156,6 +162,13 @@ impl Line {
 pub(super) async fn status(channel: &Channel, by: Deadline) -> Result<pb::StatusResponse, Trouble> {
     let mut client = client!(MaintenanceClient, channel);
     call(by, async move { client.status(pb::StatusRequest {}).await }).await
+}
+
+/// Whether there is a key, over such a connection.
+pub(super) async fn has(channel: &Channel, key: String, by: Deadline) -> Result<bool, Trouble> {
+    let mut client = client!(KvClient, channel);
+    let request = pb::RangeRequest { key: key.into(), count_only: true, ..Default::default() };
+    Ok(call(by, async move { client.range(request).await }).await?.count > 0)
 }
 
 /// Who the members are, over such a connection.

@@ -23,6 +23,8 @@ const NEXT_AFTER: Duration = Duration::from_millis(250);
 pub struct LinkSettings {
     /// The store that it must be; `None`: the first that answers.
     pub cluster: Option<ClusterId>,
+    /// Where a store keeps the ids of those that it was before it began anew: it is taken for each of them.
+    pub lineage: Option<&'static str>,
 }
 
 /// Since when there is no connection, and why.
@@ -56,7 +58,15 @@ struct Shared {
     /// The newest connection of which someone has said that it is of no use.
     useless: watch::Sender<Option<LineId>>,
     cluster: std::sync::Mutex<Option<ClusterId>>,
+    lineage: Option<&'static str>,
     lines: AtomicU64,
+}
+
+/// Which stores are of use.
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    cluster: Option<ClusterId>,
+    lineage: Option<&'static str>,
 }
 
 impl Link {
@@ -68,6 +78,7 @@ impl Link {
             endpoints: watch::Sender::new(Vec::new()),
             useless: watch::Sender::new(None),
             cluster: std::sync::Mutex::new(settings.cluster),
+            lineage: settings.lineage,
             lines: AtomicU64::new(1),
         });
         tokio::spawn(run(Arc::downgrade(&shared)));
@@ -192,7 +203,8 @@ async fn run(shared: std::sync::Weak<Shared>) {
     loop {
         let known = endpoints.borrow_and_update().clone();
         let Some(alive) = shared.upgrade() else { return };
-        let expected = *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let cluster = *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let expected = Expected { cluster, lineage: alive.lineage };
         let number = LineId(alive.lines.fetch_add(1, Ordering::Relaxed));
         drop(alive);
         let mut why = BTreeMap::new();
@@ -259,7 +271,7 @@ async fn connect(
     endpoints: &[Endpoint],
     first: usize,
     number: LineId,
-    expected: Option<ClusterId>,
+    expected: Expected,
     why: &mut BTreeMap<Endpoint, String>,
 ) -> Option<(usize, Line)> {
     let mut trying = tokio::task::JoinSet::new();
@@ -292,6 +304,12 @@ async fn connect(
     }
 }
 
+/// Whether a store was another one before it began anew.
+async fn has_been(channel: &Channel, lineage: Option<&str>, other: ClusterId) -> bool {
+    let Some(lineage) = lineage else { return false };
+    line::has(channel, format!("{lineage}{other}"), Deadline::after(GREETING)).await.unwrap_or(false)
+}
+
 /// Who answers at an endpoint.
 enum Greeting {
     /// A member that is of use.
@@ -301,7 +319,7 @@ enum Greeting {
 }
 
 /// Connects, and asks whether the member is of use.
-async fn greet(endpoint: Endpoint, number: LineId, expected: Option<ClusterId>) -> Result<Greeting, String> {
+async fn greet(endpoint: Endpoint, number: LineId, expected: Expected) -> Result<Greeting, String> {
     let by = Deadline::after(GREETING);
     let channel = Channel::connect(&endpoint.url, None).await.map_err(|error| error.to_string())?;
     let stranger = |why: String| format!("it answers, and not as a store does: {why}");
@@ -317,10 +335,15 @@ async fn greet(endpoint: Endpoint, number: LineId, expected: Option<ClusterId>) 
     };
     let header = status.header.ok_or_else(|| stranger("its answers have no header".to_owned()))?;
     let cluster = ClusterId(header.cluster_id);
-    if let Some(expected) = expected.filter(|expected| *expected != cluster) {
-        return Err(format!("it is a store of another mesh: {cluster}, not {expected}"));
+    let other = expected.cluster.filter(|expected| *expected != cluster);
+    let has_leader = status.leader != 0;
+    if let Some(other) = other {
+        if !has_leader || !has_been(&channel, expected.lineage, other).await {
+            return Err(format!("it is a store of another mesh: {cluster}, not {other}"));
+        }
+        tracing::warn!(%endpoint, "the store {other} has begun anew as {cluster}: what it lost is written again where hosts know it");
     }
-    if status.leader == 0 {
+    if !has_leader {
         return Err("it has no leader".to_owned());
     }
     let member = MemberId(header.member_id);

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::cluster::etcd::serve::ListenError;
-use crate::cluster::node::LeaveError;
+use crate::cluster::node::{LeaveError, RebirthError};
 use crate::cluster::server::ServerError;
 use crate::cluster::world::ClientError;
 use crate::engine::world::{HostName, WorldError};
@@ -29,6 +29,12 @@ pub enum MeshError {
     World(#[from] WorldError),
     #[error("cannot leave the mesh")]
     Leave(#[from] LeaveError),
+    #[error("this host carries no store: there is none in {folder:?}")]
+    NoStore { folder: PathBuf },
+    #[error("this host has a store already: {folder:?}")]
+    HasStore { folder: PathBuf },
+    #[error(transparent)]
+    Rebirth(#[from] Box<RebirthError>),
     #[error("this host takes part in no mesh")]
     Apart,
     #[error("no address to listen at is left")]
@@ -53,6 +59,14 @@ impl MeshError {
             )),
             Self::BadMemory { .. } => {
                 Some("move it away; the host then joins as a new one, by --seeds".to_owned())
+            }
+            Self::NoStore { .. } => Some(
+                "run this on a host that carried the store (`mgmt mesh members` told them), with the --hostname or \
+                 --prefix of its agent"
+                    .to_owned(),
+            ),
+            Self::HasStore { .. } => {
+                Some("--replace puts it aside, and takes the snapshot in its place".to_owned())
             }
             _ => None,
         }

@@ -12,7 +12,7 @@ use super::store::{self, Beginning, Store};
 use super::{Memory, MeshError, Options, Said, door};
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::{Endpoint, Link, LinkSettings};
-use crate::cluster::world::{Client, ClientSettings};
+use crate::cluster::world::{Client, ClientSettings, keys};
 use crate::engine::state_dir;
 use crate::engine::world::World;
 
@@ -89,7 +89,8 @@ impl Mesh {
     pub fn prepare(options: Options) -> Result<Self, MeshError> {
         state_dir::make(&options.folder).map_err(crate::cluster::world::ClientError::from)?;
         let memory = Memory::load(&options.folder)?;
-        let link = Link::start(LinkSettings { cluster: memory.cluster() });
+        let cluster = memory.cluster();
+        let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES) });
         let settings = ClientSettings {
             host: options.host.clone(),
             zone: options.zone.clone(),

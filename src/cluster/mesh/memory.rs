@@ -18,6 +18,8 @@ pub struct Memory {
     pub cluster: Option<String>,
     /// Where the store is, as was last seen.
     pub endpoints: Vec<Endpoint>,
+    /// The store has begun anew, and this host has not yet seen to what it had written there.
+    pub anew: bool,
     /// The port that was free when the usual one was taken.
     pub port: Option<u16>,
 }

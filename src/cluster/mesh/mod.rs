@@ -10,6 +10,7 @@
 //! | `store` | the store that this host carries |
 //! | `signpost` | the door of a host that carries none: it tells where the store is |
 //! | `stewarding` | its hands, on the member that leads |
+//! | [`rescue`] | a mesh that begins anew, with what one store holds or with a snapshot |
 //! | `rolling` | the member that leads takes a rollout from step to step |
 //! | `card` | what a host tells of itself |
 //! | `presence` | that this host is there, and that no other has its name |
@@ -24,6 +25,7 @@ mod options;
 mod part;
 pub mod policy;
 mod presence;
+pub mod rescue;
 mod rolling;
 mod signpost;
 pub mod steward;

@@ -134,6 +134,10 @@ impl Part {
             };
             if let Some(line) = up {
                 self.learn(&line).await;
+                self.outlived(&line).await;
+                if self.memory.anew {
+                    self.begin_anew().await;
+                }
             }
             let news = tokio::select! {
                 _ = &mut stopped => News::End,
@@ -273,12 +277,31 @@ impl Part {
         if self.memory.endpoints == endpoints && self.memory.cluster.as_deref() == Some(&cluster) {
             return;
         }
-        self.memory.cluster = Some(cluster);
+        let before = self.memory.cluster.replace(cluster);
+        self.memory.anew |= before.is_some() && before != self.memory.cluster;
         self.memory.endpoints.clone_from(&endpoints);
+        self.remember();
+        self.link.set_endpoints(endpoints);
+    }
+
+    fn remember(&self) {
         if let Err(error) = self.memory.save(&self.options.folder) {
             tracing::warn!(%error, "a restart will need the seeds");
         }
-        self.link.set_endpoints(endpoints);
+    }
+
+    /// A store that has begun anew knows of this host what was true some time ago.
+    async fn begin_anew(&mut self) {
+        self.announced = None;
+        match self.client.begin_anew(Deadline::after(PATIENCE)).await {
+            Ok(()) => {
+                self.memory.anew = false;
+                self.remember();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the mesh has begun anew; this host tries again to see to its exports")
+            }
+        }
     }
 
     /// The steward has asked for something: to carry the store, once it has added this host to the members.
@@ -304,6 +327,28 @@ impl Part {
                 self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
             }
         }
+        self.opened();
+    }
+
+    /// The mesh has begun anew elsewhere while this host was away: the store that it carries is of the past. It is kept
+    /// beside, and this host joins the others.
+    async fn outlived(&mut self, line: &Line) {
+        let Open::Store(store) = &self.open else { return };
+        let own = store.cluster();
+        if own == line.cluster {
+            return;
+        }
+        let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) else { return };
+        store.end().await;
+        match store::put_aside(&self.options.folder, &own.to_string()) {
+            Ok(kept) => tracing::warn!(
+                ?kept,
+                "the store that this host carried is of the past: the mesh has begun anew as {}",
+                line.cluster
+            ),
+            Err(error) => tracing::error!(%error, "the old store cannot be put aside"),
+        }
+        self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
         self.opened();
     }
 

@@ -150,6 +150,7 @@ impl Stewarding {
                 // One that begins knows only what is in the store.
                 self.steward = Steward::new();
                 self.seen = Seen::default();
+                self.sign().await;
             }
             let Some(view) = self.view() else {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -172,6 +173,14 @@ impl Stewarding {
             }
             self.forget_exchange(now).await;
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Writes into the store which one it is: one that is made of its data later is known by that.
+    async fn sign(&self) {
+        let key = format!("{}{}", keys::STORES, self.node.identity().cluster);
+        if let Err(error) = self.put(&key, &serde_json::json!({})).await {
+            tracing::warn!(%error, "a store that is recovered from this one's data would be taken for a stranger");
         }
     }
 

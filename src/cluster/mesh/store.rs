@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::MeshError;
+use crate::cluster::disk::durable;
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::etcd::surface::Limits;
@@ -59,6 +60,21 @@ pub(super) fn folder(folder: &Path) -> PathBuf {
 /// Whether a host has carried a store.
 pub(super) fn has_files(folder: &Path) -> bool {
     self::folder(folder).join("member").join("wal").is_dir()
+}
+
+/// Gives the files of a store that is used no longer another name; returns it.
+///
+/// # Errors
+/// When the system refuses.
+pub(super) fn put_aside(folder: &Path, name: &str) -> Result<PathBuf, MeshError> {
+    let (from, kept) = (self::folder(folder), folder.join(format!("store.{name}")));
+    let failed = |source| MeshError::Memory { operation: "rename", path: from.clone(), source };
+    if kept.exists() {
+        std::fs::remove_dir_all(&kept).map_err(failed)?;
+    }
+    std::fs::rename(&from, &kept).map_err(failed)?;
+    durable::sync_dir(folder).map_err(failed)?;
+    Ok(kept)
 }
 
 impl Store {

@@ -6,7 +6,7 @@
 //! /_mgmt/strings/shared/<key>        /_mgmt/strings/host/<escaped key>/<host>
 //! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>   /_mgmt/upload/<host>/<number>
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
-//! /_mgmt/policy   /_mgmt/steward/exchange
+//! /_mgmt/policy   /_mgmt/steward/exchange   /_mgmt/store/<id>
 //! ```
 //!
 //! Names that come last are written as they are; others with `/` and `%` escaped, so that no name can leave its place.
@@ -27,6 +27,8 @@ pub const POLICY: &str = "/_mgmt/policy";
 pub const ROLLOUT: &str = "/_mgmt/rollout";
 /// The last exchange of a voter, for the steward.
 pub const EXCHANGE: &str = "/_mgmt/steward/exchange";
+/// Which stores this one is, and was before it began anew: their ids, in hexadecimal.
+pub const STORES: &str = "/_mgmt/store/";
 /// What hosts keep about themselves.
 pub const HOSTS: &str = "/_mgmt/host/";
 /// All deploys.

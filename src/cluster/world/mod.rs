@@ -187,6 +187,30 @@ impl Client {
         strings::replace_key(&self.link, "write the policy", keys::POLICY.into(), from, Some(to), by).await
     }
 
+    /// The store has begun anew with an older copy of its data: what this host exports is written again, and what it has
+    /// withdrawn since the copy was made is withdrawn once more.
+    ///
+    /// # Errors
+    /// When the store does not answer in time.
+    pub async fn begin_anew(&self, by: Deadline) -> Result<(), WorldError> {
+        self.writer.write_again(|key| keys::export_of(key).is_some());
+        let there = self.read_keys("look for old exports", &keys::under(&keys::exports()), by).await?;
+        let exported = self.exported.lock().unwrap_or_else(std::sync::PoisonError::into_inner).keys();
+        let is_old = |key: &Bytes| {
+            let is_own = keys::export_of(key).is_some_and(|(from, _)| from == self.host);
+            is_own && !exported.iter().any(|known| known.as_bytes() == &key[..])
+        };
+        for (key, _) in there.into_iter().filter(|(key, _)| is_old(key)) {
+            let withdrawn = self.writer.push(outbox::Write { key, value: None, leased: false });
+            withdrawn.map_err(|outbox::Full { count, bytes }| WorldError::OutboxFull {
+                operation: "withdraw an old export",
+                count,
+                bytes,
+            })?;
+        }
+        Ok(())
+    }
+
     /// Removes everything that this host has written of itself and for others: it leaves.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use super::journal::Journal;
 use super::outbox::{Full, Outbox, Ticket, Write};
 use super::session::Session;
 use crate::cluster::link::{Backoff, Link, Standing, Trouble, chance};
+use crate::cluster::store::id::ClusterId;
 use crate::engine::world::{Deadline, WorldError, Written};
 
 /// What may wait for the store, in bytes of keys and values.
@@ -58,7 +59,14 @@ struct State {
     /// A batch of an earlier run of which it is not known whether it arrived.
     doubtful: Option<(u64, Vec<Write>)>,
     /// What the store holds for sure, of what this run has written.
-    known: HashMap<Bytes, Bytes>,
+    known: HashMap<Bytes, Known>,
+}
+
+/// What a key holds.
+#[derive(Clone, Debug)]
+struct Known {
+    value: Bytes,
+    leased: bool,
 }
 
 impl Writer {
@@ -123,13 +131,22 @@ impl Writer {
         let state = self.shared.state();
         match state.outbox.pending(key) {
             Some(write) => write.value.as_deref() == Some(value),
-            None => state.known.get(key).is_some_and(|known| **known == *value),
+            None => state.known.get(key).is_some_and(|known| *known.value == *value),
         }
     }
 
     /// Forgets what a key holds: it was seen to hold something else.
     pub fn forget(&self, key: &[u8]) {
         self.shared.state().known.remove(key);
+    }
+
+    /// The store has begun anew, and may have lost what it had taken: what is this host's alone is written again.
+    pub fn write_again(&self, is_own: impl Fn(&[u8]) -> bool) {
+        let lost = self.shared.state().write_again(is_own);
+        if lost > 0 {
+            tracing::warn!(lost, "so much waits for the mesh that what it has lost is not written again");
+        }
+        self.shared.more.notify_one();
     }
 
     /// What waits for a key: `Some(None)` that it goes.
@@ -243,7 +260,7 @@ impl State {
             }
             self.journaled.remove(&write.key);
             match write.value {
-                Some(value) => self.known.insert(write.key, value),
+                Some(value) => self.known.insert(write.key, Known { value, leased: write.leased }),
                 None => self.known.remove(&write.key),
             };
         }
@@ -253,6 +270,15 @@ impl State {
         if self.journaled.is_empty() {
             self.note(Journal::clear);
         }
+    }
+
+    /// Puts what is known to be in the store in line once more; returns how much had no room.
+    fn write_again(&mut self, is_own: impl Fn(&[u8]) -> bool) -> usize {
+        let known = std::mem::take(&mut self.known);
+        let own = known.into_iter().filter(|(key, _)| is_own(key) && self.outbox.pending(key).is_none());
+        let writes: Vec<Write> =
+            own.map(|(key, Known { value, leased })| Write { key, value: Some(value), leased }).collect();
+        writes.into_iter().filter(|write| self.outbox.push(write.clone(), None).is_err()).count()
     }
 
     fn note(&mut self, note: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
@@ -282,7 +308,7 @@ enum Sent {
 }
 
 async fn run(more: Arc<Notify>, shared: std::sync::Weak<Shared>) {
-    let mut drain = Drain { seq: None, limit: batch::COUNT, under_way: None };
+    let mut drain = Drain { seq: None, limit: batch::COUNT, under_way: None, of: None };
     let mut backoff = Backoff::default();
     loop {
         let Some(alive) = shared.upgrade() else { return };
@@ -321,11 +347,18 @@ struct Drain {
     limit: usize,
     /// A batch that was sent, and of which it is not known whether it was made.
     under_way: Option<Vec<(Ticket, Write)>>,
+    /// The store that was written to last.
+    of: Option<ClusterId>,
 }
 
 impl Drain {
     async fn step(&mut self, shared: &Arc<Shared>) -> Sent {
         let Standing::Up(line) = shared.link.standing() else { return Sent::Done };
+        if self.of.replace(line.cluster).is_some_and(|before| before != line.cluster) {
+            // Of a store that has begun anew nothing is known.
+            self.seq = None;
+            self.under_way = None;
+        }
         let made = self.send(shared, &line).await;
         match made {
             Ok(()) => Sent::Done,

@@ -5,4 +5,5 @@ mod demonstration;
 mod deploys;
 mod healing;
 mod names;
+mod rescue;
 mod village;

@@ -1,5 +1,7 @@
 //! `mgmt mesh`: who is in the mesh, who carries the store, and by which policy.
 
+mod rescue;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,7 +24,8 @@ use crate::engine::world::{HostCard, HostName, World as _};
 #[command(after_help = "Examples:
   mgmt mesh status                    whether all is well, and what is not
   mgmt mesh members                   every host
-  mgmt mesh set voters=3              who carries the store from now on")]
+  mgmt mesh set voters=3              who carries the store from now on
+  mgmt mesh snapshot backup.db        all that the mesh knows, in a file")]
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,
@@ -36,6 +39,16 @@ enum What {
     Members(Rest),
     /// Have the agent on this host leave its mesh for good, and end
     Leave(Leaver),
+    /// Copy the whole store into a file
+    Snapshot(rescue::Snapshot),
+    /// When most of those that carried the store are gone for good: begin anew with what this host's store holds
+    ///
+    /// The agent of this host must not run. What this store had not heard of is lost.
+    Recover(rescue::Recover),
+    /// Begin anew with a snapshot
+    ///
+    /// The agent of this host must not run.
+    Restore(rescue::Restore),
     /// Change the policy: KEY=VALUE; without one, show it
     Set {
         /// voters=N, relay-per=N, dead-after=TIME, zones=spread|ignore
@@ -94,6 +107,9 @@ pub(super) fn main(args: &Args) -> ExitCode {
             What::Members(rest) => members(rest).await,
             What::Set { settings, rest } => set(settings, rest).await,
             What::Leave(leaver) => leave(leaver).await,
+            What::Snapshot(args) => rescue::snapshot(args).await,
+            What::Recover(args) => rescue::recover(args),
+            What::Restore(args) => rescue::restore(args),
         };
         done.err().unwrap_or(ExitCode::SUCCESS)
     })
