@@ -62,6 +62,7 @@ impl Live {
             carries: report.role == Role::Carries,
             addresses: report.addresses,
             endpoints: report.endpoints,
+            through: report.through,
             cluster: report.cluster,
             away_s: report.away_since.map(away),
             waiting: report.waiting,

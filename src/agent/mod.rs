@@ -20,6 +20,7 @@ mod report;
 mod running_agent;
 mod signals;
 mod systemd;
+mod telling;
 mod this_host;
 pub mod web;
 
@@ -152,8 +153,9 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let observers = beside.observers().into_iter().chain([pulse.clone() as Arc<dyn Observer>]).collect();
     let engine = Engine::start(config, Arc::new(Narrator::new(news, style, rows, observers)));
     let beside = beside.start(&options, &places, &engine, &hub, &mesh, &reload);
-    let telling =
-        standing.map(|standing| tokio::spawn(deploys::tell(world, engine.clone(), pulse, standing)));
+    let mut telling = vec![tokio::spawn(telling::tell(mesh.clone(), engine.clone(), pulse.clone()))];
+    telling
+        .extend(standing.map(|standing| tokio::spawn(deploys::tell(world, engine.clone(), pulse, standing))));
     mesh.start(neighbours(&options.mesh, &places.socket));
     let deadline = options.max_runtime.map(|time| started + time);
     let end = End::default();
@@ -174,9 +176,7 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         true => agent.attend(graphs).await?,
         false => Snapshot::default(),
     };
-    if let Some(telling) = telling {
-        telling.abort();
-    }
+    telling.iter().for_each(tokio::task::JoinHandle::abort);
     if agent.options.mesh.leaves
         && let Err(error) = mesh.leave().await
     {

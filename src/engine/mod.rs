@@ -12,6 +12,7 @@ pub mod id;
 pub mod kind;
 pub mod meta;
 pub mod origin;
+pub mod pace;
 pub mod params;
 pub mod path_watch;
 pub mod registry;

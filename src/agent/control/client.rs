@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
-use super::protocol::{self, Asked, MeshFacts, Reply, Request, Status};
+use super::protocol::{self, Asked, HostsFacts, MeshFacts, Reply, Request, Status};
 use super::{ControlError, line, socket};
 
 /// An agent that gives no answer for so long is not waited for.
@@ -57,6 +57,18 @@ impl Client {
         self.send(&Request::Mesh { soon: true }).await?;
         match self.reply_within(PATIENCE).await? {
             Reply::Mesh { mesh } => Ok(mesh),
+            other => Err(ControlError::Answer { what: format!("{other:?} was not asked for") }),
+        }
+    }
+
+    /// How the hosts of its mesh are.
+    ///
+    /// # Errors
+    /// When it has none, or its store is away, or there is no answer that can be understood.
+    pub async fn hosts(&mut self) -> Result<HostsFacts, ControlError> {
+        self.send(&Request::Hosts).await?;
+        match self.reply_within(PATIENCE).await? {
+            Reply::Hosts { hosts } => Ok(hosts),
             other => Err(ControlError::Answer { what: format!("{other:?} was not asked for") }),
         }
     }

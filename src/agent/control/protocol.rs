@@ -7,6 +7,8 @@
 //!
 //! A new field does not change the version; a field whose meaning changes does.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,6 +16,7 @@ use super::ControlError;
 use crate::engine::id::Label;
 use crate::engine::runtime::look::Look;
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
+use crate::engine::world::{HostName, HostStanding};
 
 /// The version of the protocol.
 pub const VERSION: u32 = 1;
@@ -45,12 +48,14 @@ pub enum Request {
         #[serde(default)]
         soon: bool,
     },
+    /// How are the hosts of its mesh?
+    Hosts,
     /// Leave the mesh, and end.
     Leave,
 }
 
 /// The requests' names, for those who misspell them.
-const REQUESTS: [&str; 6] = ["hello", "snapshot", "watch", "reload", "mesh", "leave"];
+const REQUESTS: [&str; 7] = ["hello", "snapshot", "watch", "reload", "mesh", "hosts", "leave"];
 
 fn default_interval_ms() -> u64 {
     1000
@@ -109,6 +114,11 @@ pub enum Reply {
     Reloading,
     /// To `leave`: it has left, and ends.
     Left,
+    /// To `hosts`.
+    Hosts {
+        /// How they are.
+        hosts: HostsFacts,
+    },
     /// To `mesh`.
     Mesh {
         /// Its part in a mesh; absent: it has none.
@@ -151,6 +161,9 @@ pub struct MeshFacts {
     pub addresses: Vec<String>,
     /// Where the store is.
     pub endpoints: Vec<String>,
+    /// Which member it is connected to; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
     /// The store's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
@@ -162,6 +175,60 @@ pub struct MeshFacts {
     /// Why it cannot take part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+}
+
+/// The hosts of a mesh, and how their graphs stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostsFacts {
+    /// How many belong to it.
+    pub hosts: usize,
+    /// How many of them are there.
+    pub present: usize,
+    /// How many of those have converged.
+    pub converged: usize,
+    /// Those of them where something has failed, [`HostsFacts::NAMED`] at the most.
+    pub failing: Vec<FailingHost>,
+    /// How many these are.
+    pub failing_count: usize,
+    /// Those that are not there, as many at the most.
+    pub away: Vec<String>,
+}
+
+/// A host where something has failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailingHost {
+    /// What it is called.
+    pub host: String,
+    /// How many vertices have failed.
+    pub failed: u32,
+    /// How many wait for those in vain.
+    pub blocked: u32,
+}
+
+impl HostsFacts {
+    /// How many hosts are named.
+    pub const NAMED: usize = 50;
+
+    /// In short.
+    pub fn of(standings: &BTreeMap<HostName, HostStanding>) -> Self {
+        let present = || standings.iter().filter(|(_, standing)| standing.present);
+        let states = || present().filter_map(|(host, standing)| Some((host, standing.state.as_ref()?)));
+        let failing = || states().filter(|(_, state)| state.failed + state.blocked > 0);
+        let named = failing().take(Self::NAMED).map(|(host, state)| FailingHost {
+            host: host.to_string(),
+            failed: state.failed,
+            blocked: state.blocked,
+        });
+        let away = standings.iter().filter(|(_, standing)| !standing.present);
+        Self {
+            hosts: standings.len(),
+            present: present().count(),
+            converged: states().filter(|(_, state)| state.converged).count(),
+            failing: named.collect(),
+            failing_count: failing().count(),
+            away: away.take(Self::NAMED).map(|(host, _)| host.to_string()).collect(),
+        }
+    }
 }
 
 /// An agent and its vertices at one moment.

@@ -12,11 +12,12 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
-use super::protocol::{self, Asked, Reply, Request};
+use super::protocol::{self, Asked, HostsFacts, Reply, Request};
 use super::socket::{self, SocketFile};
 use super::{ControlError, line};
 use crate::agent::live::Live;
 use crate::engine::sched::StopLevel;
+use crate::engine::world::Deadline;
 
 /// Connections at once.
 const CONNECTIONS: usize = 32;
@@ -26,6 +27,8 @@ const LONGEST_REQUEST: usize = 64 * 1024;
 const IDLE: Duration = Duration::from_secs(60);
 /// Who does not read for so long is let go.
 const SLOW: Duration = Duration::from_secs(10);
+/// How long the mesh's store may take to say how the hosts are.
+const STORE: Duration = Duration::from_secs(2);
 /// Answers to `watch` are at least so far apart.
 const CALM: Duration = Duration::from_millis(250);
 /// After an error of the system's, such as no file descriptor being left, the next try waits.
@@ -154,6 +157,7 @@ impl Desk {
                     }
                     Err(error) => Reply::Error { message: chain(&error) },
                 },
+                Ok(Request::Hosts) => self.hosts().await,
                 Ok(Request::Mesh { soon: false }) => Reply::Mesh { mesh: self.live.mesh() },
                 Ok(Request::Mesh { soon: true }) => Reply::Mesh { mesh: self.live.mesh_soon().await },
                 Ok(Request::Snapshot(asked)) => self.status(&asked).await,
@@ -170,6 +174,17 @@ impl Desk {
         match self.live.status(asked.look()).await {
             Ok(status) => Reply::Status(Box::new(status)),
             Err(ended) => Reply::Error { message: ended.to_string() },
+        }
+    }
+
+    async fn hosts(&self) -> Reply {
+        if self.live.mesh().is_none() {
+            return Reply::Error { message: "it takes part in no mesh".to_owned() };
+        }
+        let directory = self.live.mesh.world().directory();
+        match directory.standings(Deadline::after(STORE)).await {
+            Ok(standings) => Reply::Hosts { hosts: HostsFacts::of(&standings) },
+            Err(error) => Reply::Error { message: error.to_string() },
         }
     }
 

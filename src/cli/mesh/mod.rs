@@ -13,6 +13,7 @@ use super::output;
 use super::output::{Ink, Paint};
 use super::reach::{self, Reach};
 use crate::agent::control::client::Client as Control;
+use crate::agent::control::protocol::HostsFacts;
 use crate::cluster::link::Line;
 use crate::cluster::mesh::Policy;
 use crate::cluster::world::Client;
@@ -123,12 +124,14 @@ async fn status(rest: &Rest) -> Result<(), ExitCode> {
     let voters = rows.iter().filter(|row| row.votes).count();
     let heard = rows.iter().filter(|row| row.votes && row.well).count();
     let present = hosts.values().filter(|card| card.alive).count();
+    let standings = client.directory().standings(rest.reach.deadline()).await;
+    let standings = HostsFacts::of(&standings.map_err(|error| complain(&error))?);
     if rest.json {
         let cluster = client.link().cluster().map(|id| id.to_string());
         let policy: BTreeMap<_, _> = policy.settings().into_iter().collect();
         output::print_json(&serde_json::json!({
             "cluster": cluster, "members": rows, "voters": voters, "voters_heard": heard,
-            "hosts": hosts.len(), "hosts_present": present, "policy": policy,
+            "hosts": hosts.len(), "hosts_present": present, "hosts_converged": standings.converged, "policy": policy,
         }));
         return Ok(());
     }
@@ -139,8 +142,9 @@ async fn status(rest: &Rest) -> Result<(), ExitCode> {
         _ => paint.ink(Ink::Red, "has no quorum"),
     };
     output::say(&format!(
-        "the mesh {health}: {heard} of {voters} voters are heard, {present} of {} hosts are there",
-        hosts.len()
+        "the mesh {health}: {heard} of {voters} voters are heard, {present} of {} hosts are there, {} have converged",
+        hosts.len(),
+        standings.converged
     ));
     let widest = rows.iter().map(|row| row.host.len()).max().unwrap_or(0);
     for row in &rows {

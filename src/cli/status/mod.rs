@@ -6,11 +6,13 @@ mod watch;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use super::exit;
 use super::reach::{self, Reach};
 use crate::agent::control::ControlError;
 use crate::agent::control::client::Client;
-use crate::agent::control::protocol::{Asked, Status};
+use crate::agent::control::protocol::{Asked, HostsFacts, Status};
 use crate::engine::runtime::snapshot::Rows;
 
 /// Show how the agent on this host is: its resources by state, what fails and why
@@ -46,15 +48,28 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 async fn once(args: &Args, asked: Asked) -> Result<ExitCode, ControlError> {
-    let status = Client::connect(&args.reach.socket())?.status(asked).await?;
+    let mut client = Client::connect(&args.reach.socket())?;
+    let status = client.status(asked).await?;
+    let takes_part = status.mesh.as_ref().is_some_and(|mesh| mesh.failed.is_none() && mesh.away_s.is_none());
+    // A store that has just gone is told by the next call.
+    let hosts = if takes_part { client.hosts().await.ok() } else { None };
     let shown = if args.json {
-        json(&status, true)
+        json(&WithHosts { status: &status, hosts: hosts.as_ref() }, true)
     } else {
-        text::render(&status, args.all, reach::color_on_stdout())
+        text::render(&status, hosts.as_ref(), args.all, reach::color_on_stdout())
     };
     // A reader who has left is no reason to complain.
     let _ = io::stdout().write_all(shown.as_bytes());
     Ok(ExitCode::from(code(&status)))
+}
+
+/// The status of this host, and how the others are.
+#[derive(Serialize)]
+struct WithHosts<'a> {
+    #[serde(flatten)]
+    status: &'a Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hosts: Option<&'a HostsFacts>,
 }
 
 fn code(status: &Status) -> u8 {
@@ -63,7 +78,7 @@ fn code(status: &Status) -> u8 {
 }
 
 /// The version of the JSON form is that of the control protocol, which it is.
-fn json(status: &Status, pretty: bool) -> String {
+fn json(status: &impl Serialize, pretty: bool) -> String {
     let text = if pretty { serde_json::to_string_pretty(status) } else { serde_json::to_string(status) };
     text.expect("maps with string keys are always JSON") + "\n"
 }

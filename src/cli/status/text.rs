@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::agent::control::protocol::{MeshFacts, Status};
+use crate::agent::control::protocol::{HostsFacts, MeshFacts, Status};
 use crate::cli::spoken::{count, harmless, number, time};
 use crate::engine::id::Label;
 use crate::engine::runtime::snapshot::{Row, Snapshot};
@@ -28,9 +28,12 @@ struct Page {
 }
 
 /// The whole status; with `all`, a table of every resource.
-pub(super) fn render(status: &Status, all: bool, color: bool) -> String {
+pub(super) fn render(status: &Status, hosts: Option<&HostsFacts>, all: bool, color: bool) -> String {
     let mut page = Page { out: String::new(), color };
     page.head(status);
+    if let Some(hosts) = hosts {
+        page.hosts(hosts);
+    }
     page.contended(&status.contended);
     page.under_way(&status.snapshot);
     page.failures(&status.snapshot);
@@ -128,7 +131,11 @@ impl Page {
 
     fn mesh(&mut self, mesh: &MeshFacts) {
         let host = harmless(&mesh.host);
-        let role = if mesh.carries { "carries the store" } else { "uses the store" };
+        let role = match (&mesh.through, mesh.carries) {
+            (_, true) => "carries the store".to_owned(),
+            (Some(through), false) => format!("uses the store at {}", harmless(through)),
+            (None, false) => "looks for the store".to_owned(),
+        };
         let waiting = match mesh.waiting {
             0 => String::new(),
             waiting => format!(", {} wait for it", count(waiting as u64, "write")),
@@ -143,6 +150,43 @@ impl Page {
         };
         let text = self.paint(ink, &format!("mesh: host {host}, {text}"));
         self.line(&text);
+    }
+
+    fn hosts(&mut self, hosts: &HostsFacts) {
+        let HostsFacts { present, converged, failing_count, .. } = hosts;
+        let ink = match (*failing_count, converged == present && *present == hosts.hosts) {
+            (0, true) => DIM,
+            (0, false) => YELLOW,
+            (_, _) => RED,
+        };
+        let text = format!(
+            "of {}, {present} are there, {converged} have converged",
+            count(hosts.hosts as u64, "host")
+        );
+        let text = self.paint(ink, &text);
+        self.line(&text);
+        for failing in hosts.failing.iter().take(NAMED) {
+            let blocked = match failing.blocked {
+                0 => String::new(),
+                blocked => format!(", {} blocked", number(u64::from(blocked))),
+            };
+            let failed = number(u64::from(failing.failed));
+            self.line(&format!("  {}: {failed} failed{blocked}", harmless(&failing.host)));
+        }
+        if *failing_count > NAMED {
+            let more = number((failing_count - NAMED) as u64);
+            self.line(&format!("  and {more} more where something has failed"));
+        }
+        if !hosts.away.is_empty() {
+            let names: Vec<String> = hosts.away.iter().take(NAMED).map(|host| harmless(host)).collect();
+            let away = hosts.hosts - present;
+            let more = if away > names.len() {
+                format!(", {} more", number((away - names.len()) as u64))
+            } else {
+                String::new()
+            };
+            self.line(&format!("  away: {}{more}", names.join(", ")));
+        }
     }
 
     fn contended(&mut self, labels: &[Label]) {
@@ -256,7 +300,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::control::protocol::AgentFacts;
+    use crate::agent::control::protocol::{AgentFacts, FailingHost};
     use crate::engine::sched::Counts;
 
     fn row(name: &str, state: &str) -> Row {
@@ -301,7 +345,7 @@ mod tests {
 
     #[test]
     fn what_fails_is_said_with_its_cause_place_and_consequence() {
-        insta::assert_snapshot!(render(&status(), false, false), @r#"
+        insta::assert_snapshot!(render(&status(), None, false, false), @r#"
         site: settled, not all is well
         /etc/site.yaml, process 7, mgmt 1.2.3, up 3 m 12 s
         9,998 ok, 1 failed, 1 blocked; 10,000 checks, 0 repairs, 1 failure since the start
@@ -319,13 +363,37 @@ mod tests {
     fn what_changes_over_and_over_is_named() {
         let contended: Vec<Label> = (0..9).map(|number| Label::new("file", format!("/f{number}"))).collect();
         let status = Status { contended, ..status() };
-        let shown = render(&status, false, false);
+        let shown = render(&status, None, false, false);
         let names = "file[\"/f0\"], file[\"/f1\"]";
         assert!(
             shown.contains(&format!("\n\ncontended: {names}")) && shown.contains(", 1 more\n"),
             "{shown}"
         );
         assert!(line(&status).contains(&format!("; contended: {names}")));
+    }
+
+    #[test]
+    fn the_hosts_of_the_mesh_are_counted_and_those_that_are_not_well_named() {
+        let failing = |host: &str, blocked| FailingHost { host: host.into(), failed: 2, blocked };
+        let hosts = HostsFacts {
+            hosts: 1_200,
+            present: 1_190,
+            converged: 1_187,
+            failing: vec![failing("c", 0), failing("d", 1)],
+            failing_count: 2,
+            away: (0..10).map(|number| format!("w{number}")).collect(),
+        };
+        let shown = render(&status(), Some(&hosts), false, false);
+        let lines: Vec<&str> = shown.lines().skip(3).take(4).collect();
+        assert_eq!(
+            lines,
+            [
+                "of 1,200 hosts, 1,190 are there, 1,187 have converged",
+                "  c: 2 failed",
+                "  d: 2 failed, 1 blocked",
+                "  away: w0, w1, w2, w3, w4, w5, w6, w7, 2 more",
+            ]
+        );
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) async fn watch(args: &Args, asked: Asked) -> Result<ExitCode, Control
         let shown = if args.json {
             json(&status, false)
         } else if in_place {
-            screen.frame(&text::render(&status, args.all, reach::color_on_stdout()))
+            screen.frame(&text::render(&status, None, args.all, reach::color_on_stdout()))
         } else {
             text::line(&status)
         };

@@ -55,11 +55,27 @@ pub struct Link(Arc<Shared>);
 struct Shared {
     standing: watch::Sender<Standing>,
     endpoints: watch::Sender<Vec<Endpoint>>,
-    /// The newest connection of which someone has said that it is of no use.
-    useless: watch::Sender<Option<LineId>>,
+    /// The newest connection of which someone has said that another is to be made.
+    dismissed: watch::Sender<Option<Dismissed>>,
     cluster: std::sync::Mutex<Option<ClusterId>>,
     lineage: Option<&'static str>,
     lines: AtomicU64,
+}
+
+/// A connection that someone wants no longer.
+#[derive(Clone, Copy, Debug)]
+struct Dismissed {
+    line: LineId,
+    why: Why,
+}
+
+/// Why a connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// It is of no use.
+    Useless,
+    /// There is a better one.
+    Better,
 }
 
 /// Which stores are of use.
@@ -76,7 +92,7 @@ impl Link {
         let shared = Arc::new(Shared {
             standing: watch::Sender::new(Standing::Away(away)),
             endpoints: watch::Sender::new(Vec::new()),
-            useless: watch::Sender::new(None),
+            dismissed: watch::Sender::new(None),
             cluster: std::sync::Mutex::new(settings.cluster),
             lineage: settings.lineage,
             lines: AtomicU64::new(1),
@@ -142,10 +158,20 @@ impl Link {
 
     /// Says that a connection is of no use: another is made.
     pub fn is_useless(&self, line: LineId) {
-        self.0.useless.send_if_modified(|known| {
-            let newer = known.is_none_or(|known| known < line);
+        self.dismiss(line, Why::Useless);
+    }
+
+    /// Goes over from a connection that works to the best one of these endpoints.
+    pub fn go_over(&self, line: LineId, endpoints: Vec<Endpoint>) {
+        self.set_endpoints(endpoints);
+        self.dismiss(line, Why::Better);
+    }
+
+    fn dismiss(&self, line: LineId, why: Why) {
+        self.0.dismissed.send_if_modified(|known| {
+            let newer = known.is_none_or(|known| known.line < line);
             if newer {
-                *known = Some(line);
+                *known = Some(Dismissed { line, why });
             }
             newer
         });
@@ -193,8 +219,8 @@ pub(in crate::cluster) fn chance() -> u64 {
 }
 
 async fn run(shared: std::sync::Weak<Shared>) {
-    let Some((mut endpoints, mut useless)) =
-        shared.upgrade().map(|shared| (shared.endpoints.subscribe(), shared.useless.subscribe()))
+    let Some((mut endpoints, mut dismissed)) =
+        shared.upgrade().map(|shared| (shared.endpoints.subscribe(), shared.dismissed.subscribe()))
     else {
         return;
     };
@@ -218,12 +244,15 @@ async fn run(shared: std::sync::Weak<Shared>) {
                 alive.standing.send_replace(Standing::Up(line.clone()));
                 drop(alive);
                 let up = Instant::now();
-                wait_for_end(&line, &mut useless).await;
-                // A connection that did not last is a failure like one that was not made.
-                if up.elapsed() > GREETING {
+                let why = wait_for_end(&line, &mut dismissed).await;
+                // A connection that did not last is a failure like one that was not made, and the next one is tried; after
+                // one that did, the best is.
+                if why == Why::Better || up.elapsed() > GREETING {
                     backoff = Backoff::default();
+                    first = 0;
+                } else {
+                    first += 1;
                 }
-                first += 1;
                 let Some(alive) = shared.upgrade() else { return };
                 let why = [(line.endpoint.clone(), "the connection has ended".to_owned())].into();
                 let away = Away { since: Instant::now(), since_time: SystemTime::now(), why };
@@ -255,13 +284,13 @@ async fn run(shared: std::sync::Weak<Shared>) {
     }
 }
 
-/// Returns when a connection has ended, or someone has found it useless, or nobody wants it any more.
-async fn wait_for_end(line: &Line, useless: &mut watch::Receiver<Option<LineId>>) {
-    let is_it = |known: &Option<LineId>| known.is_some_and(|known| known >= line.id);
+/// Returns when a connection has ended, or someone wants it no longer, or nobody wants any.
+async fn wait_for_end(line: &Line, dismissed: &mut watch::Receiver<Option<Dismissed>>) -> Why {
+    let is_it = |known: &Option<Dismissed>| known.is_some_and(|known| known.line >= line.id);
     tokio::select! {
-        () = line.closed() => {}
+        () = line.closed() => Why::Useless,
         // Its sender goes with the last link.
-        _ = useless.wait_for(is_it) => {}
+        known = dismissed.wait_for(is_it) => known.ok().and_then(|known| *known).map_or(Why::Useless, |known| known.why),
     }
 }
 

@@ -11,7 +11,7 @@ use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
 use super::{Memory, MeshError, Options, Said, door};
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::link::{Endpoint, Link, LinkSettings};
+use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
 use crate::cluster::world::{Client, ClientSettings, keys};
 use crate::engine::state_dir;
 use crate::engine::world::World;
@@ -52,6 +52,8 @@ pub struct Report {
     pub addresses: Vec<String>,
     /// Where the store is, as far as it knows.
     pub endpoints: Vec<String>,
+    /// Which member it is connected to.
+    pub through: Option<String>,
     /// The store's id.
     pub cluster: Option<String>,
     /// Since when the store is away.
@@ -123,10 +125,19 @@ impl Mesh {
         self.client.clone()
     }
 
+    /// Returns once anybody has needed the world.
+    pub async fn wanted(&self) {
+        self.client.wanted().await;
+    }
+
     /// How this host's part stands.
     pub fn report(&self) -> Report {
         let mut report = self.report.borrow().clone();
         report.away_since = if report.role == Role::Apart { None } else { self.client.away_since() };
+        report.through = match self.client.link().standing() {
+            Standing::Up(line) => Some(line.endpoint.to_string()),
+            Standing::Away(_) => None,
+        };
         report.waiting = self.client.writer().depth().0;
         report.failed = self.failed.borrow().as_ref().map(ToString::to_string);
         report

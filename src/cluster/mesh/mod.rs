@@ -7,6 +7,7 @@
 //! | [`Memory`] | what it knows of the mesh, on disk: a restart needs no seed |
 //! | `joining` | how it finds the mesh, or founds one |
 //! | `part` | what it does from then on: says that it is there, carries the store when it is asked to |
+//! | `nearest` | which member it asks first |
 //! | `store` | the store that this host carries |
 //! | `signpost` | the door of a host that carries none: it tells where the store is |
 //! | `stewarding` | its hands, on the member that leads |
@@ -21,6 +22,7 @@ mod door;
 mod error;
 mod joining;
 mod memory;
+mod nearest;
 mod options;
 mod part;
 pub mod policy;

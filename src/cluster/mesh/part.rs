@@ -1,12 +1,14 @@
 //! What a host does in its mesh: it says that it is there, learns where the store is, and carries it when it is asked to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
 use super::card::Offer;
 use super::joining::{Leave, Report, Role};
+use super::nearest::{self, Place};
 use super::presence::{self, Live};
 use super::rolling;
 use super::signpost::Signpost;
@@ -15,7 +17,7 @@ use super::store::{self, Beginning, Store};
 use super::{Memory, MeshError, Options};
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::link::{Endpoint, Line, Link, Standing};
+use crate::cluster::link::{Endpoint, Line, Link, Standing, Trouble};
 use crate::cluster::node::{Ended, Left};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::world::keys::{self, Fact};
@@ -31,6 +33,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 const MEMBERS_EVERY: Duration = Duration::from_secs(30);
 /// The first of these intervals.
 const MEMBERS_SOON: Duration = Duration::from_secs(1);
+/// It goes over to a member of its own zone at most so often: one that is not well may look so.
+const MOVE_EVERY: Duration = Duration::from_secs(60);
 /// How long the others may take to agree that this host leaves.
 const HAND_OVER: Duration = Duration::from_secs(5);
 /// A store that could not be started is tried again after this.
@@ -62,6 +66,10 @@ pub(super) struct Part {
     /// What it does while it leads: its tasks.
     duties: Vec<tokio::task::AbortHandle>,
     said: watch::Sender<Said>,
+    /// The zones of members, as far as they were asked for.
+    zones: BTreeMap<String, String>,
+    /// When it last went over to a member that is nearer.
+    moved: Option<Instant>,
 }
 
 /// What has happened.
@@ -107,6 +115,8 @@ impl Part {
             announced: None,
             duties: Vec::new(),
             said,
+            zones: BTreeMap::new(),
+            moved: None,
         };
         part.opened();
         part
@@ -125,6 +135,7 @@ impl Part {
         let mut standing = self.link.follow();
         let mut said = self.said.subscribe();
         let mut interval = MEMBERS_SOON;
+        let mut ask_at = Instant::now();
         loop {
             let lease = leases.borrow_and_update().map(|lease| lease.id);
             self.announce(lease).await?;
@@ -132,9 +143,10 @@ impl Part {
                 Standing::Up(line) => Some(line.clone()),
                 Standing::Away(_) => None,
             };
-            if let Some(line) = up {
-                self.learn(&line).await;
-                self.outlived(&line).await;
+            if let Some(line) = up.as_ref().filter(|_| ask_at <= Instant::now()) {
+                ask_at = Instant::now() + interval;
+                self.learn(line).await;
+                self.outlived(line).await;
                 if self.memory.anew {
                     self.begin_anew().await;
                 }
@@ -147,11 +159,15 @@ impl Part {
                 seen = nominated.changed() => if seen.is_none() { News::End } else { News::Nominated },
                 _ = said.changed() => News::Said,
                 why = store_ended(&self.open) => News::StoreEnded(why),
-                () = tokio::time::sleep(interval) => News::Time,
+                () = tokio::time::sleep_until(ask_at.into()), if up.is_some() => News::Time,
             };
             match news {
                 News::Lease => {}
-                News::Connection => interval = MEMBERS_SOON,
+                News::Connection => {
+                    interval = MEMBERS_SOON;
+                    ask_at = Instant::now();
+                    self.zones.clear();
+                }
                 News::Time => interval = (interval * 2).min(MEMBERS_EVERY),
                 News::Nominated => {
                     let nomination = nominated.now().and_then(|seen| seen.value);
@@ -256,20 +272,14 @@ impl Part {
     /// Learns from a member where the others are, and keeps it.
     async fn learn(&mut self, line: &Line) {
         let cluster = line.cluster.to_string();
-        let mut endpoints = vec![line.endpoint.clone()];
-        if let Open::Store(_) = self.open {
-            endpoints.extend(self.advertised.iter().filter_map(|url| url.parse().ok()));
-            endpoints.dedup();
-        }
-        if !line.endpoint.etcd {
-            let Ok(told) = line.members(Deadline::after(PATIENCE)).await else { return };
-            let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
-            for endpoint in urls.filter_map(|url| url.parse::<Endpoint>().ok()) {
-                if !endpoints.contains(&endpoint) {
-                    endpoints.push(endpoint);
-                }
+        let endpoints = match line.endpoint.etcd {
+            true => vec![line.endpoint.clone()],
+            false => {
+                let Ok(places) = self.places(line).await else { return };
+                self.come_nearer(line, &places).await;
+                nearest::order(self.client.name(), places)
             }
-        }
+        };
         self.tell.send_modify(|report| {
             report.cluster = Some(cluster.clone());
             report.endpoints = endpoints.iter().map(ToString::to_string).collect();
@@ -282,6 +292,59 @@ impl Part {
         self.memory.endpoints.clone_from(&endpoints);
         self.remember();
         self.link.set_endpoints(endpoints);
+    }
+
+    /// Where the members are. The endpoint that works is kept, also if no member calls itself so: the others may be
+    /// behind a door that only it goes through.
+    async fn places(&mut self, line: &Line) -> Result<Vec<Place>, Trouble> {
+        let told = line.members(Deadline::after(PATIENCE)).await?.members;
+        let own: &[String] = if matches!(self.open, Open::Store(_)) { &self.advertised } else { &[] };
+        let mut places: Vec<Place> = own
+            .iter()
+            .filter_map(|url| Some(Place { endpoint: url.parse().ok()?, own: true, near: true }))
+            .collect();
+        for member in &told {
+            let near = !self.options.zone.is_empty() && self.is_near(&member.name).await;
+            let endpoints = member.client_ur_ls.iter().filter_map(|url| url.parse().ok());
+            places.extend(endpoints.map(|endpoint| Place { endpoint, own: false, near }));
+        }
+        if !places.iter().any(|place| place.endpoint == line.endpoint) {
+            let near = self.options.zone.is_empty();
+            places.push(Place { endpoint: line.endpoint.clone(), own: false, near });
+        }
+        Ok(places)
+    }
+
+    /// Whether a member is in this host's zone; what was learned is kept while the connection is: a zone is for an agent's
+    /// life.
+    async fn is_near(&mut self, member: &str) -> bool {
+        if let Some(zone) = self.zones.get(member) {
+            return *zone == self.options.zone;
+        }
+        let Ok(host) = member.parse() else { return false };
+        match self.client.card(&host, Deadline::after(PATIENCE)).await {
+            Ok(Some(card)) => {
+                let near = card.zone == self.options.zone;
+                self.zones.insert(member.to_owned(), card.zone);
+                near
+            }
+            Ok(None) | Err(_) => false,
+        }
+    }
+
+    /// Changes over to a member of this host's zone, if it is connected to one of another and that one is well.
+    async fn come_nearer(&mut self, line: &Line, places: &[Place]) {
+        let here = places.iter().find(|place| place.endpoint == line.endpoint);
+        let rested = self.moved.is_none_or(|moved| moved.elapsed() > MOVE_EVERY);
+        if here.is_none_or(|here| here.near || here.own) || !rested {
+            return;
+        }
+        let Some(nearer) = places.iter().find(|place| place.near) else { return };
+        if Line::knock(&nearer.endpoint.to_string()).await.is_ok() {
+            tracing::debug!(from = %line.endpoint, to = %nearer.endpoint, "goes over to a member of its zone");
+            self.moved = Some(Instant::now());
+            self.link.go_over(line.id, nearest::order(self.client.name(), places.to_vec()));
+        }
     }
 
     fn remember(&self) {

@@ -87,15 +87,16 @@ impl Handle {
         self.shared.config.tick
     }
 
-    /// Renews a lease for another member, if this one leads: its whole time in seconds, `None`: there is no such lease.
-    pub async fn renew_as_leader(&self, id: LeaseId) -> Result<Option<i64>, NodeError> {
+    /// Renews leases, if this member leads: for each its whole time in seconds, `None`: there is no such lease.
+    pub async fn renew_as_leader(&self, ids: &[LeaseId]) -> Result<Vec<Option<i64>>, NodeError> {
         if self.standing().leader != Some(self.shared.identity.member) {
             return Err(NodeError::NotLeader);
         }
         // Whoever was cut off and does not know it must not promise more life.
         self.barrier().await?;
         let now = self.shared.now();
-        Ok(self.shared.lessor().renew(id, now))
+        let mut lessor = self.shared.lessor();
+        Ok(ids.iter().map(|id| lessor.renew(*id, now)).collect())
     }
 
     /// How long a lease still lives and how long it was granted, in seconds; the outer `None`: this member does not
@@ -290,9 +291,9 @@ impl Node for Handle {
     async fn keep_alive(&self, id: LeaseId) -> Result<i64, NodeError> {
         let leader = self.leader()?;
         let renewed = if leader == self.shared.identity.member {
-            self.renew_as_leader(id).await?
+            self.renew_as_leader(&[id]).await?.remove(0)
         } else {
-            let asked = self.shared.transport.renew_lease(leader, id).await;
+            let asked = self.shared.renewals.renew(leader, id).await;
             asked.map_err(|_| NodeError::TimeoutConnectionLost)?
         };
         Ok(renewed.ok_or(StoreError::LeaseNotFound)?)

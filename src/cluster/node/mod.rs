@@ -48,6 +48,7 @@ mod open;
 mod proposal_id;
 mod rebirth;
 mod reconfiguring;
+mod renewals;
 mod shared;
 mod snapshots;
 mod start;

@@ -12,6 +12,7 @@ use super::ended::Ended;
 use super::inbox::Inbox;
 use super::machine::Machine;
 use super::proposal_id::ProposalIds;
+use super::renewals::Renewals;
 use super::tend::Alarm;
 use super::transport::Transport;
 use crate::cluster::disk::snap::SnapFolder;
@@ -36,6 +37,7 @@ pub struct Shared {
     pub barrier: Barrier,
     pub ids: ProposalIds,
     pub transport: Arc<dyn Transport>,
+    pub renewals: Renewals,
     /// Wakes the housekeeping.
     pub alarm: Alarm,
     pub snaps: SnapFolder,

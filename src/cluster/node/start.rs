@@ -12,6 +12,7 @@ use super::handle::Handle;
 use super::inbox::{Inbox, Letter};
 use super::open::{OpenError, open};
 use super::proposal_id::ProposalIds;
+use super::renewals::Renewals;
 use super::shared::{Shared, Status};
 use super::tend::{self, Alarm};
 use super::transport::Transport;
@@ -84,6 +85,7 @@ pub fn start(
         inbox,
         barrier: Barrier::default(),
         ids: ProposalIds::new(opened.identity.member),
+        renewals: Renewals::new(transport.clone()),
         transport,
         alarm: Alarm::default(),
         snaps: opened.snaps,

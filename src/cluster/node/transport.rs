@@ -25,8 +25,12 @@ pub trait Transport: Send + Sync + 'static {
     /// For how long a member has been reached without a break.
     fn reached_for(&self, member: MemberId) -> Option<Duration>;
 
-    /// Asks the leader to renew a lease: its whole time in seconds, `None`: there is no such lease.
-    async fn renew_lease(&self, leader: MemberId, lease: LeaseId) -> Result<Option<i64>, Unreached>;
+    /// Asks the leader to renew leases: for each its whole time in seconds, `None`: there is no such lease.
+    async fn renew_leases(
+        &self,
+        leader: MemberId,
+        leases: Vec<LeaseId>,
+    ) -> Result<Vec<Option<i64>>, Unreached>;
 
     /// Asks the leader how long a lease still lives; `None`: there is no such lease.
     async fn lease_left(&self, leader: MemberId, lease: LeaseId) -> Result<Option<Duration>, Unreached>;
@@ -70,7 +74,11 @@ impl Transport for NoPeers {
         None
     }
 
-    async fn renew_lease(&self, leader: MemberId, _lease: LeaseId) -> Result<Option<i64>, Unreached> {
+    async fn renew_leases(
+        &self,
+        leader: MemberId,
+        _leases: Vec<LeaseId>,
+    ) -> Result<Vec<Option<i64>>, Unreached> {
         Err(Unreached(leader))
     }
 

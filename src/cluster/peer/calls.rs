@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::channel::Channel;
 use super::pb::peering_client::PeeringClient;
-use super::pb::{HashKvRequest, LeaseRequest, Nothing};
+use super::pb::{HashKvRequest, LeaseRequest, LeasesRequest, Nothing};
 use super::{CallError, LeaseLeft, Membership, PeerIdentity, PeerTls, PeerUrl, Refusal};
 use crate::cluster::etcd::node::Member;
 use crate::cluster::store::hash::HashKv;
@@ -32,11 +32,11 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) async fn renew_lease(&self, lease: LeaseId) -> Result<Option<i64>, CallError> {
-        let body = LeaseRequest { id: lease.0 };
-        let ask = |mut client: PeeringClient<_>, request| async move { client.renew_lease(request).await };
-        let answer = self.ask("renew lease", LEASE, body, ask).await?;
-        Ok(answer.found.then_some(answer.ttl_s))
+    pub(super) async fn renew_leases(&self, leases: &[LeaseId]) -> Result<Vec<Option<i64>>, CallError> {
+        let body = LeasesRequest { ids: leases.iter().map(|lease| lease.0).collect() };
+        let ask = |mut client: PeeringClient<_>, request| async move { client.renew_leases(request).await };
+        let answer = self.ask("renew leases", LEASE, body, ask).await?;
+        Ok(answer.ttls_s.into_iter().map(|ttl_s| (ttl_s >= 0).then_some(ttl_s)).collect())
     }
 
     pub(super) async fn lease_left(&self, lease: LeaseId) -> Result<Option<LeaseLeft>, CallError> {
@@ -65,12 +65,12 @@ impl Line {
         ask: impl Fn(PeeringClient<Channel>, Request<Q>) -> F,
     ) -> Result<A, CallError>
     where
-        Q: Copy,
+        Q: Clone,
         F: Future<Output = Result<Response<A>, Status>>,
     {
         let answered = tokio::time::timeout(after, async {
             let (channel, kept) = self.channel().await?;
-            let first = ask(channel.client(), self.identity.call(self.to, body)).await;
+            let first = ask(channel.client(), self.identity.call(self.to, body.clone())).await;
             match first {
                 // The member may have started anew since the connection was last used.
                 Err(status) if kept && Refusal::of(&status).is_none() => {

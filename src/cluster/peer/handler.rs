@@ -43,9 +43,9 @@ pub trait PeerHandler: Send + Sync + 'static {
     /// Whether that member was removed: it is refused then. Asked for each batch of messages.
     fn is_removed(&self, member: MemberId) -> bool;
 
-    /// Lets a lease live for its whole time again; returns that time in seconds, or `None` if there is no such lease.
-    /// Only the leader can: others answer [`Refusal::NotLeader`].
-    async fn renew_lease(&self, lease: LeaseId) -> Result<Option<i64>, Refusal>;
+    /// Lets leases live for their whole time again; returns that time in seconds for each, `None`: there is no such
+    /// lease. Only the leader can: others answer [`Refusal::NotLeader`].
+    async fn renew_leases(&self, leases: &[LeaseId]) -> Result<Vec<Option<i64>>, Refusal>;
 
     /// How long a lease still lives; `None`: there is no such lease. Only the leader knows.
     async fn lease_left(&self, lease: LeaseId) -> Result<Option<LeaseLeft>, Refusal>;

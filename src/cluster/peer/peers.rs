@@ -164,10 +164,14 @@ impl Peers {
         self.with(member, |peer| peer.activity.since())?
     }
 
-    /// Has the leader let a lease live for its whole time again; returns that time in seconds, or `None` if there is
-    /// no such lease. Within 5 s.
-    pub async fn renew_lease(&self, leader: MemberId, lease: LeaseId) -> Result<Option<i64>, CallError> {
-        self.line(leader)?.renew_lease(lease).await
+    /// Has the leader let leases live for their whole time again; returns that time in seconds for each, `None`: there
+    /// is no such lease. Within 5 s.
+    pub async fn renew_leases(
+        &self,
+        leader: MemberId,
+        leases: &[LeaseId],
+    ) -> Result<Vec<Option<i64>>, CallError> {
+        self.line(leader)?.renew_leases(leases).await
     }
 
     /// Asks the leader how long a lease still lives; `None`: there is no such lease. Within 5 s.

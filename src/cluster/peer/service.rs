@@ -11,7 +11,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::identity::{announced, claimed};
 use super::pb::peering_server::Peering;
-use super::pb::{self, Batch, Chunk, HashKvReply, HashKvRequest, LeaseLeftReply, LeaseRenewed, LeaseRequest};
+use super::pb::{
+    self, Batch, Chunk, HashKvReply, HashKvRequest, LeaseLeftReply, LeaseRequest, LeasesRenewed,
+    LeasesRequest,
+};
 use super::pb::{MembersReply, Nothing};
 use super::refusals::Refusals;
 use super::{PeerHandler, PeerIdentity, Refusal, snapshot};
@@ -87,10 +90,13 @@ impl Peering for PeerService {
         }
     }
 
-    async fn renew_lease(&self, request: Request<LeaseRequest>) -> Result<Response<LeaseRenewed>, Status> {
+    async fn renew_leases(&self, request: Request<LeasesRequest>) -> Result<Response<LeasesRenewed>, Status> {
         self.admit(request.metadata())?;
-        let ttl_s = self.handler.renew_lease(LeaseId(request.into_inner().id)).await?;
-        Ok(Response::new(LeaseRenewed { found: ttl_s.is_some(), ttl_s: ttl_s.unwrap_or_default() }))
+        let leases: Vec<LeaseId> = request.into_inner().ids.into_iter().map(LeaseId).collect();
+        let renewed = self.handler.renew_leases(&leases).await?;
+        Ok(Response::new(LeasesRenewed {
+            ttls_s: renewed.into_iter().map(|ttl_s| ttl_s.unwrap_or(-1)).collect(),
+        }))
     }
 
     async fn lease_left(&self, request: Request<LeaseRequest>) -> Result<Response<LeaseLeftReply>, Status> {

@@ -140,8 +140,8 @@ impl PeerHandler for Peering {
         self.ends.node.get().is_some_and(|node| node.is_removed(member))
     }
 
-    async fn renew_lease(&self, lease: LeaseId) -> Result<Option<i64>, Refusal> {
-        self.node()?.renew_as_leader(lease).await.map_err(|_| Refusal::NotLeader)
+    async fn renew_leases(&self, leases: &[LeaseId]) -> Result<Vec<Option<i64>>, Refusal> {
+        self.node()?.renew_as_leader(leases).await.map_err(|_| Refusal::NotLeader)
     }
 
     async fn lease_left(&self, lease: LeaseId) -> Result<Option<LeaseLeft>, Refusal> {
@@ -196,8 +196,12 @@ impl Transport for WayOut {
         self.0.active_since(member).map(|since| since.elapsed())
     }
 
-    async fn renew_lease(&self, leader: MemberId, lease: LeaseId) -> Result<Option<i64>, Unreached> {
-        self.0.renew_lease(leader, lease).await.map_err(|_| Unreached(leader))
+    async fn renew_leases(
+        &self,
+        leader: MemberId,
+        leases: Vec<LeaseId>,
+    ) -> Result<Vec<Option<i64>>, Unreached> {
+        self.0.renew_leases(leader, &leases).await.map_err(|_| Unreached(leader))
     }
 
     async fn lease_left(&self, leader: MemberId, lease: LeaseId) -> Result<Option<Duration>, Unreached> {

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::Client;
 use super::keys::{self, Fact};
 use super::mirror::Entry;
+use super::outbox::Write;
 use super::view::follow_map;
-use crate::engine::world::{Directory, Duty, Follow, HostCard, HostName, Seen, follow};
+use crate::cluster::store::key::KeyRange;
+use crate::engine::world::{
+    Deadline, Directory, Duty, Follow, HostCard, HostName, HostStanding, HostState, Seen, WorldError, follow,
+};
 
 /// What a host tells of itself, as it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +42,7 @@ enum Told {
     Live,
 }
 
+#[async_trait]
 impl Directory for Client {
     fn hosts(&self) -> Follow<Arc<BTreeMap<HostName, HostCard>>> {
         let range = keys::under(keys::HOSTS);
@@ -58,6 +64,45 @@ impl Directory for Client {
             }
         });
         told
+    }
+
+    fn tell(&self, state: HostState) {
+        let key = keys::fact(&self.host, Fact::State);
+        let value = serde_json::to_vec(&state).expect("texts and numbers can be written");
+        let write = Write { key: key.into(), value: Some(value.into()), leased: false };
+        if self.writer.push(write).is_err() {
+            tracing::debug!("how this host's graph stands is not told: too much waits for the store");
+        }
+    }
+
+    async fn standings(&self, by: Deadline) -> Result<BTreeMap<HostName, HostStanding>, WorldError> {
+        let entries = self.read_all("ask how the hosts are", &keys::under(keys::HOSTS), by).await?;
+        let mut standings: BTreeMap<HostName, HostStanding> = BTreeMap::new();
+        for (key, entry) in entries {
+            let Some((host, fact)) = keys::fact_of(&key) else { continue };
+            match fact {
+                Fact::Live => standings.entry(host).or_default().present = true,
+                Fact::State => {
+                    standings.entry(host).or_default().state = serde_json::from_slice(&entry.value).ok();
+                }
+                // Whoever has a card belongs to the mesh.
+                Fact::Card => drop(standings.entry(host).or_default()),
+                Fact::Seq | Fact::Deploy | Fact::Duty => {}
+            }
+        }
+        Ok(standings)
+    }
+}
+
+impl Client {
+    /// What a host tells of itself; `None`: nothing.
+    ///
+    /// # Errors
+    /// When the store does not answer in time.
+    pub async fn card(&self, host: &HostName, by: Deadline) -> Result<Option<StoredCard>, WorldError> {
+        let key = KeyRange::One(keys::fact(host, Fact::Card).into());
+        let found = self.read_all("look for a host", &key, by).await?;
+        Ok(found.into_values().next().and_then(|entry| serde_json::from_slice(&entry.value).ok()))
     }
 }
 

@@ -33,7 +33,7 @@ pub use deploys::{
     BadHash, Blobs, ContentHash, Deploy, DeployFile, DeployId, Deploys, HostReport, Rollout, RolloutState,
     Upload,
 };
-pub use directory::{Directory, Duty, HostCard};
+pub use directory::{Directory, Duty, HostCard, HostStanding, HostState};
 pub use error::WorldError;
 pub use exports::{Audience, Collected, CollectedId, Collection, Export, ExportId, Exports};
 pub use follow::{Follow, Followed, Seen, follow};

@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use super::{
     Blobs, Candidacy, Collection, ContentHash, Deadline, Deploy, DeployId, Deploys, Directory, Export,
-    ExportId, Exports, Follow, HostCard, HostName, HostReport, Rollout, Schedule, Seen, Slot, Strings, Texts,
-    Upload, World, WorldError, Written, follow,
+    ExportId, Exports, Follow, HostCard, HostName, HostReport, HostStanding, HostState, Rollout, Schedule,
+    Seen, Slot, Strings, Texts, Upload, World, WorldError, Written, follow,
 };
 
 /// A world in which nothing is and nothing can be written. What is followed is empty.
@@ -115,9 +115,16 @@ impl Exports for Nowhere {
     }
 }
 
+#[async_trait]
 impl Directory for Nowhere {
     fn hosts(&self) -> Follow<Arc<BTreeMap<HostName, HostCard>>> {
         nothing()
+    }
+
+    fn tell(&self, _: HostState) {}
+
+    async fn standings(&self, _: Deadline) -> Result<BTreeMap<HostName, HostStanding>, WorldError> {
+        Err(WorldError::Nowhere { operation: "ask how the hosts are" })
     }
 }
 

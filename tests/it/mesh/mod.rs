@@ -6,4 +6,5 @@ mod deploys;
 mod healing;
 mod names;
 mod rescue;
+mod standing;
 mod village;

@@ -6,8 +6,8 @@ use super::*;
 async fn questions_are_answered_by_the_node() {
     let (one, two) = (End::new(1).await, End::new(2).await);
     one.knows(&[&two]);
-    assert_eq!(one.peers.renew_lease(two.id, LeaseId(7)).await.unwrap(), Some(60));
-    assert_eq!(one.peers.renew_lease(two.id, LeaseId(-8)).await.unwrap(), None);
+    assert_eq!(one.peers.renew_leases(two.id, &[LeaseId(7)]).await.unwrap(), [Some(60)]);
+    assert_eq!(one.peers.renew_leases(two.id, &[LeaseId(-8)]).await.unwrap(), [None]);
     let left = one.peers.lease_left(two.id, LeaseId(7)).await.unwrap();
     assert_eq!(left, Some(LeaseLeft { left_s: 59, granted_s: 60 }));
     assert_eq!(one.peers.lease_left(two.id, LeaseId(8)).await.unwrap(), None);
@@ -20,7 +20,7 @@ async fn questions_are_answered_by_the_node() {
 async fn refusals_keep_their_reasons() {
     let (one, two) = (End::new(1).await, End::new(2).await);
     one.knows(&[&two]);
-    let renewed = one.peers.renew_lease(two.id, LeaseId(0)).await;
+    let renewed = one.peers.renew_leases(two.id, &[LeaseId(0)]).await;
     assert!(matches!(renewed, Err(CallError::Refused { why: Refusal::NotLeader, .. })));
     let hashed = one.peers.hash_kv(two.id, Some(Revision(6))).await;
     assert!(matches!(hashed, Err(CallError::Refused { why: Refusal::FutureRevision, .. })));
@@ -40,9 +40,9 @@ async fn who_wants_to_join_asks_until_somebody_answers() {
 async fn a_member_that_started_anew_is_asked_over_a_new_connection() {
     let (one, mut two) = (End::new(1).await, End::new(2).await);
     one.knows(&[&two]);
-    assert_eq!(one.peers.renew_lease(two.id, LeaseId(7)).await.unwrap(), Some(60));
+    assert_eq!(one.peers.renew_leases(two.id, &[LeaseId(7)]).await.unwrap(), [Some(60)]);
     two.stop().await;
-    assert!(one.peers.renew_lease(two.id, LeaseId(7)).await.is_err());
+    assert!(one.peers.renew_leases(two.id, &[LeaseId(7)]).await.is_err());
     two.start_again().await;
-    assert_eq!(one.peers.renew_lease(two.id, LeaseId(7)).await.unwrap(), Some(60));
+    assert_eq!(one.peers.renew_leases(two.id, &[LeaseId(7)]).await.unwrap(), [Some(60)]);
 }

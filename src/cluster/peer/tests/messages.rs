@@ -139,7 +139,7 @@ async fn the_next_url_is_tried_when_one_does_not_answer() {
     one.peers.set_members(&[(two.id, vec![nobody(), two.url()])]);
     let sent = send_until_one_arrives(&mut one, &mut two, 0);
     tokio::time::timeout(PATIENCE, sent).await.expect("the second URL is tried");
-    assert_eq!(one.peers.renew_lease(two.id, LeaseId(7)).await.unwrap(), Some(60));
+    assert_eq!(one.peers.renew_leases(two.id, &[LeaseId(7)]).await.unwrap(), [Some(60)]);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn members_that_leave_and_come_back_elsewhere_are_followed() {
     let (mut one, two, mut three) = (End::new(1).await, End::new(2).await, End::of(CLUSTER, 2, None).await);
     one.knows(&[&two]);
     one.peers.set_members(&[]);
-    assert!(matches!(one.peers.renew_lease(two.id, LeaseId(7)).await, Err(CallError::UnknownMember(_))));
+    assert!(matches!(one.peers.renew_leases(two.id, &[LeaseId(7)]).await, Err(CallError::UnknownMember(_))));
     one.peers.send(message(MessageType::Heartbeat, &one, &two, 0));
     one.knows(&[&three]);
     let sent = send_until_one_arrives(&mut one, &mut three, 1);

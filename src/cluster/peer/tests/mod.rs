@@ -73,12 +73,11 @@ impl PeerHandler for Node {
         self.removed.lock().unwrap().contains(&member)
     }
 
-    async fn renew_lease(&self, lease: LeaseId) -> Result<Option<i64>, Refusal> {
-        match lease {
-            LeaseId(7) => Ok(Some(60)),
-            LeaseId(0) => Err(Refusal::NotLeader),
-            _ => Ok(None),
+    async fn renew_leases(&self, leases: &[LeaseId]) -> Result<Vec<Option<i64>>, Refusal> {
+        if leases.contains(&LeaseId(0)) {
+            return Err(Refusal::NotLeader);
         }
+        Ok(leases.iter().map(|lease| (*lease == LeaseId(7)).then_some(60)).collect())
     }
 
     async fn lease_left(&self, lease: LeaseId) -> Result<Option<LeaseLeft>, Refusal> {

@@ -10,8 +10,8 @@ async fn a_member_of_another_cluster_is_refused() {
     stranger.peers.send(message(MessageType::Vote, &stranger, &two, 1));
     stranger.hears_that(Told::Refused(two.id, Refusal::WrongCluster)).await;
     assert!(stranger.peers.active_since(two.id).is_none());
-    let asked = stranger.peers.renew_lease(two.id, LeaseId(7)).await.unwrap_err();
-    assert_eq!(asked.to_string(), "renew lease is refused: it is a member of another cluster");
+    let asked = stranger.peers.renew_leases(two.id, &[LeaseId(7)]).await.unwrap_err();
+    assert_eq!(asked.to_string(), "renew leases is refused: it is a member of another cluster");
     assert!(two.told.try_recv().is_err(), "nothing is heard of it");
 }
 

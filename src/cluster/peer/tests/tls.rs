@@ -19,7 +19,7 @@ async fn members_of_the_same_signer_talk_over_tls() {
     one.knows(&[&two]);
     one.peers.send(message(MessageType::Vote, &one, &two, 7));
     assert_eq!(two.message().await.index, 7);
-    assert_eq!(one.peers.renew_lease(two.id, LeaseId(7)).await.unwrap(), Some(60));
+    assert_eq!(one.peers.renew_leases(two.id, &[LeaseId(7)]).await.unwrap(), [Some(60)]);
 }
 
 #[tokio::test]
@@ -69,5 +69,5 @@ async fn who_believes_anybody_talks_to_anybody_over_tls() {
     let one = End::of(CLUSTER, 1, Some(believing("member"))).await;
     let two = End::of(CLUSTER, 2, Some(believing("stranger"))).await;
     one.knows(&[&two]);
-    assert_eq!(one.peers.renew_lease(two.id, LeaseId(7)).await.unwrap(), Some(60));
+    assert_eq!(one.peers.renew_leases(two.id, &[LeaseId(7)]).await.unwrap(), [Some(60)]);
 }
