@@ -14,8 +14,8 @@ use tonic::{Code, Status};
 use super::etcd::front::Front;
 use super::etcd::lone::Lone;
 use super::etcd::serve::{Address, ListenError, Listener, Options, serve};
+use super::etcd::status::later;
 use super::etcd::surface::{Limits, Surface};
-use super::link::RETRY_AFTER;
 use super::store::watch;
 
 /// Where faults are set.
@@ -127,11 +127,7 @@ impl Knobs {
 
 fn refusal(faults: &Faults) -> Status {
     let Some(after) = faults.retry_after_ms else { return Status::unavailable("a fault that was asked for") };
-    let mut status = Status::new(Code::ResourceExhausted, "etcdserver: too many requests");
-    if let Ok(after) = after.to_string().parse() {
-        status.metadata_mut().insert(RETRY_AFTER, after);
-    }
-    status
+    later(Code::ResourceExhausted, Duration::from_millis(after))
 }
 
 /// A store that can be told to misbehave; it is served until `stop`.

@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(wrong(r#"{"mgmt_control":1}"#), "\"request\" is missing");
         assert_eq!(
             wrong(r#"{"mgmt_control":1,"request":"halt"}"#),
-            "unknown request \"halt\"; there are: hello, snapshot, watch, reload, mesh, leave"
+            "unknown request \"halt\"; there are: hello, snapshot, watch, reload, mesh, hosts, leave"
         );
         assert!(wrong("GET / HTTP/1.1").starts_with("not JSON: "));
         assert!(wrong(r#"{"mgmt_control":1,"request":"snapshot","rows":"some"}"#).starts_with("snapshot: "));

@@ -9,7 +9,7 @@ use super::exit;
 use crate::agent::log::{self, LogFormat};
 use crate::cluster::etcd::surface::VERSION;
 use crate::cluster::node::Ended;
-use crate::cluster::server::Server;
+use crate::cluster::server::{Server, open_files};
 
 pub use args::Args;
 
@@ -36,7 +36,7 @@ pub fn main(args: &Args) -> ExitCode {
     if let Err(error) = crate::cluster::failpoints::start() {
         return failed(&error, None, exit::USAGE);
     }
-    allow_many_files();
+    open_files::allow_all();
     let settings = match setup::settings(args) {
         Ok(settings) => settings,
         Err(error) => return failed(&error, error.hint(), exit::USAGE),
@@ -57,14 +57,6 @@ pub fn main(args: &Args) -> ExitCode {
             Err(error) => failed(&error, error.hint(), exit::BUSY),
         }
     })
-}
-
-/// Lets clients have as many connections as the system allows, as Go's runtime does for etcd.
-fn allow_many_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    // With fewer it serves, too.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn failed(error: &dyn std::error::Error, hint: Option<&str>, code: u8) -> ExitCode {

@@ -96,6 +96,7 @@ pub fn settings(args: &Args) -> Result<Settings, FlagError> {
         self_signed: client_signed.into_iter().chain(peer_signed).collect(),
         auto_compaction: auto_compaction(args)?,
         concurrent_streams: args.limits.max_concurrent_streams,
+        connections: crate::cluster::server::connections(),
         farewell: Options::default().farewell,
         limits,
     })

@@ -159,6 +159,7 @@ impl Page {
             (0, false) => YELLOW,
             (_, _) => RED,
         };
+        let (present, converged) = (number(*present as u64), number(*converged as u64));
         let text = format!(
             "of {}, {present} are there, {converged} have converged",
             count(hosts.hosts as u64, "host")
@@ -179,7 +180,7 @@ impl Page {
         }
         if !hosts.away.is_empty() {
             let names: Vec<String> = hosts.away.iter().take(NAMED).map(|host| harmless(host)).collect();
-            let away = hosts.hosts - present;
+            let away = hosts.hosts - hosts.present;
             let more = if away > names.len() {
                 format!(", {} more", number((away - names.len()) as u64))
             } else {

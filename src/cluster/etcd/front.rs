@@ -52,6 +52,8 @@ pub struct Front {
     pub knobs: Option<Arc<Knobs>>,
     /// Whether only metrics and health are served.
     pub probes_only: bool,
+    /// Whether all are told to come again later.
+    pub full: bool,
     /// Whether who comes with a certificate is known by it through the gateway too; etcd's gateway forgets it.
     pub gateway_knows_certificates: bool,
     auth: AuthServer<AuthService>,
@@ -91,6 +93,7 @@ impl Front {
             knobs: None,
             calls: Calls::default(),
             probes_only: false,
+            full: false,
             surface,
         }
     }
@@ -98,6 +101,11 @@ impl Front {
     /// One that serves only metrics and health.
     pub fn probes(&self) -> Self {
         Self { probes_only: true, ..self.clone() }
+    }
+
+    /// One that tells all to come again later.
+    pub fn full(&self) -> Self {
+        Self { full: true, ..self.clone() }
     }
 
     /// Answers a request, whatever it is.
@@ -115,6 +123,10 @@ impl Front {
         }
         let content = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if content.is_some_and(|content| content.starts_with("application/grpc")) {
+            // Peers and probes are few, and needed most when much goes on.
+            if self.full && !request.uri().path().starts_with(peer::PATH) {
+                return Ok(super::status::full().into_http());
+            }
             if let Some(peers) = self.peers.as_ref().filter(|_| request.uri().path().starts_with(peer::PATH))
             {
                 return peers.call(request).await;

@@ -1,5 +1,7 @@
 //! Errors as gRPC codes and texts: etcd's own, since clients compare them.
 
+use std::time::Duration;
+
 use tonic::{Code, Status};
 
 use super::convert::RequestError;
@@ -13,13 +15,36 @@ use crate::cluster::store::validate::FormError;
 /// What etcd sets before the text of every error.
 pub const PREFIX: &str = "etcdserver: ";
 
+/// What a server that is full writes beside its refusal: after how many milliseconds to come again. gRPC's own word;
+/// clients that do not know it come again as they like.
+pub const RETRY_AFTER: &str = "grpc-retry-pushback-ms";
+/// By then a full queue of changes is worked off: 32,768 at 20,000 a second and more.
+const QUEUE_AFTER: Duration = Duration::from_secs(2);
+/// By then others may have gone, or a member was added.
+const ROOM_AFTER: Duration = Duration::from_secs(5);
+
 impl From<NodeError> for Status {
     fn from(error: NodeError) -> Self {
         match error {
             NodeError::Store(error) => error.into(),
+            NodeError::TooManyRequests => later(node_code(&error), QUEUE_AFTER),
             error => Self::new(node_code(&error), format!("{PREFIX}{error}")),
         }
     }
+}
+
+/// That there are too many connections.
+pub fn full() -> Status {
+    later(Code::ResourceExhausted, ROOM_AFTER)
+}
+
+/// That it is too much now, and when to come again.
+pub fn later(code: Code, after: Duration) -> Status {
+    let mut status = Status::new(code, format!("{PREFIX}{}", NodeError::TooManyRequests));
+    if let Ok(after) = after.as_millis().to_string().parse() {
+        status.metadata_mut().insert(RETRY_AFTER, after);
+    }
+    status
 }
 
 impl From<RequestError> for Status {

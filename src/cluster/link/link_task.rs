@@ -233,8 +233,8 @@ async fn run(shared: std::sync::Weak<Shared>) {
         let expected = Expected { cluster, lineage: alive.lineage };
         let number = LineId(alive.lines.fetch_add(1, Ordering::Relaxed));
         drop(alive);
-        let mut why = BTreeMap::new();
-        let connected = connect(&known, first, number, expected, &mut why).await;
+        let mut met = Met::default();
+        let connected = connect(&known, first, number, expected, &mut met).await;
         let Some(alive) = shared.upgrade() else { return };
         match connected {
             Some((at, line)) => {
@@ -261,14 +261,15 @@ async fn run(shared: std::sync::Weak<Shared>) {
             None => {
                 alive.standing.send_if_modified(|standing| match standing {
                     Standing::Away(away) => {
-                        let differs = away.why != why;
-                        away.why = why;
+                        let differs = away.why != met.why;
+                        away.why = met.why;
                         differs
                     }
                     Standing::Up(_) => false,
                 });
                 drop(alive);
-                let wait = if known.is_empty() { Duration::MAX } else { backoff.next(chance(), None) };
+                let wait =
+                    if known.is_empty() { Duration::MAX } else { backoff.next(chance(), met.retry_after) };
                 tokio::select! {
                     () = tokio::time::sleep(wait.min(Duration::from_secs(3600))) => {}
                     changed = endpoints.changed() => {
@@ -301,7 +302,7 @@ async fn connect(
     first: usize,
     number: LineId,
     expected: Expected,
-    why: &mut BTreeMap<Endpoint, String>,
+    met: &mut Met,
 ) -> Option<(usize, Line)> {
     let mut trying = tokio::task::JoinSet::new();
     let turned = (0..endpoints.len()).map(|offset| (first + offset) % endpoints.len());
@@ -318,12 +319,15 @@ async fn connect(
         match tokio::time::timeout(patience, trying.join_next()).await {
             Ok(Some(Ok((at, _, Ok(Greeting::Store(line)))))) => return Some((at, *line)),
             Ok(Some(Ok((at, endpoint, Ok(Greeting::Signpost(others)))))) => {
-                why.insert(endpoint, "it carries no store".to_owned());
+                met.why.insert(endpoint, "it carries no store".to_owned());
                 rest.extend(
                     others.into_iter().filter(|other| told.insert(other.clone())).map(|other| (at, other)),
                 );
             }
-            Ok(Some(Ok((_, endpoint, Err(problem))))) => drop(why.insert(endpoint, problem)),
+            Ok(Some(Ok((_, endpoint, Err(Unfit { why, retry_after }))))) => {
+                met.why.insert(endpoint, why);
+                met.retry_after = [met.retry_after, retry_after].into_iter().flatten().min();
+            }
             Ok(Some(Err(_))) => {}
             Ok(None) | Err(_) => {}
         }
@@ -339,6 +343,26 @@ async fn has_been(channel: &Channel, lineage: Option<&str>, other: ClusterId) ->
     line::has(channel, format!("{lineage}{other}"), Deadline::after(GREETING)).await.unwrap_or(false)
 }
 
+/// What was met at endpoints that are of no use.
+#[derive(Debug, Default)]
+struct Met {
+    why: BTreeMap<Endpoint, String>,
+    /// The first of those that are full wants to be asked again after this.
+    retry_after: Option<Duration>,
+}
+
+/// Why an endpoint is of no use now.
+struct Unfit {
+    why: String,
+    retry_after: Option<Duration>,
+}
+
+impl From<String> for Unfit {
+    fn from(why: String) -> Self {
+        Self { why, retry_after: None }
+    }
+}
+
 /// Who answers at an endpoint.
 enum Greeting {
     /// A member that is of use.
@@ -348,14 +372,14 @@ enum Greeting {
 }
 
 /// Connects, and asks whether the member is of use.
-async fn greet(endpoint: Endpoint, number: LineId, expected: Expected) -> Result<Greeting, String> {
+async fn greet(endpoint: Endpoint, number: LineId, expected: Expected) -> Result<Greeting, Unfit> {
     let by = Deadline::after(GREETING);
     let channel = Channel::connect(&endpoint.url, None).await.map_err(|error| error.to_string())?;
     let stranger = |why: String| format!("it answers, and not as a store does: {why}");
     let status = match line::status(&channel, by).await {
         Ok(status) => status,
-        Err(Trouble::Busy(_)) => return Err("it is full".to_owned()),
-        Err(Trouble::Line(why)) => return Err(stranger(why)),
+        Err(Trouble::Busy(retry_after)) => return Err(Unfit { why: "it is full".to_owned(), retry_after }),
+        Err(Trouble::Line(why)) => return Err(stranger(why).into()),
         Err(Trouble::Refused(why)) => {
             let told = line::members(&channel, by).await.map_err(|_| stranger(why))?;
             let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
@@ -368,12 +392,12 @@ async fn greet(endpoint: Endpoint, number: LineId, expected: Expected) -> Result
     let has_leader = status.leader != 0;
     if let Some(other) = other {
         if !has_leader || !has_been(&channel, expected.lineage, other).await {
-            return Err(format!("it is a store of another mesh: {cluster}, not {other}"));
+            return Err(format!("it is a store of another mesh: {cluster}, not {other}").into());
         }
         tracing::warn!(%endpoint, "the store {other} has begun anew as {cluster}: what it lost is written again where hosts know it");
     }
     if !has_leader {
-        return Err("it has no leader".to_owned());
+        return Err("it has no leader".to_owned().into());
     }
     let member = MemberId(header.member_id);
     Ok(Greeting::Store(Box::new(Line { channel, id: number, endpoint, cluster, member })))

@@ -19,4 +19,4 @@ pub use endpoint::{Endpoint, EndpointError, PORT};
 pub use line::{Line, LineId};
 pub(in crate::cluster) use link_task::chance;
 pub use link_task::{Away, Link, LinkSettings, Standing};
-pub use trouble::{RETRY_AFTER, Trouble};
+pub use trouble::Trouble;

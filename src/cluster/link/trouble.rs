@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 
+use crate::cluster::etcd::status::RETRY_AFTER;
 use crate::engine::world::WorldError;
-
-/// What a server that is full writes beside its refusal: after how many milliseconds to come again. gRPC's own word.
-pub const RETRY_AFTER: &str = "grpc-retry-pushback-ms";
 
 /// Why a call has no answer, in the one sense that decides what comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +23,10 @@ impl From<Status> for Trouble {
         let hint = status.metadata().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let said = status.message().to_owned();
         match status.code() {
+            // etcd gives its refusal this code.
+            Code::Unknown if said.contains("too many requests") => {
+                Self::Busy(hint.map(Duration::from_millis))
+            }
             Code::ResourceExhausted if said.contains("too many requests") || hint.is_some() => {
                 Self::Busy(hint.map(Duration::from_millis))
             }

@@ -31,6 +31,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// How often the members are asked for in the end. A new connection asks at once, and then in intervals that double: a mesh
 /// that has just begun changes often.
 const MEMBERS_EVERY: Duration = Duration::from_secs(30);
+/// The same where the store itself is: that costs nothing, and whoever is left of a mesh must know the others.
+const MEMBERS_EVERY_HERE: Duration = Duration::from_secs(2);
 /// The first of these intervals.
 const MEMBERS_SOON: Duration = Duration::from_secs(1);
 /// It goes over to a member of its own zone at most so often: one that is not well may look so.
@@ -168,7 +170,10 @@ impl Part {
                     ask_at = Instant::now();
                     self.zones.clear();
                 }
-                News::Time => interval = (interval * 2).min(MEMBERS_EVERY),
+                News::Time => {
+                    let longest = if self.member().is_some() { MEMBERS_EVERY_HERE } else { MEMBERS_EVERY };
+                    interval = (interval * 2).min(longest);
+                }
                 News::Nominated => {
                     let nomination = nominated.now().and_then(|seen| seen.value);
                     self.nominated(nomination).await;
@@ -455,6 +460,10 @@ impl Part {
     /// Leaves for good. The last host keeps everything: nobody else has it.
     async fn leave(&mut self) -> Result<(), MeshError> {
         self.duties.drain(..).for_each(|duty| duty.abort());
+        if let Standing::Up(line) = self.link.standing() {
+            // Those who stay are asked to forget this host once it carries nothing.
+            self.learn(&line).await;
+        }
         if let Open::Store(store) = &self.open {
             let left = store.node().leave(HAND_OVER).await?;
             if left == Left::Last {

@@ -14,7 +14,7 @@ use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Ended, Founding, Handle};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::raft::SnapshotRule;
-use crate::cluster::server::{Server, ServerError, Settings};
+use crate::cluster::server::{Server, ServerError, Settings, connections, open_files};
 use crate::cluster::store::id::ClusterId;
 use crate::cluster::store::member::{InitialCluster, MAX_LEARNERS};
 use crate::cluster::store::watch as store_watch;
@@ -86,6 +86,7 @@ impl Store {
         advertise: &[String],
         beginning: Beginning,
     ) -> Result<Self, MeshError> {
+        open_files::allow_for_agent();
         let settings = settings(host, folder, listen, advertise, beginning)?;
         let server = Server::start(settings).await.map_err(Box::new)?;
         let node = server.handle().clone();
@@ -174,6 +175,7 @@ fn settings(
         self_signed: Vec::new(),
         auto_compaction: Some(Retention::Period(RETENTION)),
         concurrent_streams: u32::MAX,
+        connections: connections(),
         farewell: FAREWELL,
         limits: Limits::default(),
     })

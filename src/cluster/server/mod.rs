@@ -1,6 +1,7 @@
 //! A member of the store, served: the node, its peers, its clients' listeners, started and ended together.
 
 mod compacting;
+pub mod open_files;
 mod peering;
 mod self_signed;
 mod settings;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+pub use open_files::connections;
 pub use self_signed::{SelfSigned, SelfSignedError};
 pub use settings::{ServerError, Settings};
 
@@ -48,8 +50,8 @@ impl Server {
         let peer_tls = settings.peer_tls.clone().map(PeerTls::new).transpose()?.map(Arc::new);
         let limits = settings.limits;
         let auto_compaction = settings.auto_compaction;
-        let Settings { concurrent_streams, farewell, .. } = settings;
-        let options = Options { concurrent_streams, farewell, ..Options::default() };
+        let Settings { concurrent_streams, connections, farewell, .. } = settings;
+        let options = Options { concurrent_streams, connections, farewell, ..Options::default() };
         let peering = Peering::default();
         let compare_every = settings.node.compare_every;
         let at_clients = settings.peers_at_clients;

@@ -42,6 +42,8 @@ pub struct Settings {
     pub auto_compaction: Option<Retention>,
     /// Calls at a time on one connection.
     pub concurrent_streams: u32,
+    /// Connections at a time on one listener; more are told to come again later.
+    pub connections: usize,
     /// How long calls may take to end when the member does.
     pub farewell: Duration,
     /// What is not served.

@@ -47,6 +47,7 @@ impl Inside {
             self_signed: Vec::new(),
             auto_compaction: None,
             concurrent_streams: u32::MAX,
+            connections: 100_000,
             farewell: Duration::from_secs(5),
             limits: mgmt::cluster::etcd::surface::Limits::default(),
         };

@@ -24,12 +24,22 @@ impl Served {
     }
 
     pub async fn with(limits: Limits, watches: watch::Limits) -> Self {
+        Self::with_options(limits, watches, Options::default()).await
+    }
+
+    /// One that keeps so many connections.
+    pub async fn with_room(connections: usize) -> Self {
+        let options = Options { connections, ..Options::default() };
+        Self::with_options(Limits::default(), watch::Limits::default(), options).await
+    }
+
+    async fn with_options(limits: Limits, watches: watch::Limits, options: Options) -> Self {
         let node = Lone::start(watches);
         let front = Front::new(Surface { node: Arc::new(node.clone()), limits });
         let listener = Listener::bind(&"http://127.0.0.1:0".parse().unwrap(), None).await.unwrap();
         let at = listener.local().unwrap();
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(serve(front, vec![listener], Options::default(), async {
+        tokio::spawn(serve(front, vec![listener], options, async {
             drop(stopped.await);
         }));
         Self { node, at, _stop: stop }

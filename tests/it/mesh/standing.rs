@@ -1,18 +1,9 @@
 //! How all hosts are, as any of them tells.
 
 use std::fs;
-use std::time::Instant;
 
-use super::village::Village;
-use crate::cluster::process::{PATIENCE, free_port};
-
-/// Asks again until an answer is right.
-fn until(what: &str, right: impl Fn() -> Result<(), String>) {
-    let begun = Instant::now();
-    while let Err(found) = right() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: {found}");
-    }
-}
+use super::village::{Village, until};
+use crate::cluster::process::free_port;
 
 #[test]
 fn status_tells_how_many_hosts_have_converged_and_where_something_fails() {

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
+use crate::cluster::process::PATIENCE;
 use crate::control::host::{Agent, LONG, mgmt};
 
 /// A user, with runtime and state folders of its own.
@@ -104,4 +106,12 @@ pub fn all_files(host: &str, hosts: &[&str]) -> Vec<String> {
     let mut all: Vec<String> = own.into_iter().chain(shared).collect();
     all.sort();
     all
+}
+
+/// Asks again until an answer is right.
+pub fn until(what: &str, right: impl Fn() -> Result<(), String>) {
+    let begun = Instant::now();
+    while let Err(found) = right() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: {found}");
+    }
 }

@@ -34,7 +34,7 @@ pub struct Options {
     pub ping_timeout: Duration,
     /// Calls at a time on one connection.
     pub concurrent_streams: u32,
-    /// Connections at a time on one listener; more wait.
+    /// Connections at a time on one listener; more are told to come again later.
     pub connections: usize,
     /// How long calls may take to end after a shutdown has begun.
     pub farewell: Duration,
@@ -90,10 +90,15 @@ pub async fn serve(front: Front, listeners: Vec<Listener>, options: Options, sto
     }
 }
 
+/// Connections that are told to come again later, at a time; still more are closed.
+const REFUSED: usize = 1_000;
+/// For how long such a one may stay.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
+
 async fn accept(front: Front, listener: Listener, options: Options, graceful: &GracefulShutdown) {
     let room = Arc::new(Semaphore::new(options.connections));
+    let porch = Arc::new(Semaphore::new(REFUSED));
     loop {
-        let Ok(place) = room.clone().acquire_owned().await else { return };
         let socket = match listener.accept().await {
             Ok(socket) => socket,
             Err(error) => {
@@ -105,9 +110,18 @@ async fn accept(front: Front, listener: Listener, options: Options, graceful: &G
         };
         let watcher = graceful.watcher();
         let (front, tls) = (front.clone(), listener.tls());
-        tokio::spawn(async move {
-            connection::serve(front, options, socket, tls, watcher).await;
-            drop(place);
-        });
+        if let Ok(place) = room.clone().try_acquire_owned() {
+            tokio::spawn(async move {
+                connection::serve(front, options, socket, tls, watcher).await;
+                drop(place);
+            });
+        } else if let Ok(place) = porch.clone().try_acquire_owned() {
+            tokio::spawn(async move {
+                let told = connection::serve(front.full(), options, socket, tls, watcher);
+                // Who has heard it by then goes by itself.
+                let _ = tokio::time::timeout(REFUSED_FOR, told).await;
+                drop(place);
+            });
+        }
     }
 }
