@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::agent::control::protocol::MeshFacts;
 use crate::engine::runtime::observe::{Happening, Next, Observer, Ran};
 use crate::engine::runtime::snapshot::Census;
 use crate::engine::sched::Counts;
@@ -75,6 +76,16 @@ struct Asked {
     watches: Gauge,
     polled: Gauge,
     overflows: Counter,
+    mesh: MeshGauges,
+}
+
+/// Of an agent's part in a mesh.
+#[derive(Default)]
+struct MeshGauges {
+    away_s: Gauge,
+    waiting: Gauge,
+    carries: Gauge,
+    apart: Gauge,
 }
 
 impl Default for Metrics {
@@ -88,6 +99,7 @@ impl Default for Metrics {
             watches: Gauge::default(),
             polled: Gauge::default(),
             overflows: Counter::default(),
+            mesh: MeshGauges::default(),
         };
         let metrics = Self {
             runs: Family::default(),
@@ -149,12 +161,21 @@ impl Metrics {
             "Paths that are polled, as there are no events of them",
             asked.polled.clone(),
         );
+        let mesh = &asked.mesh;
+        all.register(
+            "mgmt_mesh_store_away_seconds",
+            "For how long the mesh's store has been away; 0: it is there",
+            mesh.away_s.clone(),
+        );
+        all.register("mgmt_mesh_waiting_writes", "Writes that wait for the store", mesh.waiting.clone());
+        all.register("mgmt_mesh_carries_store", "Whether this host carries the store", mesh.carries.clone());
+        all.register("mgmt_mesh_apart", "Whether it cannot take part in its mesh", mesh.apart.clone());
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         all.register("mgmt_build", "The program", prometheus_client::metrics::info::Info::new(version));
     }
 
     /// All metrics as text, for an answer of [`CONTENT_TYPE`].
-    pub fn render(&self, census: &Census, hub: HubStats) -> String {
+    pub fn render(&self, census: &Census, hub: HubStats, mesh: Option<&MeshFacts>) -> String {
         let asked = &mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.resources.clear();
         asked.failing.clear();
@@ -174,6 +195,13 @@ impl Metrics {
         asked.watches.set(gauge(hub.watches));
         asked.polled.set(gauge(hub.polled));
         asked.overflows.inc_by(hub.overflows.saturating_sub(asked.overflows.get()));
+        if let Some(mesh) = mesh {
+            let away_s = mesh.away_s.map_or(0, |away_s| i64::try_from(away_s.max(1)).unwrap_or(i64::MAX));
+            asked.mesh.away_s.set(away_s);
+            asked.mesh.waiting.set(gauge(mesh.waiting));
+            asked.mesh.carries.set(mesh.carries.into());
+            asked.mesh.apart.set(mesh.failed.is_some().into());
+        }
         let mut out = String::new();
         if text::encode(&mut out, &asked.registry).is_err() {
             out.clear();

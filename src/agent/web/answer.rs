@@ -81,7 +81,7 @@ impl Site {
         let (Some(metrics), Ok(census)) = (&self.metrics, self.live.engine.census().await) else {
             return ending();
         };
-        found(metrics::CONTENT_TYPE, metrics.render(&census, self.hub.stats()))
+        found(metrics::CONTENT_TYPE, metrics.render(&census, self.hub.stats(), self.live.mesh().as_ref()))
     }
 
     async fn status(&self, query: Option<&str>) -> Answer {

@@ -52,7 +52,7 @@ enum What {
     Restore(rescue::Restore),
     /// Change the policy: KEY=VALUE; without one, show it
     Set {
-        /// voters=N, relay-per=N, dead-after=TIME, zones=spread|ignore
+        /// voters=N, relay-per=N, dead-after=TIME, zones=spread|ignore, snapshot-every=TIME
         #[arg(value_name = "KEY=VALUE")]
         settings: Vec<String>,
         #[command(flatten)]

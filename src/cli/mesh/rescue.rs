@@ -1,18 +1,14 @@
 //! `mgmt mesh snapshot`, `recover`, `restore`: copies of the store, and a mesh that begins anew.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::agent::error::AgentError;
 use crate::agent::lock::Lock;
-use crate::cli::mesh_reach::{MeshReach, complain};
+use crate::cli::mesh_reach::MeshReach;
 use crate::cli::output;
 use crate::cli::reach::Reach;
-use crate::cluster::disk::durable;
 use crate::cluster::etcd::backend::{Digest, load_file};
-use crate::cluster::link::{Line, Trouble};
 use crate::cluster::mesh::{MeshError, rescue};
 use crate::engine::{Class, state_dir};
 
@@ -51,21 +47,13 @@ pub(super) struct Restore {
 pub(super) async fn snapshot(args: &Snapshot) -> Result<(), ExitCode> {
     let client = args.reach.client().await?;
     let by = args.reach.deadline();
-    let line = client.link().line("take a snapshot", by).await.map_err(|error| complain(&error))?;
-    let fresh = with_ending(&args.file, "part");
-    let taken = take(&line, &fresh, by).await;
-    let checked = taken.and_then(|()| {
-        // What cannot be read back is no snapshot.
-        let loaded = load_file(&fresh, Digest::Required).map_err(|error| error.to_string())?;
-        keep(&fresh, &args.file).map_err(|error| error.to_string())?;
-        Ok(loaded)
-    });
-    let loaded = checked.map_err(|why| {
-        // It may not be there.
-        let _ = std::fs::remove_file(&fresh);
+    let failed = |why: String| {
         let what = format!("there is no snapshot in {}", args.file.display());
         output::failed(&what, [why], None, Class::Transient)
-    })?;
+    };
+    client.snapshot(&args.file, by).await.map_err(|error| failed(error.to_string()))?;
+    // What cannot be understood is no snapshot.
+    let loaded = load_file(&args.file, Digest::Required).map_err(|error| failed(error.to_string()))?;
     let bytes = std::fs::metadata(&args.file).map_or(0, |found| found.len());
     output::say(&format!(
         "{}: {bytes} bytes, {} at revision {}, read back and found whole",
@@ -74,37 +62,6 @@ pub(super) async fn snapshot(args: &Snapshot) -> Result<(), ExitCode> {
         loaded.store.revision(),
     ));
     Ok(())
-}
-
-/// Takes it from a member, piece by piece. Each piece may take as long as the whole of another command.
-async fn take(line: &Line, path: &Path, by: crate::engine::world::Deadline) -> Result<(), String> {
-    let patience = by.left();
-    let why = |trouble: Trouble| trouble.tell("take a snapshot").to_string();
-    let mut pieces = line.snapshot(by).await.map_err(why)?;
-    let failed = |error: io::Error| format!("cannot write {}: {error}", path.display());
-    let mut file = File::options();
-    // It holds all that the mesh holds.
-    let file = std::os::unix::fs::OpenOptionsExt::mode(file.write(true).create(true).truncate(true), 0o600);
-    let mut file = file.open(path).map_err(failed)?;
-    loop {
-        let piece = tokio::time::timeout(patience, pieces.message()).await;
-        match piece.map_err(|_| "the store has stopped sending".to_owned())? {
-            Ok(Some(piece)) => file.write_all(&piece.blob).map_err(failed)?,
-            Ok(None) => return file.sync_all().map_err(failed),
-            Err(status) => return Err(status.message().to_owned()),
-        }
-    }
-}
-
-fn keep(fresh: &Path, path: &Path) -> io::Result<()> {
-    std::fs::rename(fresh, path)?;
-    durable::sync_dir(durable::parent(path))
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{ending}"));
-    name.into()
 }
 
 /// Makes a mesh of this host alone out of its store.

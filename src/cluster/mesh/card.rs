@@ -86,7 +86,8 @@ impl Offer {
     }
 }
 
-fn disk_free(folder: &Path) -> u64 {
+/// What is free where a folder is, in bytes; 0: it cannot be told.
+pub(super) fn disk_free(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
 }
 

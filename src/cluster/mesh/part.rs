@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
+use super::backups;
 use super::card::Offer;
 use super::joining::{Leave, Report, Role};
 use super::nearest::{self, Place};
@@ -65,7 +66,7 @@ pub(super) struct Part {
     advertised: Vec<String>,
     /// The lease under which this host has said that it is there, and as which member.
     announced: Option<(i64, Option<String>)>,
-    /// What it does while it leads: its tasks.
+    /// What it does while it carries the store: its tasks.
     duties: Vec<tokio::task::AbortHandle>,
     said: watch::Sender<Said>,
     /// The zones of members, as far as they were asked for.
@@ -207,7 +208,12 @@ impl Part {
             Open::Store(store) => {
                 let run = stewarding::run(store.node().clone(), self.client.clone(), self.said.clone());
                 let roll = rolling::run(store.node().clone(), self.client.clone());
-                self.duties = vec![tokio::spawn(run).abort_handle(), tokio::spawn(roll).abort_handle()];
+                let copy =
+                    backups::run(store.node().clone(), self.client.clone(), self.options.folder.clone());
+                self.duties = [tokio::spawn(run), tokio::spawn(roll), tokio::spawn(copy)]
+                    .iter()
+                    .map(|it| it.abort_handle())
+                    .collect();
                 // Its own store is the nearest.
                 let own: Vec<Endpoint> = self.advertised.iter().filter_map(|url| url.parse().ok()).collect();
                 let others = self.link.endpoints().into_iter().filter(|endpoint| !own.contains(endpoint));

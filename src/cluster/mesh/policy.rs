@@ -10,7 +10,7 @@ use crate::cluster::store::go_duration;
 use crate::engine::registry::did_you_mean;
 
 /// The keys of `mgmt mesh set`.
-pub const KEYS: [&str; 4] = ["voters", "relay-per", "dead-after", "zones"];
+pub const KEYS: [&str; 5] = ["voters", "relay-per", "dead-after", "zones", "snapshot-every"];
 
 /// Voters at the most. Each write waits for most of them, and nine survive four failures at once.
 pub const MOST_VOTERS: u8 = 9;
@@ -20,6 +20,9 @@ pub const LEAST_DEAD_AFTER: Duration = Duration::from_secs(1);
 
 /// `dead-after` at the most.
 pub const MOST_DEAD_AFTER: Duration = Duration::from_secs(3600);
+
+/// `snapshot-every` at the most: 30 days.
+pub const MOST_SNAPSHOT_EVERY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The mesh policy. Fields that this version does not know are kept, so that versions can work together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +36,8 @@ pub struct Policy {
     pub dead_after_ms: u64,
     /// Whether zones matter.
     pub zones: Zones,
+    /// How often each host that carries the store copies it to a file, in milliseconds; 0: never.
+    pub snapshot_every_ms: u64,
     /// What a newer version wrote.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -51,7 +56,14 @@ pub enum Zones {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { voters: 5, relay_per: 2000, dead_after_ms: 3000, zones: Zones::Spread, unknown: Map::new() }
+        Self {
+            voters: 5,
+            relay_per: 2000,
+            dead_after_ms: 3000,
+            zones: Zones::Spread,
+            snapshot_every_ms: 24 * 60 * 60 * 1000,
+            unknown: Map::new(),
+        }
     }
 }
 
@@ -135,6 +147,7 @@ impl Policy {
         check_voters(policy.voters)?;
         check("relay-per", policy.relay_per, 1, u32::MAX)?;
         check_dead_after(policy.dead_after())?;
+        check_snapshot_every(Duration::from_millis(policy.snapshot_every_ms))?;
         Ok(policy)
     }
 
@@ -162,10 +175,14 @@ impl Policy {
                 self.relay_per = clients;
             }
             "dead-after" => {
-                let time = go_duration::parse(value)
-                    .ok_or_else(|| PolicyError::NotATime { key: "dead-after", value: value.to_owned() })?;
+                let time = time("dead-after", value)?;
                 check_dead_after(time)?;
                 self.dead_after_ms = u64::try_from(time.as_millis()).expect("it is an hour at the most");
+            }
+            "snapshot-every" => {
+                let time = time("snapshot-every", value)?;
+                check_snapshot_every(time)?;
+                self.snapshot_every_ms = u64::try_from(time.as_millis()).expect("it is a month at the most");
             }
             "zones" => self.zones = zones(value)?,
             _ => {
@@ -177,18 +194,24 @@ impl Policy {
     }
 
     /// Keys and values, each as [`set`](Self::set) takes them.
-    pub fn settings(&self) -> [(&'static str, String); 4] {
+    pub fn settings(&self) -> [(&'static str, String); 5] {
         let zones = match self.zones {
             Zones::Spread => "spread",
             Zones::Ignore => "ignore",
         };
-        let [voters, relay_per, dead_after, zones_key] = KEYS;
+        let [voters, relay_per, dead_after, zones_key, snapshot_every] = KEYS;
         [
             (voters, self.voters.to_string()),
             (relay_per, self.relay_per.to_string()),
             (dead_after, format!("{}ms", self.dead_after_ms)),
             (zones_key, zones.to_owned()),
+            (snapshot_every, format!("{}s", self.snapshot_every_ms / 1000)),
         ]
+    }
+
+    /// How often each host that carries the store copies it to a file; `None`: never.
+    pub fn snapshot_every(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.snapshot_every_ms)).filter(|every| !every.is_zero())
     }
 
     /// How long a voter may be silent before another takes its vote.
@@ -199,6 +222,10 @@ impl Policy {
 
 fn number<N: std::str::FromStr>(key: &'static str, value: &str) -> Result<N, PolicyError> {
     value.parse().map_err(|_| PolicyError::NotANumber { key, value: value.to_owned() })
+}
+
+fn time(key: &'static str, value: &str) -> Result<Duration, PolicyError> {
+    go_duration::parse(value).ok_or_else(|| PolicyError::NotATime { key, value: value.to_owned() })
 }
 
 fn zones(value: &str) -> Result<Zones, PolicyError> {
@@ -237,6 +264,15 @@ fn check_dead_after(time: Duration) -> Result<(), PolicyError> {
     Err(PolicyError::OutOfRange { key: "dead-after", value, least, most })
 }
 
+fn check_snapshot_every(time: Duration) -> Result<(), PolicyError> {
+    let least = Duration::from_secs(1);
+    if time.is_zero() || (time >= least && time <= MOST_SNAPSHOT_EVERY) {
+        return Ok(());
+    }
+    let [value, least, most] = [time, least, MOST_SNAPSHOT_EVERY].map(|time| format!("{time:?}"));
+    Err(PolicyError::OutOfRange { key: "snapshot-every", value, least, most })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,11 +287,14 @@ mod tests {
     #[test]
     fn settings_are_read_as_they_are_shown() {
         let mut policy = Policy::default();
-        for setting in ["voters=3", "relay-per = 500", "dead-after=1m30s", "zones=ignore"] {
+        for setting in
+            ["voters=3", "relay-per = 500", "dead-after=1m30s", "zones=ignore", "snapshot-every=6h"]
+        {
             policy.set(setting).unwrap();
         }
         assert_eq!((policy.voters, policy.relay_per, policy.zones), (3, 500, Zones::Ignore));
         assert_eq!(policy.dead_after(), Duration::from_secs(90));
+        assert_eq!(policy.snapshot_every(), Some(Duration::from_secs(6 * 60 * 60)));
         let mut again = Policy::default();
         for (key, value) in policy.settings() {
             again.set(&format!("{key}={value}")).unwrap();
@@ -271,12 +310,13 @@ mod tests {
         assert_eq!(refused("votres=3"), "the mesh policy has no \"votres\"; did you mean \"voters\"?");
         assert_eq!(
             refused("x=3"),
-            "the mesh policy has no \"x\"; it has voters, relay-per, dead-after, zones"
+            "the mesh policy has no \"x\"; it has voters, relay-per, dead-after, zones, snapshot-every"
         );
         assert_eq!(refused("voters"), "\"voters\" is no setting: write KEY=VALUE, such as voters=3");
         assert_eq!(refused("relay-per=0"), "relay-per=0: must be from 1 to 4294967295");
         assert_eq!(refused("dead-after=3"), "dead-after=3: not a time; write 3s, 500ms or 1m30s");
         assert_eq!(refused("dead-after=10ms"), "dead-after=10ms: must be from 1s to 3600s");
+        assert_eq!(refused("snapshot-every=9ms"), "snapshot-every=9ms: must be from 1s to 2592000s");
         assert_eq!(refused("zones=some"), "zones=some: must be one of spread, ignore");
     }
 

@@ -367,6 +367,9 @@ impl Core {
     fn lead(&mut self, leader: Option<u64>, term: u64) {
         let own = self.shared.identity.member;
         let leader = leader.map(MemberId);
+        if leader.is_some() && leader != self.status.standing.leader {
+            self.shared.vitals.leader_changed();
+        }
         self.status.standing.leader = leader;
         self.status.standing.term = term;
         self.status.leaderless_since = leader.is_none().then(Instant::now);

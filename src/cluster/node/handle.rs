@@ -23,7 +23,7 @@ use super::watching::Stream;
 use crate::cluster::etcd::log_entry;
 use crate::cluster::etcd::node::{
     Credentials, Identity, LeaseView, Member, MemberChange, Node, NodeError, Sizes, Snapshot, Standing,
-    Watching,
+    Vitals, Watching,
 };
 use crate::cluster::raft::ProposalId;
 use crate::cluster::store::auth::{Access, AuthError, Permission, RoleName, UserName};
@@ -398,6 +398,10 @@ impl Node for Handle {
         let (total, file) =
             made.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(files)?;
         Ok(Snapshot { total, chunks: chunks(file, total) })
+    }
+
+    fn vitals(&self) -> Option<&Vitals> {
+        Some(&self.shared.vitals)
     }
 
     fn auth_state(&self) -> (bool, u64) {

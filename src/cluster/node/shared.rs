@@ -16,7 +16,7 @@ use super::renewals::Renewals;
 use super::tend::Alarm;
 use super::transport::Transport;
 use crate::cluster::disk::snap::SnapFolder;
-use crate::cluster::etcd::node::{Identity, Standing};
+use crate::cluster::etcd::node::{Identity, Standing, Vitals};
 use crate::cluster::raft::Progress;
 use crate::cluster::store::auth::token::Tokens;
 use crate::cluster::store::lessor::Lessor;
@@ -38,6 +38,7 @@ pub struct Shared {
     pub ids: ProposalIds,
     pub transport: Arc<dyn Transport>,
     pub renewals: Renewals,
+    pub vitals: Arc<Vitals>,
     /// Wakes the housekeeping.
     pub alarm: Alarm,
     pub snaps: SnapFolder,

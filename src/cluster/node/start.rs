@@ -18,6 +18,7 @@ use super::tend::{self, Alarm};
 use super::transport::Transport;
 use super::writer::Writer;
 use crate::cluster::etcd::log_entry;
+use crate::cluster::etcd::node::Vitals;
 use crate::cluster::raft::{MemberId, ProposalId, Replica, Settings, StartError};
 use crate::cluster::store::auth::token::Tokens;
 use crate::cluster::store::lessor::Lessor;
@@ -72,7 +73,8 @@ pub fn start(
     settings.patience_ticks = ticks(&config);
     let replica = Replica::new(settings, &opened.saved)?;
     let inbox = Arc::new(Inbox::default());
-    let writer = Writer::start(opened.wal, inbox.clone())?;
+    let vitals = Arc::<Vitals>::default();
+    let writer = Writer::start(opened.wal, inbox.clone(), vitals.clone())?;
     let transport = transport(opened.identity, inbox.clone());
     let machine = opened.machine;
     let shared = Arc::new(Shared {
@@ -85,6 +87,7 @@ pub fn start(
         inbox,
         barrier: Barrier::default(),
         ids: ProposalIds::new(opened.identity.member),
+        vitals,
         renewals: Renewals::new(transport.clone()),
         transport,
         alarm: Alarm::default(),

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::time::Instant;
 
 use super::inbox::{Inbox, Letter};
 use crate::cluster::disk::wal::{SnapshotMark, Wal, WalError};
+use crate::cluster::etcd::node::Vitals;
 use crate::cluster::failpoints::failpoint;
 use crate::cluster::raft::Save;
 use crate::cluster::raft::wire::SnapshotMetadata;
@@ -32,12 +34,12 @@ pub struct Writer {
 
 impl Writer {
     /// Starts it.
-    pub fn start(wal: Wal, inbox: Arc<Inbox>) -> std::io::Result<Self> {
+    pub fn start(wal: Wal, inbox: Arc<Inbox>, vitals: Arc<Vitals>) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
         let builder = std::thread::Builder::new().name("mgmt-wal".into());
         let thread = builder.spawn(move || {
             let ending = Ending(inbox.clone());
-            Pen { wal, inbox }.run(&receiver);
+            Pen { wal, inbox, vitals }.run(&receiver);
             drop(ending);
         })?;
         Ok(Self { sender, thread })
@@ -72,6 +74,7 @@ impl Drop for Ending {
 struct Pen {
     wal: Wal,
     inbox: Arc<Inbox>,
+    vitals: Arc<Vitals>,
 }
 
 impl Pen {
@@ -109,7 +112,9 @@ impl Pen {
             }
         }
         if must_sync {
+            let begun = Instant::now();
             self.wal.sync()?;
+            self.vitals.synced(begun.elapsed());
         }
         if let Some(number) = number {
             failpoint!(raftAfterSave);

@@ -5,6 +5,7 @@
 //! | [`keys`], [`export_encoding`] | where in the store what is, and in which form |
 //! | [`watcher`], [`mirror`], [`view`] | what is followed: mirrors of keys, kept up to date and on disk |
 //! | [`writer`], [`outbox`], [`journal`], [`batch`] | what is written: in order, once, also when the store was away |
+//! | [`snapshot`] | a copy of all of it in a file |
 //! | [`session`] | that this host is there |
 //! | `strings`, `exports`, `directory`, `schedule`, `deploys`, `blobs` | the parts of the world |
 
@@ -20,6 +21,7 @@ pub mod mirror;
 pub mod outbox;
 mod schedule;
 pub mod session;
+pub mod snapshot;
 mod strings;
 pub mod view;
 pub mod watcher;

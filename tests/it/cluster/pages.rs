@@ -7,6 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tonic::Request;
 
+use super::processes::Cluster;
 use super::raw::call;
 use super::served::Served;
 
@@ -143,4 +144,21 @@ async fn a_watch_through_the_gateway_tells_as_things_happen() {
     told(r#""created":true"#).await;
     store.client().await.put("foo", "bar", None).await.unwrap();
     assert!(told(r#""events":[{"kv""#).await.starts_with(r#"{"result":"#));
+}
+
+#[tokio::test]
+async fn what_an_operator_pages_on_is_counted() {
+    let cluster = Cluster::of(1, &[]);
+    let process = cluster.start().await.pop().unwrap();
+    process.client().await.put("k", "v", None).await.unwrap();
+    let at = std::net::SocketAddr::from(([127, 0, 0, 1], process.client));
+    let (_, text) = ask(at, "GET", "/metrics", "").await;
+    let value = |name: &str| -> f64 {
+        let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("{name} is missing\n{text}")).parse().unwrap()
+    };
+    assert!(value("etcd_server_leader_changes_seen_total") >= 1.0);
+    let syncs = value("etcd_disk_wal_fsync_duration_seconds_count");
+    assert!(syncs >= 1.0);
+    assert!((value("etcd_disk_wal_fsync_duration_seconds_bucket{le=\"+Inf\"}") - syncs).abs() < 0.5);
 }

@@ -123,3 +123,33 @@ fn a_mesh_begins_anew_with_a_snapshot_and_what_was_withdrawn_since_stays_withdra
         if right { Ok(()) } else { Err(format!("{exports:?}")) }
     });
 }
+
+#[test]
+fn hosts_that_carry_the_store_keep_copies_of_it_by_themselves() {
+    let village = Village::new();
+    let mut agent = village.run("a", &[]);
+    agent.says("ready to serve");
+    village.say(&["kv", "put", "k", "kept", "--hostname", "a"]);
+    village.say(&["mesh", "set", "snapshot-every=1s", "--hostname", "a"]);
+    let copies = || -> Vec<String> {
+        let entries = fs::read_dir(village.path("state/a/mesh/snapshots")).into_iter().flatten();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        names.retain(|name| name.ends_with(".db"));
+        names.sort();
+        names
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    until("there are several, and the newest two are kept", || {
+        let now = copies();
+        seen.extend(now.iter().cloned());
+        if seen.len() >= 3 && now.len() <= 2 { Ok(()) } else { Err(format!("{now:?}")) }
+    });
+    village.say(&["mesh", "set", "snapshot-every=0s", "--hostname", "a"]);
+    kill(&mut agent);
+    let newest = village.path("state/a/mesh/snapshots").join(copies().pop().unwrap());
+    village.say(&["mesh", "restore", newest.to_str().unwrap(), "--yes", "--hostname", "b"]);
+    let mut other = village.run("b", &[]);
+    other.says("ready to serve");
+    assert_eq!(village.say(&["kv", "get", "k", "--hostname", "b"]), "kept\n");
+}

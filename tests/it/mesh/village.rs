@@ -109,7 +109,7 @@ pub fn all_files(host: &str, hosts: &[&str]) -> Vec<String> {
 }
 
 /// Asks again until an answer is right.
-pub fn until(what: &str, right: impl Fn() -> Result<(), String>) {
+pub fn until(what: &str, mut right: impl FnMut() -> Result<(), String>) {
     let begun = Instant::now();
     while let Err(found) = right() {
         assert!(begun.elapsed() < PATIENCE, "{what}: {found}");

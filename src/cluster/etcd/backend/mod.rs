@@ -11,7 +11,7 @@ mod tests;
 
 pub use load::{LoadError, Loaded, load};
 pub use save::{Contents, save};
-pub use snapshot_file::{Digest, SnapshotFileError, load_file};
+pub use snapshot_file::{Digest, SnapshotFileError, load_file, verify_file};
 
 /// The buckets, in the order of the file.
 mod bucket {

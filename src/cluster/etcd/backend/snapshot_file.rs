@@ -44,15 +44,20 @@ pub enum SnapshotFileError {
 /// When there is no such file, it is damaged, or it is none.
 pub fn load_file(path: &Path, digest: Digest) -> Result<Loaded, SnapshotFileError> {
     let failed = |source| SnapshotFileError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
     if digest == Digest::Required {
-        verify(path, &file)?;
+        verify_file(path)?;
     }
+    let file = File::open(path).map_err(failed)?;
     load(file).map_err(|source| SnapshotFileError::Load { path: path.to_owned(), source })
 }
 
-fn verify(path: &Path, file: &File) -> Result<(), SnapshotFileError> {
+/// Reads a snapshot to its end, and compares its digest.
+///
+/// # Errors
+/// When there is no such file, or it is damaged.
+pub fn verify_file(path: &Path) -> Result<(), SnapshotFileError> {
     let failed = |source| SnapshotFileError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     if length % PAGE_GRAIN != DIGEST {
         return Err(SnapshotFileError::NoDigest { path: path.to_owned() });

@@ -1,7 +1,9 @@
 //! `/metrics`: what means the same as in etcd, under etcd's names, taken from the node when it is asked.
 
 use std::fmt::{Display, Write as _};
+use std::time::Duration;
 
+use crate::cluster::etcd::node::vitals::{FSYNC_MS, Vitals};
 use crate::cluster::etcd::surface::{Surface, VERSION};
 
 /// Prometheus's text format.
@@ -44,6 +46,9 @@ pub fn render(surface: &Surface) -> String {
         let minor = version.rsplit_once('.').map_or(&*version, |(minor, _)| minor);
         page.labelled("etcd_cluster_version", "The cluster's version, as a label.", "cluster_version", minor);
     }
+    if let Some(vitals) = node.vitals() {
+        page.vitals(vitals);
+    }
     page.labelled("etcd_server_id", "This member, as a label.", "server_id", &identity.member.to_string());
     page.text
 }
@@ -65,7 +70,26 @@ impl Page {
         let _ = writeln!(self.text, "{name}{{{label}=\"{value}\"}} 1");
     }
 
+    fn vitals(&mut self, vitals: &Vitals) {
+        let name = "etcd_server_leader_changes_seen_total";
+        self.typed(name, "How often another member came to lead.", "counter");
+        let _ = writeln!(self.text, "{name} {}", vitals.leader_changes());
+        let name = "etcd_disk_wal_fsync_duration_seconds";
+        self.typed(name, "How long the syncs of the log took.", "histogram");
+        let fsyncs = vitals.fsyncs();
+        for (bound_ms, within) in FSYNC_MS.iter().zip(fsyncs.within) {
+            let bound_s = Duration::from_millis(*bound_ms).as_secs_f64();
+            let _ = writeln!(self.text, "{name}_bucket{{le=\"{bound_s}\"}} {within}");
+        }
+        let _ = writeln!(self.text, "{name}_bucket{{le=\"+Inf\"}} {}", fsyncs.count);
+        let _ = writeln!(self.text, "{name}_sum {}\n{name}_count {}", fsyncs.sum.as_secs_f64(), fsyncs.count);
+    }
+
     fn head(&mut self, name: &str, what: &str) {
-        let _ = writeln!(self.text, "# HELP {name} {what}\n# TYPE {name} gauge");
+        self.typed(name, what, "gauge");
+    }
+
+    fn typed(&mut self, name: &str, what: &str, kind: &str) {
+        let _ = writeln!(self.text, "# HELP {name} {what}\n# TYPE {name} {kind}");
     }
 }

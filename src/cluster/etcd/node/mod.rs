@@ -4,6 +4,7 @@ mod credentials;
 mod error;
 mod member;
 mod standing;
+pub mod vitals;
 mod watching;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ pub use credentials::Credentials;
 pub use error::{DowngradeError, NodeError};
 pub use member::MemberChange;
 pub use standing::{Identity, Sizes, Standing};
+pub use vitals::Vitals;
 pub use watching::Watching;
 
 use crate::cluster::store::auth::{Access, AuthError, Permission, RoleName, UserName};
@@ -91,6 +93,11 @@ pub trait Node: Send + Sync + 'static {
 
     /// How much room the data takes.
     fn sizes(&self) -> Sizes;
+
+    /// What is counted; `None`: nothing.
+    fn vitals(&self) -> Option<&Vitals> {
+        None
+    }
 
     /// The alarms that are raised.
     fn alarms(&self) -> Vec<Alarm>;
