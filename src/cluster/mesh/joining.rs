@@ -248,7 +248,11 @@ impl Joining {
             true => Vec::new(),
             false => door::choose(&self.options, self.memory.port).await?,
         };
-        let advertised = door::advertised(&self.options, &listen, None);
+        let mut advertised = door::advertised(&self.options, &listen, None);
+        if advertised.is_empty() && !listen.is_empty() {
+            advertised.clone_from(&self.memory.advertised);
+        }
+        self.memory.advertised.clone_from(&advertised);
         self.memory.port = door::kept_port(&listen).filter(|_| self.options.listen.is_empty());
         let founds = known.is_empty() && self.memory.cluster.is_none();
         // The host's own door is no way to the store that others carry.
@@ -272,6 +276,7 @@ impl Joining {
             }
             listen = door::choose(&self.options, None).await?;
             advertised = door::advertised(&self.options, &listen, None);
+            self.memory.advertised.clone_from(&advertised);
             self.memory.port = door::kept_port(&listen);
         };
         self.memory.cluster = Some(store.cluster().to_string());

@@ -18,6 +18,8 @@ pub struct Memory {
     pub cluster: Option<String>,
     /// Where the store is, as was last seen.
     pub endpoints: Vec<Endpoint>,
+    /// Where others reached this host last: one that boots without a network cannot ask the system.
+    pub advertised: Vec<String>,
     /// The port that was free when the usual one was taken.
     pub port: Option<u16>,
 }
