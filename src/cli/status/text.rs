@@ -131,6 +131,7 @@ impl Page {
         let role = if mesh.carries { "carries the store" } else { "uses the store" };
         let waiting = match mesh.waiting {
             0 => String::new(),
+            1 => ", 1 write waits for it".to_owned(),
             waiting => format!(", {} wait for it", count(waiting as u64, "write")),
         };
         let (ink, text) = match (&mesh.failed, mesh.away_s) {

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
-use super::line::{self, Line, LineId};
-use super::{Backoff, Endpoint, Trouble};
-use crate::cluster::peer::Channel;
-use crate::cluster::store::id::{ClusterId, MemberId};
+use super::greeting::{GREETING, Greeting, greet};
+use super::line::{Line, LineId};
+use super::{Backoff, Endpoint, Problem, Trouble};
+use crate::cluster::store::id::ClusterId;
 use crate::engine::world::{Deadline, WorldError};
 
-/// How long a member may take to be connected to and say how it stands.
-const GREETING: Duration = Duration::from_secs(4);
 /// While another endpoint is known, the next one is tried beside one that has not answered after this.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
@@ -33,7 +31,7 @@ pub struct Away {
     /// Since when, for people.
     pub since_time: SystemTime,
     /// What each endpoint answered last.
-    pub why: BTreeMap<Endpoint, String>,
+    pub why: BTreeMap<Endpoint, Problem>,
 }
 
 /// Whether there is a connection.
@@ -189,6 +187,7 @@ async fn run(shared: std::sync::Weak<Shared>) {
     };
     let mut backoff = Backoff::default();
     let mut first = 0;
+    let mut told = BTreeMap::new();
     loop {
         let known = endpoints.borrow_and_update().clone();
         let Some(alive) = shared.upgrade() else { return };
@@ -197,25 +196,33 @@ async fn run(shared: std::sync::Weak<Shared>) {
         drop(alive);
         let mut why = BTreeMap::new();
         let connected = connect(&known, first, number, expected, &mut why).await;
+        complain(&why, &mut told);
         let Some(alive) = shared.upgrade() else { return };
         match connected {
             Some((at, line)) => {
                 first = at;
                 *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(line.cluster);
                 tracing::debug!(endpoint = %line.endpoint, "connected to the store");
-                alive.standing.send_replace(Standing::Up(line.clone()));
+                let before = match alive.standing.send_replace(Standing::Up(line.clone())) {
+                    Standing::Away(away) => Some((away.since, away.since_time)),
+                    Standing::Up(_) => None,
+                };
                 drop(alive);
                 let up = Instant::now();
                 wait_for_end(&line, &mut useless).await;
                 // A connection that did not last is a failure like one that was not made.
-                if up.elapsed() > GREETING {
+                let lasted = up.elapsed() > GREETING;
+                if lasted {
                     backoff = Backoff::default();
                 }
                 first += 1;
                 let Some(alive) = shared.upgrade() else { return };
-                let why = [(line.endpoint.clone(), "the connection has ended".to_owned())].into();
-                let away = Away { since: Instant::now(), since_time: SystemTime::now(), why };
-                alive.standing.send_replace(Standing::Away(away));
+                let why = [(line.endpoint.clone(), Problem::Ended)].into();
+                let (since, since_time) = match (lasted, before) {
+                    (false, Some(before)) => before,
+                    _ => (Instant::now(), SystemTime::now()),
+                };
+                alive.standing.send_replace(Standing::Away(Away { since, since_time, why }));
             }
             None => {
                 alive.standing.send_if_modified(|standing| match standing {
@@ -243,6 +250,15 @@ async fn run(shared: std::sync::Weak<Shared>) {
     }
 }
 
+/// Says of an endpoint what somebody must do something about, once, also where another one is of use.
+fn complain(why: &BTreeMap<Endpoint, Problem>, told: &mut BTreeMap<Endpoint, Problem>) {
+    for (endpoint, problem) in why.iter().filter(|(_, problem)| problem.lasts()) {
+        if told.insert(endpoint.clone(), problem.clone()).as_ref() != Some(problem) {
+            tracing::warn!(%endpoint, why = %problem, hint = problem.hint(), "it is not used");
+        }
+    }
+}
+
 /// Returns when a connection has ended, or someone has found it useless, or nobody wants it any more.
 async fn wait_for_end(line: &Line, useless: &mut watch::Receiver<Option<LineId>>) {
     let is_it = |known: &Option<LineId>| known.is_some_and(|known| known >= line.id);
@@ -260,7 +276,7 @@ async fn connect(
     first: usize,
     number: LineId,
     expected: Option<ClusterId>,
-    why: &mut BTreeMap<Endpoint, String>,
+    why: &mut BTreeMap<Endpoint, Problem>,
 ) -> Option<(usize, Line)> {
     let mut trying = tokio::task::JoinSet::new();
     let turned = (0..endpoints.len()).map(|offset| (first + offset) % endpoints.len());
@@ -277,7 +293,7 @@ async fn connect(
         match tokio::time::timeout(patience, trying.join_next()).await {
             Ok(Some(Ok((at, _, Ok(Greeting::Store(line)))))) => return Some((at, *line)),
             Ok(Some(Ok((at, endpoint, Ok(Greeting::Signpost(others)))))) => {
-                why.insert(endpoint, "it carries no store".to_owned());
+                why.insert(endpoint, Problem::NoStore);
                 rest.extend(
                     others.into_iter().filter(|other| told.insert(other.clone())).map(|other| (at, other)),
                 );
@@ -290,39 +306,4 @@ async fn connect(
             return None;
         }
     }
-}
-
-/// Who answers at an endpoint.
-enum Greeting {
-    /// A member that is of use.
-    Store(Box<Line>),
-    /// A host that carries no store, and knows where it is.
-    Signpost(Vec<Endpoint>),
-}
-
-/// Connects, and asks whether the member is of use.
-async fn greet(endpoint: Endpoint, number: LineId, expected: Option<ClusterId>) -> Result<Greeting, String> {
-    let by = Deadline::after(GREETING);
-    let channel = Channel::connect(&endpoint.url, None).await.map_err(|error| error.to_string())?;
-    let stranger = |why: String| format!("it answers, and not as a store does: {why}");
-    let status = match line::status(&channel, by).await {
-        Ok(status) => status,
-        Err(Trouble::Busy(_)) => return Err("it is full".to_owned()),
-        Err(Trouble::Line(why)) => return Err(stranger(why)),
-        Err(Trouble::Refused(why)) => {
-            let told = line::members(&channel, by).await.map_err(|_| stranger(why))?;
-            let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
-            return Ok(Greeting::Signpost(urls.filter_map(|url| url.parse().ok()).collect()));
-        }
-    };
-    let header = status.header.ok_or_else(|| stranger("its answers have no header".to_owned()))?;
-    let cluster = ClusterId(header.cluster_id);
-    if let Some(expected) = expected.filter(|expected| *expected != cluster) {
-        return Err(format!("it is a store of another mesh: {cluster}, not {expected}"));
-    }
-    if status.leader == 0 {
-        return Err("it has no leader".to_owned());
-    }
-    let member = MemberId(header.member_id);
-    Ok(Greeting::Store(Box::new(Line { channel, id: number, endpoint, cluster, member })))
 }

@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 use super::part::{Open, Part};
 use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
-use super::{Memory, MeshError, Options, Said, door};
+use super::{Memory, MeshError, Options, Said, door, outage};
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::{Endpoint, Link, LinkSettings};
 use crate::cluster::world::{Client, ClientSettings};
@@ -219,6 +219,8 @@ impl Joining {
             () = self.client.wanted() => {}
             _ = &mut stopped => return Ok(()),
         }
+        // It ends with the link.
+        tokio::spawn(outage::tell(self.link.follow()));
         let (part, turn) = self.begin(neighbours).await?;
         // From now on others find this agent's mesh.
         drop(turn);

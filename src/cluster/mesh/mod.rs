@@ -12,6 +12,7 @@
 //! | `stewarding` | its hands, on the member that leads |
 //! | `rolling` | the member that leads takes a rollout from step to step |
 //! | `card` | what a host tells of itself |
+//! | `outage` | says in the log when the store is away, and why |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
 
@@ -21,6 +22,7 @@ mod error;
 mod joining;
 mod memory;
 mod options;
+mod outage;
 mod part;
 pub mod policy;
 mod presence;

@@ -1,0 +1,59 @@
+//! Asks who answers at an endpoint.
+
+use std::time::Duration;
+
+use super::line::{self, Line, LineId};
+use super::{Endpoint, Problem, Trouble};
+use crate::cluster::etcd::surface::VERSION_OF_OURS;
+use crate::cluster::peer::Channel;
+use crate::cluster::store::id::{ClusterId, MemberId};
+use crate::engine::world::Deadline;
+
+/// How long a member may take to be connected to and say how it stands.
+pub(super) const GREETING: Duration = Duration::from_secs(4);
+
+/// Who answers at an endpoint.
+pub(super) enum Greeting {
+    /// A member that is of use.
+    Store(Box<Line>),
+    /// A host that carries no store, and knows where it is.
+    Signpost(Vec<Endpoint>),
+}
+
+/// Connects, and asks whether the member is of use.
+pub(super) async fn greet(
+    endpoint: Endpoint,
+    number: LineId,
+    expected: Option<ClusterId>,
+) -> Result<Greeting, Problem> {
+    let by = Deadline::after(GREETING);
+    let channel = Channel::connect(&endpoint.url, None).await?;
+    let (status, is_ours) = match line::status(&channel, by).await {
+        Ok(answer) => {
+            let is_ours = answer.metadata().contains_key(VERSION_OF_OURS);
+            (answer.into_inner(), is_ours)
+        }
+        Err(Trouble::Busy(_)) => return Err(Problem::Full),
+        Err(Trouble::Line(_)) if by.left().is_zero() => return Err(Problem::Silent),
+        Err(Trouble::Line(why)) => return Err(Problem::Stranger(why)),
+        Err(Trouble::Refused(why)) => {
+            let told = line::members(&channel, by).await.map_err(|_| Problem::Stranger(why))?;
+            let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
+            return Ok(Greeting::Signpost(urls.filter_map(|url| url.parse().ok()).collect()));
+        }
+    };
+    // An etcd that happens to be there may belong to somebody else.
+    if !is_ours && !endpoint.etcd {
+        return Err(Problem::NotOurs);
+    }
+    let header = status.header.ok_or_else(|| Problem::Stranger("its answers have no header".to_owned()))?;
+    let found = ClusterId(header.cluster_id);
+    if let Some(expected) = expected.filter(|expected| *expected != found) {
+        return Err(Problem::OtherMesh { found, expected });
+    }
+    if status.leader == 0 {
+        return Err(Problem::NoLeader);
+    }
+    let member = MemberId(header.member_id);
+    Ok(Greeting::Store(Box::new(Line { channel, id: number, endpoint, cluster: found, member })))
+}
