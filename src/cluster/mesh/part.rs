@@ -26,8 +26,8 @@ use crate::engine::world::{Deadline, Duty, Follow};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the store may take to note that this host ends.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How often the members are asked for in the end. A new connection asks at once, and then in intervals that double: a mesh
-/// that has just begun changes often.
+/// How often the members are asked for in the end, should the steward not tell of a change. A new connection asks at once,
+/// and then in intervals that double: a mesh that has just begun changes often.
 const MEMBERS_EVERY: Duration = Duration::from_secs(30);
 /// The first of these intervals.
 const MEMBERS_SOON: Duration = Duration::from_secs(1);
@@ -72,6 +72,8 @@ enum News {
     Connection,
     /// It is time to ask who the members are.
     Time,
+    /// Others carry the store from now on.
+    Members,
     /// The steward has asked for something.
     Nominated,
     /// The store that this host carried has ended by itself.
@@ -121,6 +123,10 @@ impl Part {
         let key = keys::fact(self.client.name(), Fact::Duty);
         let mut nominated: Follow<Option<StoredNomination>> =
             view::follow_one(self.client.watcher(), key, |entry| serde_json::from_slice(&entry.value).ok());
+        let mut members: Follow<Option<bytes::Bytes>> =
+            view::follow_one(self.client.watcher(), keys::MEMBERS.to_owned(), |entry| {
+                Some(entry.value.clone())
+            });
         let mut leases = self.client.session().follow();
         let mut standing = self.link.follow();
         let mut said = self.said.subscribe();
@@ -141,12 +147,15 @@ impl Part {
                 changed = leases.changed() => if changed.is_err() { News::End } else { News::Lease },
                 changed = standing.changed() => if changed.is_err() { News::End } else { News::Connection },
                 seen = nominated.changed() => if seen.is_none() { News::End } else { News::Nominated },
+                seen = members.changed() => if seen.is_none() { News::End } else { News::Members },
                 _ = said.changed() => News::Said,
                 why = store_ended(&self.open) => News::StoreEnded(why),
                 () = tokio::time::sleep(interval) => News::Time,
             };
             match news {
                 News::Lease => {}
+                // They are asked for.
+                News::Members => drop(members.now()),
                 News::Connection => interval = MEMBERS_SOON,
                 News::Time => interval = (interval * 2).min(MEMBERS_EVERY),
                 News::Nominated => {
@@ -259,9 +268,13 @@ impl Part {
         }
         if !line.endpoint.etcd {
             let Ok(told) = line.members(Deadline::after(PATIENCE)).await else { return };
-            let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
+            // One that has just been added has not yet told where its clients reach it: where its peers do.
+            let urls = told.members.iter().flat_map(|member| match member.client_ur_ls.is_empty() {
+                true => &member.peer_ur_ls,
+                false => &member.client_ur_ls,
+            });
             for endpoint in urls.filter_map(|url| url.parse::<Endpoint>().ok()) {
-                if !endpoints.contains(&endpoint) {
+                if !endpoints.contains(&endpoint) && endpoint.url.host != "0.0.0.0" {
                     endpoints.push(endpoint);
                 }
             }
