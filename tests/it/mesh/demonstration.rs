@@ -6,7 +6,7 @@ use super::village::{Village, all_files};
 
 const HOSTS: [&str; 3] = ["a", "b", "c"];
 
-fn everybody_has_everything(village: &Village) {
+pub fn everybody_has_everything(village: &Village) {
     for host in HOSTS {
         for name in all_files(host, &HOSTS) {
             village.wait_for(host, &name);
