@@ -2,11 +2,15 @@
 
 mod alone;
 mod ask;
+mod bad_seeds;
 mod demonstration;
 mod deploys;
 mod example;
 mod files;
+mod full_disk;
+mod full_outbox;
 mod healing;
 mod hosts;
 mod names;
+mod real_etcd;
 mod village;
