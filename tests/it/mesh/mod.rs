@@ -13,4 +13,5 @@ mod healing;
 mod hosts;
 mod names;
 mod real_etcd;
+mod rollouts;
 mod village;
