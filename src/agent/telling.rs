@@ -25,6 +25,8 @@ pub(super) async fn tell(mesh: Arc<Mesh>, engine: Engine, pulse: Arc<Pulse>) {
     let mut last = None;
     loop {
         let beat = listening.beat();
+        // What is told while the store is away would be old when it is read, and wait with what must not be lost.
+        mesh.connected().await;
         let Ok(progress) = engine.progress().await else { return };
         let counts = progress.counts;
         let state = HostState {

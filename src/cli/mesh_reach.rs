@@ -10,7 +10,7 @@ use super::reach::{self, Reach};
 use crate::agent::control::client::Client as Control;
 use crate::agent::error::AgentError;
 use crate::agent::mesh_choice::MeshChoice;
-use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
+use crate::cluster::link::{Endpoint, Link, LinkSettings, Problem, Standing};
 use crate::cluster::store::id::ClusterId;
 use crate::cluster::world::{Client, ClientSettings, keys};
 use crate::engine::world::{Deadline, WorldError};
@@ -43,17 +43,20 @@ impl MeshReach {
         };
         // Where a host of the mesh was, one of another may be by now.
         let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES) });
-        link.set_endpoints(seeds);
+        link.set_endpoints(seeds.clone());
         if let Err(error) = link.line("reach the mesh", self.deadline()).await {
             let why = match link.standing() {
                 Standing::Away(away) => away.why,
                 Standing::Up(_) => Default::default(),
             };
-            let causes = why.into_iter().map(|(at, why)| format!("{at}: {why}"));
+            let hint = why.values().find_map(Problem::hint);
+            let silent = seeds.into_iter().filter(|seed| !why.contains_key(seed));
+            let silent = silent.map(|at| format!("{at}: no answer yet")).collect::<Vec<_>>();
+            let causes = why.into_iter().map(|(at, why)| format!("{at}: {why}")).chain(silent);
             return Err(output::failed(
                 "no host of the mesh answers",
                 causes,
-                Some("name one that runs: --seeds HOST:PORT"),
+                Some(hint.unwrap_or("name one that runs: --seeds HOST:PORT")),
                 error.class(),
             ));
         }

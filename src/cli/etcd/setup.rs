@@ -88,6 +88,7 @@ pub fn settings(args: &Args) -> Result<Settings, FlagError> {
         ask,
         peer_urls: args.cluster.initial_advertise_peer_urls.clone(),
         listen_clients,
+        listen_ahead: false,
         listen_peers,
         peers_at_clients: false,
         listen_metrics,

@@ -138,6 +138,7 @@ impl Page {
         };
         let waiting = match mesh.waiting {
             0 => String::new(),
+            1 => ", 1 write waits for it".to_owned(),
             waiting => format!(", {} wait for it", count(waiting as u64, "write")),
         };
         let (ink, text) = match (&mesh.failed, mesh.away_s) {

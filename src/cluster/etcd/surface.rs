@@ -16,6 +16,9 @@ use crate::cluster::store::request::{Caller, Change};
 /// The API level that this server keeps to, which clients read as etcd's version.
 pub const VERSION: &str = "3.5.30";
 
+/// A store of ours says its own version beside its status, in this field of gRPC's metadata: etcd has none.
+pub const VERSION_OF_OURS: &str = "mgmt-version";
+
 /// What a message may be longer than a request, in bytes: room for what gRPC adds, as in etcd.
 const MESSAGE_ROOM: usize = 512 * 1024;
 

@@ -108,7 +108,7 @@ impl Line {
 
     /// How the member stands.
     pub async fn status(&self, by: Deadline) -> Result<pb::StatusResponse, Trouble> {
-        status(&self.channel, by).await
+        Ok(status(&self.channel, by).await?.into_inner())
     }
 
     /// A snapshot of the store, piece by piece: the file that etcd's tools read, and its digest behind it.
@@ -133,8 +133,8 @@ impl Line {
         let channel = connected.map_err(|_| "no answer".to_owned())?.map_err(|error| error.to_string())?;
         let status = tokio::time::timeout(KNOCK, status(&channel, by)).await;
         match status.map_err(|_| "no answer".to_owned())? {
-            Ok(status) if status.leader == 0 => Err("it has no leader".to_owned()),
-            Ok(status) => status.errors.first().map_or(Ok(()), |error| Err(error.clone())),
+            Ok(status) if status.get_ref().leader == 0 => Err("it has no leader".to_owned()),
+            Ok(status) => status.get_ref().errors.first().map_or(Ok(()), |error| Err(error.clone())),
             Err(_) => Err("it answers, and not as a store does".to_owned()),
         }
     }
@@ -159,9 +159,9 @@ impl Line {
 }
 
 /// How a member stands, over a connection that is not yet known to be of use.
-pub(super) async fn status(channel: &Channel, by: Deadline) -> Result<pb::StatusResponse, Trouble> {
+pub(super) async fn status(channel: &Channel, by: Deadline) -> Result<Response<pb::StatusResponse>, Trouble> {
     let mut client = client!(MaintenanceClient, channel);
-    call(by, async move { client.status(pb::StatusRequest {}).await }).await
+    answer(by, async move { client.status(pb::StatusRequest {}).await }).await
 }
 
 /// Whether there is a key, over such a connection.
@@ -181,8 +181,16 @@ async fn call<T>(
     by: Deadline,
     asked: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<T, Trouble> {
+    Ok(answer(by, asked).await?.into_inner())
+}
+
+/// The answer with what came beside it.
+async fn answer<T>(
+    by: Deadline,
+    asked: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<Response<T>, Trouble> {
     match tokio::time::timeout(by.left().min(PATIENCE), asked).await {
-        Ok(answer) => Ok(answer?.into_inner()),
+        Ok(answer) => Ok(answer?),
         Err(_) => Err(late()),
     }
 }

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
-use super::line::{self, Line, LineId};
-use super::{Backoff, Endpoint, Trouble};
-use crate::cluster::peer::Channel;
-use crate::cluster::store::id::{ClusterId, MemberId};
+use super::greeting::{Expected, GREETING, Greeting, greet};
+use super::line::{Line, LineId};
+use super::{Backoff, Endpoint, Problem, Trouble};
+use crate::cluster::store::id::ClusterId;
 use crate::engine::world::{Deadline, WorldError};
 
-/// How long a member may take to be connected to and say how it stands.
-const GREETING: Duration = Duration::from_secs(4);
 /// While another endpoint is known, the next one is tried beside one that has not answered after this.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
@@ -35,7 +33,7 @@ pub struct Away {
     /// Since when, for people.
     pub since_time: SystemTime,
     /// What each endpoint answered last.
-    pub why: BTreeMap<Endpoint, String>,
+    pub why: BTreeMap<Endpoint, Problem>,
 }
 
 /// Whether there is a connection.
@@ -45,6 +43,16 @@ pub enum Standing {
     Away(Away),
     /// There is one.
     Up(Line),
+}
+
+impl Standing {
+    /// The connection that there is.
+    pub fn line(&self) -> Option<&Line> {
+        match self {
+            Self::Up(line) => Some(line),
+            Self::Away(_) => None,
+        }
+    }
 }
 
 /// Keeps a connection. Cheap to clone; it ends with the last clone.
@@ -76,13 +84,6 @@ enum Why {
     Useless,
     /// There is a better one.
     Better,
-}
-
-/// Which stores are of use.
-#[derive(Clone, Copy, Debug)]
-struct Expected {
-    cluster: Option<ClusterId>,
-    lineage: Option<&'static str>,
 }
 
 impl Link {
@@ -226,6 +227,7 @@ async fn run(shared: std::sync::Weak<Shared>) {
     };
     let mut backoff = Backoff::default();
     let mut first = 0;
+    let mut told = BTreeMap::new();
     loop {
         let known = endpoints.borrow_and_update().clone();
         let Some(alive) = shared.upgrade() else { return };
@@ -233,43 +235,31 @@ async fn run(shared: std::sync::Weak<Shared>) {
         let expected = Expected { cluster, lineage: alive.lineage };
         let number = LineId(alive.lines.fetch_add(1, Ordering::Relaxed));
         drop(alive);
-        let mut met = Met::default();
-        let connected = connect(&known, first, number, expected, &mut met).await;
-        let Some(alive) = shared.upgrade() else { return };
+        let mut why = BTreeMap::new();
+        let connected = connect(&known, first, number, expected, &mut why).await;
+        complain(&why, &mut told);
         match connected {
             Some((at, line)) => {
-                first = at;
-                *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(line.cluster);
-                tracing::debug!(endpoint = %line.endpoint, "connected to the store");
-                alive.standing.send_replace(Standing::Up(line.clone()));
-                drop(alive);
-                let up = Instant::now();
-                let why = wait_for_end(&line, &mut dismissed).await;
-                // A connection that did not last is a failure like one that was not made, and the next one is tried; after
-                // one that did, the best is.
-                if why == Why::Better || up.elapsed() > GREETING {
-                    backoff = Backoff::default();
-                    first = 0;
-                } else {
-                    first += 1;
-                }
-                let Some(alive) = shared.upgrade() else { return };
-                let why = [(line.endpoint.clone(), "the connection has ended".to_owned())].into();
-                let away = Away { since: Instant::now(), since_time: SystemTime::now(), why };
-                alive.standing.send_replace(Standing::Away(away));
+                let Some(ended) = stay(&shared, line, &mut dismissed).await else { return };
+                // After a connection that did not last the next one is tried, after one that did the best.
+                (first, backoff) = match ended {
+                    Ended::Soon => (at + 1, backoff),
+                    Ended::Late | Ended::ForABetter => (0, Backoff::default()),
+                };
             }
             None => {
+                let Some(alive) = shared.upgrade() else { return };
+                let retry_after = why.values().filter_map(Problem::retry_after).min();
                 alive.standing.send_if_modified(|standing| match standing {
                     Standing::Away(away) => {
-                        let differs = away.why != met.why;
-                        away.why = met.why;
+                        let differs = away.why != why;
+                        away.why = why;
                         differs
                     }
                     Standing::Up(_) => false,
                 });
                 drop(alive);
-                let wait =
-                    if known.is_empty() { Duration::MAX } else { backoff.next(chance(), met.retry_after) };
+                let wait = if known.is_empty() { Duration::MAX } else { backoff.next(chance(), retry_after) };
                 tokio::select! {
                     () = tokio::time::sleep(wait.min(Duration::from_secs(3600))) => {}
                     changed = endpoints.changed() => {
@@ -281,6 +271,55 @@ async fn run(shared: std::sync::Weak<Shared>) {
                     }
                 }
             }
+        }
+    }
+}
+
+/// How a connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It did not last: that is a failure like one that was not made.
+    Soon,
+    /// It had been of use.
+    Late,
+    /// Somebody has gone over to a better one.
+    ForABetter,
+}
+
+/// Lets all use a connection until it ends; `None`: nobody wants any.
+async fn stay(
+    shared: &std::sync::Weak<Shared>,
+    line: Line,
+    dismissed: &mut watch::Receiver<Option<Dismissed>>,
+) -> Option<Ended> {
+    let alive = shared.upgrade()?;
+    *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(line.cluster);
+    tracing::debug!(endpoint = %line.endpoint, "connected to the store");
+    let before = match alive.standing.send_replace(Standing::Up(line.clone())) {
+        Standing::Away(away) => Some((away.since, away.since_time)),
+        Standing::Up(_) => None,
+    };
+    drop(alive);
+    let up = Instant::now();
+    let ended = match wait_for_end(&line, dismissed).await {
+        Why::Better => Ended::ForABetter,
+        Why::Useless if up.elapsed() > GREETING => Ended::Late,
+        Why::Useless => Ended::Soon,
+    };
+    let (since, since_time) = match before {
+        Some(before) if ended == Ended::Soon => before,
+        _ => (Instant::now(), SystemTime::now()),
+    };
+    let why = [(line.endpoint.clone(), Problem::Ended)].into();
+    shared.upgrade()?.standing.send_replace(Standing::Away(Away { since, since_time, why }));
+    Some(ended)
+}
+
+/// Says of an endpoint what somebody must do something about, once, also where another one is of use.
+fn complain(why: &BTreeMap<Endpoint, Problem>, told: &mut BTreeMap<Endpoint, Problem>) {
+    for (endpoint, problem) in why.iter().filter(|(_, problem)| problem.lasts()) {
+        if told.insert(endpoint.clone(), problem.clone()).as_ref() != Some(problem) {
+            tracing::warn!(%endpoint, why = %problem, hint = problem.hint(), "it is not used");
         }
     }
 }
@@ -302,7 +341,7 @@ async fn connect(
     first: usize,
     number: LineId,
     expected: Expected,
-    met: &mut Met,
+    why: &mut BTreeMap<Endpoint, Problem>,
 ) -> Option<(usize, Line)> {
     let mut trying = tokio::task::JoinSet::new();
     let turned = (0..endpoints.len()).map(|offset| (first + offset) % endpoints.len());
@@ -319,15 +358,12 @@ async fn connect(
         match tokio::time::timeout(patience, trying.join_next()).await {
             Ok(Some(Ok((at, _, Ok(Greeting::Store(line)))))) => return Some((at, *line)),
             Ok(Some(Ok((at, endpoint, Ok(Greeting::Signpost(others)))))) => {
-                met.why.insert(endpoint, "it carries no store".to_owned());
+                why.insert(endpoint, Problem::NoStore);
                 rest.extend(
                     others.into_iter().filter(|other| told.insert(other.clone())).map(|other| (at, other)),
                 );
             }
-            Ok(Some(Ok((_, endpoint, Err(Unfit { why, retry_after }))))) => {
-                met.why.insert(endpoint, why);
-                met.retry_after = [met.retry_after, retry_after].into_iter().flatten().min();
-            }
+            Ok(Some(Ok((_, endpoint, Err(problem))))) => drop(why.insert(endpoint, problem)),
             Ok(Some(Err(_))) => {}
             Ok(None) | Err(_) => {}
         }
@@ -335,70 +371,4 @@ async fn connect(
             return None;
         }
     }
-}
-
-/// Whether a store was another one before it began anew.
-async fn has_been(channel: &Channel, lineage: Option<&str>, other: ClusterId) -> bool {
-    let Some(lineage) = lineage else { return false };
-    line::has(channel, format!("{lineage}{other}"), Deadline::after(GREETING)).await.unwrap_or(false)
-}
-
-/// What was met at endpoints that are of no use.
-#[derive(Debug, Default)]
-struct Met {
-    why: BTreeMap<Endpoint, String>,
-    /// The first of those that are full wants to be asked again after this.
-    retry_after: Option<Duration>,
-}
-
-/// Why an endpoint is of no use now.
-struct Unfit {
-    why: String,
-    retry_after: Option<Duration>,
-}
-
-impl From<String> for Unfit {
-    fn from(why: String) -> Self {
-        Self { why, retry_after: None }
-    }
-}
-
-/// Who answers at an endpoint.
-enum Greeting {
-    /// A member that is of use.
-    Store(Box<Line>),
-    /// A host that carries no store, and knows where it is.
-    Signpost(Vec<Endpoint>),
-}
-
-/// Connects, and asks whether the member is of use.
-async fn greet(endpoint: Endpoint, number: LineId, expected: Expected) -> Result<Greeting, Unfit> {
-    let by = Deadline::after(GREETING);
-    let channel = Channel::connect(&endpoint.url, None).await.map_err(|error| error.to_string())?;
-    let stranger = |why: String| format!("it answers, and not as a store does: {why}");
-    let status = match line::status(&channel, by).await {
-        Ok(status) => status,
-        Err(Trouble::Busy(retry_after)) => return Err(Unfit { why: "it is full".to_owned(), retry_after }),
-        Err(Trouble::Line(why)) => return Err(stranger(why).into()),
-        Err(Trouble::Refused(why)) => {
-            let told = line::members(&channel, by).await.map_err(|_| stranger(why))?;
-            let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
-            return Ok(Greeting::Signpost(urls.filter_map(|url| url.parse().ok()).collect()));
-        }
-    };
-    let header = status.header.ok_or_else(|| stranger("its answers have no header".to_owned()))?;
-    let cluster = ClusterId(header.cluster_id);
-    let other = expected.cluster.filter(|expected| *expected != cluster);
-    let has_leader = status.leader != 0;
-    if let Some(other) = other {
-        if !has_leader || !has_been(&channel, expected.lineage, other).await {
-            return Err(format!("it is a store of another mesh: {cluster}, not {other}").into());
-        }
-        tracing::warn!(%endpoint, "the store {other} has begun anew as {cluster}: what it lost is written again where hosts know it");
-    }
-    if !has_leader {
-        return Err("it has no leader".to_owned().into());
-    }
-    let member = MemberId(header.member_id);
-    Ok(Greeting::Store(Box::new(Line { channel, id: number, endpoint, cluster, member })))
 }

@@ -9,9 +9,9 @@ use tokio::sync::{oneshot, watch};
 use super::part::{Open, Part};
 use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
-use super::{Memory, MeshError, Options, Said, door};
+use super::{Memory, MeshError, Options, Said, door, outage};
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
+use crate::cluster::link::{Endpoint, Link, LinkSettings};
 use crate::cluster::world::{Client, ClientSettings, keys};
 use crate::engine::state_dir;
 use crate::engine::world::World;
@@ -130,14 +130,18 @@ impl Mesh {
         self.client.wanted().await;
     }
 
+    /// Returns once there is a connection to the store.
+    pub async fn connected(&self) {
+        let mut standing = self.client.link().follow();
+        // Its sender lives as long as the client.
+        let _ = standing.wait_for(|standing| standing.line().is_some()).await;
+    }
+
     /// How this host's part stands.
     pub fn report(&self) -> Report {
         let mut report = self.report.borrow().clone();
         report.away_since = if report.role == Role::Apart { None } else { self.client.away_since() };
-        report.through = match self.client.link().standing() {
-            Standing::Up(line) => Some(line.endpoint.to_string()),
-            Standing::Away(_) => None,
-        };
+        report.through = self.client.link().standing().line().map(|line| line.endpoint.to_string());
         report.waiting = self.client.writer().depth().0;
         report.failed = self.failed.borrow().as_ref().map(ToString::to_string);
         report
@@ -231,6 +235,8 @@ impl Joining {
             () = self.client.wanted() => {}
             _ = &mut stopped => return Ok(()),
         }
+        // It ends with the link.
+        tokio::spawn(outage::tell(self.link.follow()));
         let (part, turn) = self.begin(neighbours).await?;
         // From now on others find this agent's mesh.
         drop(turn);
@@ -260,7 +266,11 @@ impl Joining {
             true => Vec::new(),
             false => door::choose(&self.options, self.memory.port).await?,
         };
-        let advertised = door::advertised(&self.options, &listen, None);
+        let mut advertised = door::advertised(&self.options, &listen, None);
+        if advertised.is_empty() && !listen.is_empty() {
+            advertised.clone_from(&self.memory.advertised);
+        }
+        self.memory.advertised.clone_from(&advertised);
         self.memory.port = door::kept_port(&listen).filter(|_| self.options.listen.is_empty());
         let founds = known.is_empty() && self.memory.cluster.is_none();
         // The host's own door is no way to the store that others carry.
@@ -284,6 +294,7 @@ impl Joining {
             }
             listen = door::choose(&self.options, None).await?;
             advertised = door::advertised(&self.options, &listen, None);
+            self.memory.advertised.clone_from(&advertised);
             self.memory.port = door::kept_port(&listen);
         };
         self.memory.cluster = Some(store.cluster().to_string());

@@ -20,6 +20,8 @@ pub struct Memory {
     pub endpoints: Vec<Endpoint>,
     /// The store has begun anew, and this host has not yet seen to what it had written there.
     pub anew: bool,
+    /// Where others reached this host last: one that boots without a network cannot ask the system.
+    pub advertised: Vec<String>,
     /// The port that was free when the usual one was taken.
     pub port: Option<u16>,
 }

@@ -15,6 +15,7 @@
 //! | [`rescue`] | a mesh that begins anew, with what one store holds or with a snapshot |
 //! | `rolling` | the member that leads takes a rollout from step to step |
 //! | `card` | what a host tells of itself |
+//! | `outage` | says in the log when the store is away, and why |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
 
@@ -26,6 +27,7 @@ mod joining;
 mod memory;
 mod nearest;
 mod options;
+mod outage;
 mod part;
 pub mod policy;
 mod presence;

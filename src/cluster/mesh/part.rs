@@ -29,11 +29,9 @@ use crate::engine::world::{Deadline, Duty, Follow};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the store may take to note that this host ends.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How often the members are asked for in the end. A new connection asks at once, and then in intervals that double: a mesh
-/// that has just begun changes often.
+/// How often the members are asked for in the end, should the steward not tell of a change. A new connection asks at once,
+/// and then in intervals that double: a mesh that has just begun changes often.
 const MEMBERS_EVERY: Duration = Duration::from_secs(30);
-/// The same where the store itself is: that costs nothing, and whoever is left of a mesh must know the others.
-const MEMBERS_EVERY_HERE: Duration = Duration::from_secs(2);
 /// The first of these intervals.
 const MEMBERS_SOON: Duration = Duration::from_secs(1);
 /// It goes over to a member of its own zone at most so often: one that is not well may look so.
@@ -83,6 +81,8 @@ enum News {
     Connection,
     /// It is time to ask who the members are.
     Time,
+    /// Others carry the store from now on.
+    Members,
     /// The steward has asked for something.
     Nominated,
     /// The store that this host carried has ended by itself.
@@ -134,6 +134,8 @@ impl Part {
         let key = keys::fact(self.client.name(), Fact::Duty);
         let mut nominated: Follow<Option<StoredNomination>> =
             view::follow_one(self.client.watcher(), key, |entry| serde_json::from_slice(&entry.value).ok());
+        let mut members: Follow<Option<bytes::Bytes>> =
+            view::follow_one(self.client.watcher(), keys::MEMBERS.to_owned(), |it| Some(it.value.clone()));
         let mut leases = self.client.session().follow();
         let mut standing = self.link.follow();
         let mut said = self.said.subscribe();
@@ -142,17 +144,10 @@ impl Part {
         loop {
             let lease = leases.borrow_and_update().map(|lease| lease.id);
             self.announce(lease).await?;
-            let up = match &*standing.borrow_and_update() {
-                Standing::Up(line) => Some(line.clone()),
-                Standing::Away(_) => None,
-            };
+            let up = standing.borrow_and_update().line().cloned();
             if let Some(line) = up.as_ref().filter(|_| ask_at <= Instant::now()) {
                 ask_at = Instant::now() + interval;
-                self.learn(line).await;
-                self.outlived(line).await;
-                if self.memory.anew {
-                    self.begin_anew().await;
-                }
+                self.look_around(line).await;
             }
             let news = tokio::select! {
                 _ = &mut stopped => News::End,
@@ -160,21 +155,23 @@ impl Part {
                 changed = leases.changed() => if changed.is_err() { News::End } else { News::Lease },
                 changed = standing.changed() => if changed.is_err() { News::End } else { News::Connection },
                 seen = nominated.changed() => if seen.is_none() { News::End } else { News::Nominated },
+                seen = members.changed() => if seen.is_none() { News::End } else { News::Members },
                 _ = said.changed() => News::Said,
                 why = store_ended(&self.open) => News::StoreEnded(why),
                 () = tokio::time::sleep_until(ask_at.into()), if up.is_some() => News::Time,
             };
             match news {
                 News::Lease => {}
+                News::Members => {
+                    drop(members.now());
+                    ask_at = Instant::now();
+                }
                 News::Connection => {
                     interval = MEMBERS_SOON;
                     ask_at = Instant::now();
                     self.zones.clear();
                 }
-                News::Time => {
-                    let longest = if self.member().is_some() { MEMBERS_EVERY_HERE } else { MEMBERS_EVERY };
-                    interval = (interval * 2).min(longest);
-                }
+                News::Time => interval = (interval * 2).min(MEMBERS_EVERY),
                 News::Nominated => {
                     let nomination = nominated.now().and_then(|seen| seen.value);
                     self.nominated(nomination).await;
@@ -189,10 +186,10 @@ impl Part {
                     let has_left = left.is_ok();
                     // Who asked may have gone.
                     let _ = answer.send(left);
-                    if has_left {
-                        return Ok(());
+                    if !has_left {
+                        self.end().await;
                     }
-                    break;
+                    return Ok(());
                 }
                 News::End => break,
             }
@@ -280,6 +277,14 @@ impl Part {
         card
     }
 
+    async fn look_around(&mut self, line: &Line) {
+        self.learn(line).await;
+        self.outlived(line).await;
+        if self.memory.anew {
+            self.begin_anew().await;
+        }
+    }
+
     /// Learns from a member where the others are, and keeps it.
     async fn learn(&mut self, line: &Line) {
         let cluster = line.cluster.to_string();
@@ -316,8 +321,14 @@ impl Part {
             .collect();
         for member in &told {
             let near = !self.options.zone.is_empty() && self.is_near(&member.name).await;
-            let endpoints = member.client_ur_ls.iter().filter_map(|url| url.parse().ok());
-            places.extend(endpoints.map(|endpoint| Place { endpoint, own: false, near }));
+            // One that has just been added has not yet told where its clients reach it: where its peers do.
+            let urls = match member.client_ur_ls.is_empty() {
+                true => &member.peer_ur_ls,
+                false => &member.client_ur_ls,
+            };
+            let endpoints = urls.iter().filter_map(|url| url.parse::<Endpoint>().ok());
+            let somewhere = endpoints.filter(|endpoint| endpoint.url.host != "0.0.0.0");
+            places.extend(somewhere.map(|endpoint| Place { endpoint, own: false, near }));
         }
         if !places.iter().any(|place| place.endpoint == line.endpoint) {
             let near = self.options.zone.is_empty();

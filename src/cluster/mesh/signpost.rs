@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::cluster_server::{Cluster, ClusterServer};
-use crate::cluster::etcd::serve::{Address, Place};
+use crate::cluster::etcd::serve::{Address, Place, listen_ahead};
 use crate::cluster::link::Link;
 
 /// Connections at a time; who is told where to go goes.
@@ -37,7 +37,7 @@ impl Signpost {
         let mut tasks = JoinSet::new();
         for address in listen {
             let Place::Tcp(host, port) = &address.place else { continue };
-            match TcpListener::bind((&**host, *port)).await {
+            match listen_ahead(host, *port).await {
                 Ok(listener) => drop(tasks.spawn(accept(listener, Answers(link.clone())))),
                 Err(error) => {
                     tracing::warn!(%address, %error, "cannot listen: other hosts cannot join through this one");

@@ -76,6 +76,8 @@ pub(super) struct Stewarding {
     hosts: Follow<HostFacts>,
     policy: Follow<Option<Arc<Policy>>>,
     exchange: Follow<Option<Arc<StoredExchange>>>,
+    /// Where the members are, as hosts were told.
+    told: Follow<Option<Arc<Vec<String>>>>,
     seen: Seen,
     tell: watch::Sender<Said>,
 }
@@ -104,6 +106,9 @@ pub(super) async fn run(node: Handle, client: Arc<Client>, tell: watch::Sender<S
     let exchange = view::follow_one(watcher, keys::EXCHANGE.to_owned(), |entry| {
         serde_json::from_slice(&entry.value).ok().map(Arc::new)
     });
+    let told = view::follow_one(watcher, keys::MEMBERS.to_owned(), |entry| {
+        serde_json::from_slice(&entry.value).ok().map(Arc::new)
+    });
     let mut stewarding = Stewarding {
         node,
         client,
@@ -112,6 +117,7 @@ pub(super) async fn run(node: Handle, client: Arc<Client>, tell: watch::Sender<S
         hosts,
         policy,
         exchange,
+        told,
         seen: Seen::default(),
         tell,
     };
@@ -172,6 +178,7 @@ impl Stewarding {
                 self.carry_out(order).await;
             }
             self.forget_exchange(now).await;
+            self.tell_members().await;
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -192,6 +199,20 @@ impl Stewarding {
             if self.propose(Change::Delete(Delete { range, previous: false })).await.is_ok() {
                 self.seen.exchanged = None;
             }
+        }
+    }
+
+    /// Tells all hosts where the members are, when that has changed.
+    async fn tell_members(&mut self) {
+        let mut now: Vec<String> =
+            self.node.census().into_iter().flat_map(|known| known.peer_urls.into_iter().next()).collect();
+        now.sort_unstable();
+        let Some(told) = self.told.now().filter(|seen| seen.stale.is_none()) else { return };
+        if told.value.as_deref() != Some(&now)
+            && !now.is_empty()
+            && let Err(error) = self.put(keys::MEMBERS, &now).await
+        {
+            tracing::debug!(%error, "hosts are told later where the members are");
         }
     }
 

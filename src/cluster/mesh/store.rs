@@ -136,9 +136,11 @@ fn settings(
     let members: InitialCluster = cluster.join(",").parse().map_err(|_| MeshError::NoAddress)?;
     // Two meshes that were founded at one address are two.
     let token = format!("{:016x}", getrandom::u64().unwrap_or_default());
-    let ask = match beginning {
-        Beginning::Added(ask) => ask,
-        Beginning::Founded | Beginning::Again => Vec::new(),
+    let (ask, listen_ahead) = match beginning {
+        Beginning::Founded => (Vec::new(), false),
+        Beginning::Added(ask) => (ask, false),
+        // A host that boots may be there before its network is.
+        Beginning::Again => (Vec::new(), true),
     };
     let node = Config {
         name: host.to_string(),
@@ -167,6 +169,7 @@ fn settings(
         ask,
         peer_urls: advertise.to_vec(),
         listen_clients: listen.to_vec(),
+        listen_ahead,
         listen_metrics: Vec::new(),
         listen_peers: Vec::new(),
         peers_at_clients: true,

@@ -17,7 +17,11 @@ pub(super) enum Standing {
 impl Replica {
     /// Who leads, as far as is known.
     pub fn leader(&self) -> Option<MemberId> {
-        Some(MemberId(self.raw.raft.leader_id)).filter(|leader| leader.0 != 0)
+        let raft = &self.raw.raft;
+        // A voter stands for election when its leader is silent, and forgets it. A learner never does, and the `raft` crate
+        // keeps its leader for ever: its clients would wait for one that has long gone.
+        let is_lost = raft.state == StateRole::Follower && !raft.promotable() && raft.pass_election_timeout();
+        Some(MemberId(raft.leader_id)).filter(|leader| leader.0 != 0 && !is_lost)
     }
 
     pub(super) fn standing(&self) -> Result<Standing, Refusal> {

@@ -45,8 +45,8 @@ impl Server {
             certificate.make()?;
         }
         let tls = settings.client_tls.clone().map(Tls::new).transpose()?.map(Arc::new);
-        let listeners = bind(&settings.listen_clients, tls.as_ref()).await?;
-        let metrics = bind(&settings.listen_metrics, tls.as_ref()).await?;
+        let listeners = bind(&settings.listen_clients, tls.as_ref(), settings.listen_ahead).await?;
+        let metrics = bind(&settings.listen_metrics, tls.as_ref(), false).await?;
         let peer_tls = settings.peer_tls.clone().map(PeerTls::new).transpose()?.map(Arc::new);
         let limits = settings.limits;
         let auto_compaction = settings.auto_compaction;
@@ -166,10 +166,17 @@ fn snapshots(settings: &Settings) -> PathBuf {
     settings.node.data_dir.join("member").join("snap")
 }
 
-async fn bind(addresses: &[Address], tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, ListenError> {
+async fn bind(
+    addresses: &[Address],
+    tls: Option<&Arc<Tls>>,
+    ahead: bool,
+) -> Result<Vec<Listener>, ListenError> {
     let mut listeners = Vec::new();
     for address in addresses {
-        listeners.push(Listener::bind(address, tls).await?);
+        listeners.push(match ahead {
+            true => Listener::bind_ahead(address, tls).await?,
+            false => Listener::bind(address, tls).await?,
+        });
     }
     Ok(listeners)
 }

@@ -26,6 +26,8 @@ pub struct Settings {
     pub peer_urls: Vec<String>,
     /// Where clients are listened to.
     pub listen_clients: Vec<Address>,
+    /// Also at addresses that this host does not have yet.
+    pub listen_ahead: bool,
     /// Where metrics and health are served too.
     pub listen_metrics: Vec<Address>,
     /// Where peers are listened to.

@@ -1,7 +1,7 @@
 //! Writes of one host as one transaction.
 //!
 //! It compares the host's number of batches, and raises it: a batch that is sent twice, as its answer was lost, is made
-//! once. A key that holds already what it is to hold is not written, so that nobody is told of it.
+//! once. A key that holds already what it is to hold is not written, so that nobody is told of it; but for long values.
 
 use bytes::Bytes;
 
@@ -14,8 +14,10 @@ use crate::engine::world::Written;
 
 /// Writes at once: etcd takes 128 operations, one of which is the number's.
 pub const COUNT: usize = 120;
-/// Bytes at once: etcd takes requests of 1.5 MiB.
-pub const BYTES: u64 = 1 << 20;
+/// Bytes at once: etcd takes requests of 1.5 MiB, and each value is in there twice.
+pub const BYTES: u64 = 512 << 10;
+/// A longer value is written without being compared: there is no room for it twice.
+const COMPARED_BYTES: usize = 512 << 10;
 
 /// What became of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,11 +85,15 @@ fn one(write: &Write, lease: i64) -> pb::RequestOp {
         return op(Request::RequestDeleteRange(pb::DeleteRangeRequest { key, ..Default::default() }));
     };
     let lease = if write.leased { lease } else { 0 };
+    let put = pb::PutRequest { key: key.clone(), value: value.clone(), lease, ..Default::default() };
+    let put = op(Request::RequestPut(put));
+    if value.len() > COMPARED_BYTES {
+        return put;
+    }
     let is_so = vec![
-        compare(&key, CompareTarget::Value, TargetUnion::Value(value.clone())),
+        compare(&key, CompareTarget::Value, TargetUnion::Value(value)),
         compare(&key, CompareTarget::Lease, TargetUnion::Lease(lease)),
     ];
-    let put = op(Request::RequestPut(pb::PutRequest { key, value, lease, ..Default::default() }));
     op(Request::RequestTxn(pb::TxnRequest { compare: is_so, success: Vec::new(), failure: vec![put] }))
 }
 

@@ -6,7 +6,7 @@
 //! /_mgmt/strings/shared/<key>        /_mgmt/strings/host/<escaped key>/<host>
 //! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>   /_mgmt/upload/<host>/<number>
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
-//! /_mgmt/policy   /_mgmt/steward/exchange   /_mgmt/store/<id>
+//! /_mgmt/policy   /_mgmt/steward/{exchange,members}   /_mgmt/store/<id>
 //! ```
 //!
 //! Names that come last are written as they are; others with `/` and `%` escaped, so that no name can leave its place.
@@ -25,6 +25,8 @@ pub const ROOT: &str = "/_mgmt/";
 pub const POLICY: &str = "/_mgmt/policy";
 /// How far the newest deploy goes.
 pub const ROLLOUT: &str = "/_mgmt/rollout";
+/// Where the members of the store are, as the steward sees them: who follows it learns of a change at once.
+pub const MEMBERS: &str = "/_mgmt/steward/members";
 /// The last exchange of a voter, for the steward.
 pub const EXCHANGE: &str = "/_mgmt/steward/exchange";
 /// Which stores this one is, and was before it began anew: their ids, in hexadecimal.

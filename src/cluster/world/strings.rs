@@ -43,12 +43,16 @@ impl Strings for Client {
     }
 
     async fn set(&self, slot: &Slot, text: Option<&str>, by: Deadline) -> Result<Written, WorldError> {
+        let operation = "write a string";
+        if let Some(bytes) = text.map(str::len).filter(|bytes| *bytes > self.value_limit) {
+            return Err(WorldError::TooLarge { operation, bytes, limit: self.value_limit });
+        }
         let write = Write {
             key: keys::string(slot).into(),
             value: text.map(|text| Bytes::copy_from_slice(text.as_bytes())),
             leased: false,
         };
-        self.writer.write("write a string", write, by).await
+        self.writer.write(operation, write, by).await
     }
 
     async fn replace(

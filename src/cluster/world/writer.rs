@@ -289,7 +289,12 @@ impl State {
     }
 
     fn refuse(&mut self, ticket: Ticket, key: &Bytes, why: &str) {
-        for waiter in self.outbox.done(ticket) {
+        let waiters = self.outbox.done(ticket);
+        if waiters.iter().all(oneshot::Sender::is_closed) {
+            let key = String::from_utf8_lossy(key);
+            tracing::error!(%key, why, "the store refuses a write that has waited for it: it is given up");
+        }
+        for waiter in waiters {
             let refused = WorldError::Refused { operation: "write", why: why.to_owned() };
             let _ = waiter.send(Err(refused));
         }

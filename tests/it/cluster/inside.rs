@@ -39,6 +39,7 @@ impl Inside {
             ask,
             peer_urls: vec![peer.clone()],
             listen_clients: vec![client.parse().unwrap()],
+            listen_ahead: false,
             listen_metrics: Vec::new(),
             listen_peers: vec![peer.parse().unwrap()],
             peers_at_clients: false,

@@ -14,7 +14,7 @@ mod exchange;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod headers;
-mod hosts;
+pub mod hosts;
 mod leaving;
 mod mesh_scale;
 mod pages;

@@ -38,7 +38,11 @@ pub struct Agent {
 
 /// The program, without what the environment of the tests may hold.
 pub fn mgmt() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mgmt"));
+    without_settings(Command::new(env!("CARGO_BIN_EXE_mgmt")))
+}
+
+/// A command that starts the program somehow, without what the environment of the tests may hold.
+pub fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MGMT_") {
             command.env_remove(name);
@@ -140,6 +144,18 @@ impl Agent {
                 Err(error) => panic!("{what:?} was never said ({error}):\n{}", self.seen.join("\n")),
             }
         }
+    }
+
+    /// All that it has logged until now.
+    pub fn said(&mut self) -> String {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.join("\n")
+    }
+
+    /// As a power cut ends it, but for the disk.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use super::village::Village;
+use crate::control::host::without_settings;
 
 /// The inodes of this process's sockets of the network.
 fn network_sockets(process: u32) -> BTreeSet<String> {
@@ -19,6 +21,34 @@ fn network_sockets(process: u32) -> BTreeSet<String> {
         Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
     });
     open.filter(|inode| known.contains(inode)).collect()
+}
+
+/// By the system calls that it makes, from its start to its end.
+#[test]
+fn it_never_binds_a_socket_of_the_network_and_never_makes_a_folder_for_a_store() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "strace is missing");
+        eprintln!("skipped: needs strace");
+        return;
+    }
+    let village = Village::new();
+    let (graph, log) = (village.path("hello.yaml"), village.path("trace"));
+    fs::write(&graph, "graph: g\nresources:\n  noop:\n  - name: n\n").unwrap();
+    let mut command = without_settings(Command::new("strace"));
+    command.args(["-f", "-qq", "-e", "trace=bind,listen,connect,mkdir,mkdirat", "-o"]).arg(&log);
+    command
+        .arg(env!("CARGO_BIN_EXE_mgmt"))
+        .args(["run", "--converged-timeout=0", "--hostname", "alone"])
+        .arg(&graph);
+    command.env("RUNTIME_DIRECTORY", village.path("run")).env("STATE_DIRECTORY", village.path("state"));
+    let ran = command.output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("listen(") && log.contains("mgmt.sock"), "its control socket is there: {log}");
+    let of_the_network: Vec<&str> = log.lines().filter(|line| line.contains("AF_INET")).collect();
+    assert_eq!(of_the_network, Vec::<&str>::new());
+    assert_eq!(log.matches("listen(").count(), 1, "{log}");
+    assert!(!log.lines().any(|line| line.contains("mkdir") && line.contains("/store")), "{log}");
 }
 
 #[test]

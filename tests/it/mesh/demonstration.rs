@@ -6,7 +6,7 @@ use super::village::{Village, all_files};
 
 const HOSTS: [&str; 3] = ["a", "b", "c"];
 
-fn everybody_has_everything(village: &Village) {
+pub fn everybody_has_everything(village: &Village) {
     for host in HOSTS {
         for name in all_files(host, &HOSTS) {
             village.wait_for(host, &name);
@@ -44,8 +44,10 @@ fn any_host_that_runs_will_do_as_a_seed() {
     second.says("the graph runs");
     // It carries no store, and tells where one is.
     village.wait_for("b", "f4a");
-    let told = village.say(&["mesh", "members", "--json", "--hostname", "b"]);
-    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let asked = ["mesh", "members", "--hostname", "b"];
+    let told = village.told(&asked, "who b is", |told| {
+        told.as_array().is_some_and(|rows| rows.iter().any(|row| row["host"] == "b"))
+    });
     let row = told.as_array().unwrap().iter().find(|row| row["host"] == "b").unwrap();
     assert_eq!((&row["alive"], &row["carries"]), (&true.into(), &"no store".into()));
     let signpost = row["addresses"][0].as_str().unwrap();

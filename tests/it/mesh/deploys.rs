@@ -4,22 +4,21 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use mgmt::engine::world::{ContentHash, DeployId, HostName, rollout};
 use serde_json::Value;
 
 use super::village::Village;
-use crate::control::host::{Agent, LONG};
+use crate::control::host::Agent;
 
 /// A graph that appends a line to `mark` whenever it begins to run, and then succeeds or fails.
-fn graph(mark: &str, end: &str) -> String {
+pub fn graph(mark: &str, end: &str) -> String {
     format!(
         "graph: g\nresources:\n  exec:\n  - name: mark\n    shell: /bin/sh\n    cmd: echo ran >> {mark}; {end}\n"
     )
 }
 
-fn save(village: &Village, name: &str, text: &str) -> PathBuf {
+pub fn save(village: &Village, name: &str, text: &str) -> PathBuf {
     let path = village.path(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
@@ -27,27 +26,18 @@ fn save(village: &Village, name: &str, text: &str) -> PathBuf {
 }
 
 /// `mgmt deploy`; the number that it prints.
-fn deploy(village: &Village, path: &Path, flags: &[&str]) -> u64 {
+pub fn deploy(village: &Village, path: &Path, flags: &[&str]) -> u64 {
     let mut words = vec!["deploy", path.to_str().unwrap(), "--hostname", "a"];
     words.extend(flags);
     village.say(&words).trim().parse().unwrap()
 }
 
 /// Waits until `mgmt deploys` tells something.
-fn told(village: &Village, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-    let begun = Instant::now();
-    loop {
-        let output = village.command().args(["deploys", "--json", "--hostname", "a"]).output().unwrap();
-        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        if is_so(&told) {
-            return told;
-        }
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(begun.elapsed() < LONG, "{what} was never told: {told:#}\n{complaint}");
-    }
+pub fn told(village: &Village, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    village.told(&["deploys", "--hostname", "a"], what, is_so)
 }
 
-fn mesh(village: &Village, hosts: &[&str]) -> Vec<Agent> {
+pub fn mesh(village: &Village, hosts: &[&str]) -> Vec<Agent> {
     let mut agents: Vec<Agent> = Vec::new();
     for host in hosts {
         let mut agent = village.follow(host, &[]);
@@ -60,11 +50,11 @@ fn mesh(village: &Village, hosts: &[&str]) -> Vec<Agent> {
     agents
 }
 
-fn names(list: &Value) -> Vec<&str> {
+pub fn names(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().map(|name| name.as_str().unwrap()).collect()
 }
 
-fn all_run<'v>(hosts: &'v [&'v str], id: usize) -> impl Fn(&Value) -> bool + 'v {
+pub fn all_run<'v>(hosts: &'v [&'v str], id: usize) -> impl Fn(&Value) -> bool + 'v {
     move |told| {
         let row = &told["deploys"][id - 1];
         names(&row["hosts"]) == hosts && names(&row["converged"]) == hosts
@@ -72,7 +62,7 @@ fn all_run<'v>(hosts: &'v [&'v str], id: usize) -> impl Fn(&Value) -> bool + 'v 
 }
 
 /// How often a host has begun to run a deploy with this mark.
-fn runs(village: &Village, host: &str, mark: &str) -> usize {
+pub fn runs(village: &Village, host: &str, mark: &str) -> usize {
     let text = fs::read_to_string(village.path(&format!("files-{host}/{mark}")));
     text.unwrap_or_default().lines().count()
 }

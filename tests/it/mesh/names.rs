@@ -15,7 +15,7 @@ fn a_second_host_of_the_same_name_is_refused_and_told_of_the_first() {
     command.arg(village.path("other")).arg(format!("--seeds={at}"));
     let mut second = Agent::start(command);
     let error = second.says("another host of the name a is in the mesh");
-    assert!(error.contains(&format!("process {}", first.child.id())) && error.contains("at http"), "{error}");
+    assert!(error.contains(&format!("process {}", first.child.id())) && error.contains(&at), "{error}");
     second.says("give one of the two another name: --hostname");
     assert_eq!(second.child.wait().unwrap().code(), Some(75));
 }

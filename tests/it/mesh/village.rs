@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
+use super::{ask, files};
 use crate::cluster::process::PATIENCE;
-use crate::control::host::{Agent, LONG, mgmt};
+use crate::control::host::{Agent, mgmt};
 
 /// A user, with runtime and state folders of its own.
 pub struct Village {
@@ -68,34 +70,19 @@ impl Village {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The files in a host's directory.
-    pub fn files(&self, host: &str) -> Vec<String> {
-        let folder = self.path(&format!("files-{host}"));
-        let entries = fs::read_dir(folder).into_iter().flatten();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.retain(|name| !name.starts_with('.'));
-        names.sort();
-        names
+    /// Asks over and over, until something is told.
+    pub fn told(&self, words: &[&str], what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        ask::until(what, || self.command(), words, is_so)
     }
 
-    /// Waits until there is a file, by watching its directory.
+    /// The files in a host's directory.
+    pub fn files(&self, host: &str) -> Vec<String> {
+        files::names(&self.path(&format!("files-{host}")))
+    }
+
+    /// Waits until there is a file.
     pub fn wait_for(&self, host: &str, name: &str) {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        use rustix::fs::inotify;
-        let folder = self.path(&format!("files-{host}"));
-        let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).unwrap();
-        fs::create_dir_all(&folder).unwrap();
-        let flags =
-            inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::CREATE | inotify::WatchFlags::CLOSE_WRITE;
-        inotify::add_watch(&watch, &folder, flags).unwrap();
-        let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
-        while !folder.join(name).exists() {
-            let patience = Timespec { tv_sec: LONG.as_secs().cast_signed(), tv_nsec: 0 };
-            let ready = poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&patience)).unwrap();
-            assert!(ready > 0, "{name} never came to {host}, which has {:?}", self.files(host));
-            while inotify::Reader::new(&watch, &mut buffer).next().is_ok() {}
-        }
+        files::wait_for(&self.path(&format!("files-{host}")).join(name), "anything", |_| true);
     }
 }
 

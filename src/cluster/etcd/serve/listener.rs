@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::tls::Tls;
-use super::{Address, Place};
+use super::{Address, Place, listen_ahead};
 
 /// A socket that listens, with what TLS needs when it is spoken there.
 pub struct Listener {
@@ -46,10 +46,20 @@ pub enum ListenError {
 impl Listener {
     /// Listens at an address.
     pub async fn bind(address: &Address, tls: Option<&Arc<Tls>>) -> Result<Self, ListenError> {
+        Self::listen(address, tls, false).await
+    }
+
+    /// The same; also at one that this host does not have yet.
+    pub async fn bind_ahead(address: &Address, tls: Option<&Arc<Tls>>) -> Result<Self, ListenError> {
+        Self::listen(address, tls, true).await
+    }
+
+    async fn listen(address: &Address, tls: Option<&Arc<Tls>>, ahead: bool) -> Result<Self, ListenError> {
         if address.tls && tls.is_none() {
             return Err(ListenError::NoCertificate { at: address.clone() });
         }
         let socket = match &address.place {
+            Place::Tcp(host, port) if ahead => listen_ahead(host, *port).await.map(Listening::Tcp),
             Place::Tcp(host, port) => TcpListener::bind((&**host, *port)).await.map(Listening::Tcp),
             Place::Unix(path) => {
                 // One that a killed process left would be in the way.

@@ -1,6 +1,7 @@
 //! Listening, and serving what comes.
 
 mod address;
+mod ahead;
 mod authority;
 mod connection;
 mod listener;
@@ -19,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 pub use address::{Address, AddressError, Place};
+pub use ahead::listen_ahead;
 pub use listener::{ListenError, Listener};
 pub use tls::{Tls, TlsError, TlsFiles};
 

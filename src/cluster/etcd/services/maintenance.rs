@@ -4,6 +4,7 @@ mod downgrade;
 mod snapshot;
 
 use futures_util::stream::BoxStream;
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 use crate::cluster::etcd::convert::{alarm_kind, alarm_to_wire};
@@ -13,7 +14,7 @@ use crate::cluster::etcd::pb::etcdserverpb::{
     maintenance_server::Maintenance,
 };
 use crate::cluster::etcd::status::{PREFIX, untranslated};
-use crate::cluster::etcd::surface::{Surface, VERSION, wrong_reply};
+use crate::cluster::etcd::surface::{Surface, VERSION, VERSION_OF_OURS, wrong_reply};
 use crate::cluster::store::id::{MemberId, Revision};
 use crate::cluster::store::reply::Reply;
 use crate::cluster::store::request::{AlarmChange, Change};
@@ -60,7 +61,7 @@ impl Maintenance for MaintenanceService {
     async fn status(&self, request: Request<pb::StatusRequest>) -> Answer<pb::StatusResponse> {
         self.0.root(&request)?;
         let (standing, sizes) = (self.0.node.standing(), self.0.node.sizes());
-        Ok(Response::new(pb::StatusResponse {
+        let mut answer = Response::new(pb::StatusResponse {
             header: self.0.header_now(),
             version: VERSION.to_owned(),
             db_size: signed(sizes.total),
@@ -71,7 +72,10 @@ impl Maintenance for MaintenanceService {
             errors: troubles(&self.0),
             db_size_in_use: signed(sizes.in_use),
             is_learner: standing.learner,
-        }))
+        });
+        let own = MetadataValue::from_static(env!("CARGO_PKG_VERSION"));
+        answer.metadata_mut().insert(VERSION_OF_OURS, own);
+        Ok(answer)
     }
 
     async fn defragment(&self, request: Request<pb::DefragmentRequest>) -> Answer<pb::DefragmentResponse> {

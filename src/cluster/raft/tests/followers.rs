@@ -35,6 +35,32 @@ fn proposals_that_a_change_of_leader_lost_are_dropped_at_once_and_for_certain() 
 }
 
 #[test]
+fn a_learner_that_hears_nothing_of_its_leader_knows_none_until_it_does() {
+    let mut cluster = Cluster::led(3);
+    cluster.start(4, &Saved::default(), |_| {});
+    cluster.give(1, change(50, ConfChangeType::AddLearnerNode, 4));
+    cluster.ticks(5);
+    assert_eq!(cluster.leader(4), Some(1));
+    cluster.cut = vec![4];
+    cluster.ticks_of(4, 20);
+    assert_eq!(cluster.leader(4), None);
+    cluster.take(4);
+    cluster.give(4, proposal(9));
+    let refused =
+        |output: &Output| matches!(output, Output::Refused { id: ProposalId(9), why: Refusal::NoLeader });
+    assert!(cluster.take(4).iter().any(refused));
+    cluster.cut.clear();
+    cluster.ticks(5);
+    assert_eq!(cluster.leader(4), Some(1));
+    assert!(
+        cluster
+            .take(4)
+            .iter()
+            .any(|output| matches!(output, Output::Leader { leader: Some(MemberId(1)), .. }))
+    );
+}
+
+#[test]
 fn a_forwarded_proposal_that_comes_late_is_not_taken() {
     let mut cluster = Cluster::led(3);
     let mut out = Vec::new();

@@ -12,7 +12,7 @@ use super::writers::Writers;
 
 #[test]
 fn one_becomes_three_and_the_first_may_go() {
-    let net = Arc::new(Net::with_hosts(3));
+    let Some(net) = Net::with_hosts(3).map(Arc::new) else { return };
     let mut members: Vec<Member> = (0..3).map(|host| Member::new(&net, host, &[])).collect();
     net.at(Place::Outside, || async {
         members[0].start(&[0], State::New);

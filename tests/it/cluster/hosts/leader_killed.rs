@@ -29,7 +29,7 @@ fn of_five_members_nothing_acknowledged_is_lost() {
 /// The new leader is there at once, and the old one has written all that it took.
 #[test]
 fn a_leader_that_is_asked_to_end_hands_over_first() {
-    let net = Arc::new(Net::with_hosts(3));
+    let Some(net) = Net::with_hosts(3).map(Arc::new) else { return };
     let mut members = founded(&net, 3, &[]);
     net.at(Place::Outside, || async {
         let old = leader_of(&[0, 1, 2]).await;
@@ -47,7 +47,7 @@ fn a_leader_that_is_asked_to_end_hands_over_first() {
 }
 
 fn leaders_die(count: usize) {
-    let net = Arc::new(Net::with_hosts(count));
+    let Some(net) = Net::with_hosts(count).map(Arc::new) else { return };
     let mut members = founded(&net, count, &[]);
     let hosts: Vec<usize> = (0..count).collect();
     let urls: Vec<String> = hosts.iter().map(|host| client_url(*host)).collect();

@@ -1,8 +1,8 @@
 //! Members as processes, each on a host of its own, with a network between them that can be cut.
 
 mod history;
-mod member;
-mod net;
+pub mod member;
+pub mod net;
 mod watcher;
 mod writers;
 

@@ -13,7 +13,7 @@ use super::writers::Writers;
 
 #[test]
 fn the_lesser_part_refuses_what_it_cannot_promise_and_heals() {
-    let net = Arc::new(Net::with_hosts(5));
+    let Some(net) = Net::with_hosts(5).map(Arc::new) else { return };
     let _members = founded(&net, 5, &[]);
     let hosts = [0, 1, 2, 3, 4];
     let old = net.at(Place::Outside, || leader_of(&hosts));

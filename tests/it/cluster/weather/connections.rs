@@ -67,7 +67,7 @@ async fn one_that_is_full_says_when_to_come_again_and_whoever_heeds_that_gets_in
     link.set_endpoints(vec![store.at.to_string().parse().unwrap()]);
     let mut standing = link.follow();
     let is_full = |standing: &Standing| match standing {
-        Standing::Away(away) => away.why.values().any(|why| why == "it is full"),
+        Standing::Away(away) => away.why.values().any(|why| why.to_string() == "it is full"),
         Standing::Up(_) => false,
     };
     drop(standing.wait_for(is_full).await.unwrap());

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mgmt::cluster::world::deploys::hash_of;
+use mgmt::engine::Class;
 use mgmt::engine::id::Label;
 use mgmt::engine::value::Value;
 use mgmt::engine::world::{
@@ -33,6 +34,17 @@ pub async fn a_string_is_set_read_followed_and_removed(stage: &mut Stage) {
     assert_eq!(a.strings().set(&key, None, soon()).await, Ok(Written::Stored));
     until(&mut seen, |seen| seen.value.is_none()).await;
     assert_eq!(a.strings().get(&key, soon()).await.unwrap().value, None);
+}
+
+pub async fn a_long_string_is_written_whole(stage: &mut Stage) {
+    let a = stage.host("a");
+    for bytes in [600_000, 1_400_000] {
+        let text = "x".repeat(bytes);
+        a.strings().set(&shared("k"), Some(&text), soon()).await.unwrap();
+        assert_eq!(a.strings().get(&shared("k"), soon()).await.unwrap().value.as_deref(), Some(&*text));
+    }
+    let too_long = a.strings().set(&shared("k"), Some(&"x".repeat(1_400_001)), soon()).await.unwrap_err();
+    assert_eq!(too_long.class(), Class::User, "{too_long}");
 }
 
 pub async fn a_string_that_is_so_already_is_not_written(stage: &mut Stage) {

@@ -31,6 +31,7 @@ macro_rules! over_each_store {
 
 over_each_store! {
     a_string_is_set_read_followed_and_removed
+    a_long_string_is_written_whole
     a_string_that_is_so_already_is_not_written
     a_string_is_replaced_only_if_it_is_what_it_was_taken_for
     each_host_has_its_own_text_under_a_name

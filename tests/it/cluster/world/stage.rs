@@ -80,7 +80,8 @@ impl Stage {
     /// A host that takes part.
     pub fn host(&self, host: &str) -> Arc<Client> {
         let link = Link::start(LinkSettings::default());
-        link.set_endpoints(vec![self.endpoint().parse().unwrap()]);
+        // Any store will do.
+        link.set_endpoints(vec![format!("etcd://{}", self.endpoint()).parse().unwrap()]);
         let settings =
             ClientSettings { host: name(host), zone: String::new(), folder: Some(self.folder(host)) };
         Client::start(settings, link).unwrap()

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use mgmt::cluster::link::Standing;
 use mgmt::cluster::world::Client;
-use mgmt::engine::world::{Deadline, Slot, World as _, Written};
+use mgmt::engine::world::{Deadline, Slot, World as _, WorldError, Written};
+use mgmt::engine::{Class, ResourceError};
 
 use super::stage::{Stage, Stores, soon, until};
 
@@ -60,6 +61,35 @@ async fn writes_wait_while_our_store_is_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_wait_while_etcd_is_away() {
     writes_wait_and_are_made_once_and_in_order(Stores::Etcd).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_than_may_wait_is_refused_for_now_and_what_waits_is_written() {
+    let mut stage = Stage::over(Stores::Ours).await;
+    let (a, b) = (stage.host("a"), stage.host("b"));
+    let mut seen = b.strings().follow_all("");
+    a.strings().set(&slot("k"), Some("0"), soon()).await.unwrap();
+    until(&mut seen, |seen| seen.value.len() == 1).await;
+    stage.process().kill();
+    away(&a).await;
+    let large = "x".repeat(1 << 20);
+    let mut kept = 0;
+    let full = loop {
+        match a.strings().set(&slot(&format!("k{kept}")), Some(&large), soon()).await {
+            Ok(written) => assert_eq!(written, Written::Queued),
+            Err(error) => break error,
+        }
+        kept += 1;
+    };
+    assert_eq!(kept, 63, "64 MiB, with the names");
+    let too_large = a.strings().set(&slot("k"), Some(&large.repeat(2)), soon()).await;
+    assert!(matches!(too_large, Err(WorldError::TooLarge { .. })), "{too_large:?}");
+    assert!(matches!(full, WorldError::OutboxFull { count: 63, .. }), "{full:?}");
+    assert!(full.hint().is_some_and(|hint| hint.contains("when the store is back")));
+    assert_eq!(ResourceError::from(full).class(), Class::Transient);
+    stage.process().start_again();
+    until(&mut seen, |seen| seen.value.len() == 1 + kept && seen.stale.is_none()).await;
+    a.strings().set(&slot("k63"), Some(&large), soon()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

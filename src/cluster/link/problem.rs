@@ -1,0 +1,73 @@
+//! Why an endpoint is of no use, for people.
+
+use std::time::Duration;
+
+use crate::cluster::peer::ConnectError;
+use crate::cluster::store::id::ClusterId;
+
+/// Why an endpoint is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum Problem {
+    #[error("no connection: {0}")]
+    Unreachable(String),
+    #[error("it takes the connection and says nothing")]
+    Silent,
+    #[error("something else answers there: {0}")]
+    Stranger(String),
+    #[error("an etcd answers there, and no host of a mesh")]
+    NotOurs,
+    #[error("it is a store of another mesh: {found}, not {expected}")]
+    OtherMesh { found: ClusterId, expected: ClusterId },
+    #[error("it carries no store")]
+    NoStore,
+    #[error("it has no leader")]
+    NoLeader,
+    #[error("it is full")]
+    Full { retry_after: Option<Duration> },
+    #[error("the connection has ended")]
+    Ended,
+}
+
+impl Problem {
+    /// It stays until somebody does something about it.
+    pub fn lasts(&self) -> bool {
+        matches!(self, Self::NotOurs | Self::OtherMesh { .. })
+    }
+
+    /// After how long it wants to be asked again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Full { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotOurs => Some("to use that etcd as the store, write etcd://HOST:PORT"),
+            Self::OtherMesh { .. } => Some(
+                "a host stays in the mesh that its folder knows: to change over, `mgmt mesh leave` first; or name another \
+                 folder, --prefix",
+            ),
+            Self::Silent | Self::Stranger(_) => Some(
+                "look at the address and its port: hosts of a mesh listen at 2379 unless --listen says otherwise",
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl From<ConnectError> for Problem {
+    fn from(error: ConnectError) -> Self {
+        // Whoever tells it names the address.
+        match error {
+            ConnectError::Tcp { cause, .. } => Self::Unreachable(cause.to_string()),
+            ConnectError::Deadline { after, .. } => {
+                Self::Unreachable(format!("no answer within {} s", after.as_secs()))
+            }
+            error => Self::Unreachable(error.to_string()),
+        }
+    }
+}
