@@ -37,7 +37,7 @@ pub struct Shared {
     pub ids: ProposalIds,
     pub transport: Arc<dyn Transport>,
     /// Wakes the housekeeping.
-    pub alarm: Alarm,
+    pub alarm: Arc<Alarm>,
     pub snaps: SnapFolder,
     /// Where a snapshot for a client is built.
     pub scratch: PathBuf,
