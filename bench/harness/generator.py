@@ -29,9 +29,11 @@ class Generator:
         try:
             out, problem = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired as error:
-            process.kill()
-            process.communicate()
             raise Failed(f"the generator's {work} did not end in {limit_s:g} s") from error
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
         if process.returncode != 0:
             raise Failed(f"the generator's {work}: {problem.strip()}")
         return json.loads(out)
