@@ -13,7 +13,7 @@ SEEDS ?= 0..5000
 SEED ?= 1
 REQUESTS ?= 100000
 MISMATCHES ?= 1
-# Options of `make bench` and `make bench-store`, such as BENCH="--quick --only hello".
+# Options of `make bench`, `make bench-store` and `make bench-mesh`, such as BENCH="--quick --only hello".
 BENCH ?=
 # Of how many hosts `make mesh-scale` tells; empty: 100, 10,000 and 100,000.
 HOSTS ?=
@@ -120,6 +120,12 @@ bench-store: cargo-present etcd35 ## our etcd server and the real one under the 
 	@tests/needs.sh python3 cc
 	$(CARGO) build --release $(LOCKED)
 	python3 bench/store.py $(BENCH)
+
+.PHONY: bench-mesh
+bench-mesh: cargo-present ## agents on this machine that exchange files, and load on their store: BENCH="--quick --only join"
+	@tests/needs.sh python3 cc
+	$(CARGO) build --release $(LOCKED)
+	python3 bench/mesh.py $(BENCH)
 
 .PHONY: mesh-scale
 mesh-scale: cargo-present ## what a mesh of 100, 10,000 and 100,000 hosts costs, in virtual time: the table of docs/SCALE.md. HOSTS="1000 5000"

@@ -6,19 +6,14 @@ generator (`benches/store_load`) has the last, unless --no-pin. Data is on disk,
 """
 
 import argparse
-import json
 import os
 import shlex
 import shutil
-import signal
-import subprocess
 import sys
-import time
 
 sys.dont_write_bytecode = True  # nothing appears in the source tree but results
 
-from harness import report  # noqa: E402  (after the line above)
-from harness.processes import Failed  # noqa: E402
+from harness import session  # noqa: E402  (after the line above)
 from harness.store_bench import ETCD, OURS, StoreBench  # noqa: E402
 from store_scenarios import SCENARIOS  # noqa: E402
 
@@ -40,81 +35,23 @@ def arguments():
     return parser.parse_args()
 
 
-def say(text):
-    """Progress, beside the table on standard output."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def chosen(only):
-    """The scenarios asked for; an unknown name ends the run."""
-    names = [name.strip() for name in only.split(",") if name.strip()] if only else list(SCENARIOS)
-    unknown = [name for name in names if name not in SCENARIOS]
-    if unknown:
-        sys.exit(f"bench: no scenario named {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
-    return names
-
-
-def built_generator():
-    """The path of the generator, as cargo tells it; builds what is not built."""
-    command = ["cargo", "build", "--release", "--locked", "--bench", "store_load", "--message-format=json-render-diagnostics"]
-    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, check=False)
-    if built.returncode != 0:
-        sys.exit("bench: cargo could not build the generator of load")
-    artifacts = [json.loads(line) for line in built.stdout.splitlines()]
-    return next(a["executable"] for a in artifacts if a.get("executable") and a["target"]["name"] == "store_load")
-
-
-def version(command):
-    """What a server says of itself, first line."""
-    ran = subprocess.run([*command, "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    return ran.stdout.partition("\n")[0]
-
-
-def measure(bench, name):
-    """The rows of one scenario; one that fails is a row too, and the others go on."""
-    try:
-        return SCENARIOS[name](bench)
-    except (Failed, subprocess.SubprocessError, OSError) as error:
-        say(f"  {name}: {error}")
-        return [report.Row(name, "-", "", report.ERROR, note=str(error).partition("\n")[0])]
-
-
 def main():
     """Measures, prints, writes; the exit code tells whether everything could be measured."""
     options = arguments()
-    names = chosen(options.only)
+    names = session.chosen(options.only, SCENARIOS)
     servers = {OURS: shlex.split(options.ours), ETCD: shlex.split(options.etcd)}
     for command in servers.values():
         if shutil.which(command[0]) is None:
             sys.exit(f"bench: no {os.path.relpath(command[0])}; get it with: make build etcd35")
     if shutil.which("taskset") is None:
         options.no_pin = True
-        say("bench: no taskset (util-linux), so servers and generator share all CPUs")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    load = os.getloadavg()[0]
-    if load > 0.3 * os.cpu_count():
-        say(f"bench: others use this machine (load {load:.1f}); figures will be worse than they are")
-    generator = options.generator or built_generator()
+        session.say("bench: no taskset (util-linux), so servers and generator share all CPUs")
+    session.prepare()
+    generator = options.generator or session.built_generator(ROOT, "store_load")
     bench = StoreBench(ROOT, servers, generator, TOOLS, options.disk, options.quick, not options.no_pin)
-    facts = {"benchmark": "store", "servers": {name: version(command) for name, command in servers.items()}, "quick": options.quick,
-             "pinned": bench.client_cpus is not None, "machine": report.machine()}
-    start, rows = time.monotonic(), []
-    try:
-        for number, name in enumerate(names, 1):
-            say(f"[{number}/{len(names)}] {name}")
-            begun = time.monotonic()
-            rows += measure(bench, name)
-            say(f"  {time.monotonic() - begun:.0f} s")
-    except KeyboardInterrupt:
-        say("bench: stopped; what was measured so far:")
-    finally:
-        bench.close()
-    facts["took_s"] = round(time.monotonic() - start, 1)
-    print(report.table(rows))
-    path = report.write_json(os.path.join(ROOT, "bench", "results"), rows, facts)
-    print(f"\n{facts['took_s']:.0f} s in total; all samples in {os.path.relpath(path)}")
-    verdicts = {row.verdict for row in rows}
-    return 2 if report.ERROR in verdicts else 1 if options.strict and report.MISSED in verdicts else 0
+    facts = {"benchmark": "store", "servers": {name: session.version(command) for name, command in servers.items()},
+             "pinned": bench.client_cpus is not None}
+    return session.run(bench, SCENARIOS, names, facts, options.strict)
 
 
 if __name__ == "__main__":

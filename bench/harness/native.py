@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-PROGRAMS = ("write_files", "repair_loop", "damage", "timed")
+PROGRAMS = ("write_files", "repair_loop", "damage", "timed", "stopwatch")
 
 
 def compile_all(source_dir, out_dir):

@@ -12,8 +12,17 @@ def cpu_ticks(pid):
 
 def rss_kb(pid):
     """Resident memory."""
+    return _status_kb(pid, "VmRSS:")
+
+
+def peak_kb(pid):
+    """Most resident memory ever."""
+    return _status_kb(pid, "VmHWM:")
+
+
+def _status_kb(pid, name):
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+        return next(int(line.split()[1]) for line in status if line.startswith(name))
 
 
 def threads(pid):
@@ -36,3 +45,15 @@ def switches(pid):
 def switches_between(before, after):
     """Switches from one reading to the next; a thread that ended in between counts as one, for its end."""
     return sum(count - before.get(tid, 0) for tid, count in after.items()) + len(before.keys() - after.keys())
+
+
+def cpu_ms(pid):
+    """Milliseconds on a CPU, of the threads that there are: finer than ticks."""
+    spent_ns = 0
+    for tid in threads(pid):
+        try:
+            with open(f"/proc/{pid}/task/{tid}/schedstat", encoding="ascii") as stat:
+                spent_ns += int(stat.read().split()[0])
+        except FileNotFoundError:
+            continue
+    return spent_ns / 1e6

@@ -1,12 +1,12 @@
 """The run of the store's benchmark: which servers, which generator, on which CPUs."""
 
-import json
 import os
 import subprocess
 from statistics import median
 
 from .bench import Bench
-from .processes import Failed, wait
+from .generator import Generator
+from .processes import Failed
 from .store_server import Servers
 
 # Who is measured, in the order of each round.
@@ -18,38 +18,25 @@ class StoreBench(Bench):
 
     def __init__(self, root, servers, generator, tools, disk, quick, pin):
         super().__init__(root, servers[OURS][0], disk, quick, pin)
-        self.servers, self.generator, self.tools = servers, generator, tools
+        self.servers, self.tools = servers, tools
+        self.generator = Generator(generator, self.client_cpus, self.env)
         self.rounds = 1 if quick else 3
         # A tenth of the keys and watchers when it has to be quick.
         self.scale = 10 if quick else 1
         self.seconds = 3 if quick else 10
 
-    @staticmethod
-    def pinned(command, cpus):
-        """The command, on these CPUs when there are any to be kept to."""
-        return ["taskset", "-c", ",".join(map(str, sorted(cpus))), *command] if cpus else command
-
     def start_load(self, work, *flags, servers=None, endpoints=None):
         """The generator, running; its standard input stays open."""
-        endpoints = endpoints or servers.clients
-        command = [self.generator, "--endpoints", ",".join(endpoints)]
-        if servers:
-            command += ["--pids", ",".join(map(str, servers.pids))]
-        return subprocess.Popen(self.pinned([*command, work, *map(str, flags)], self.client_cpus), stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env, start_new_session=True)
+        return self.generator.start(self._where(servers, endpoints), work, *flags)
 
     def load(self, work, *flags, servers=None, endpoints=None, limit_s=600.0):
         """Runs the generator to its end; what it measured."""
-        process = self.start_load(work, *flags, servers=servers, endpoints=endpoints)
-        try:
-            out, problem = process.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            process.communicate()
-            raise Failed(f"the generator's {work} did not end in {limit_s:g} s") from error
-        if process.returncode != 0:
-            raise Failed(f"the generator's {work}: {problem.strip()}")
-        return json.loads(out)
+        return self.generator.run(self._where(servers, endpoints), work, *flags, limit_s=limit_s)
+
+    @staticmethod
+    def _where(servers, endpoints):
+        where = ["--endpoints", ",".join(endpoints or servers.clients)]
+        return [*where, "--pids", ",".join(map(str, servers.pids))] if servers else where
 
     def tool(self, name, *arguments, limit_s=600.0):
         """Runs etcdctl or etcdutl of etcd 3.5."""
@@ -67,26 +54,6 @@ class StoreBench(Bench):
                 with Servers(self, name, members) as servers:
                     results[name].append(measure(servers))
         return results
-
-
-class HeldWatches:
-    """Watch streams that stay open; a context."""
-
-    def __init__(self, bench, servers, watchers):
-        self.process = bench.start_load("hold-watches", "--watchers", watchers, servers=servers)
-
-    def __enter__(self):
-        if self.process.stdout.readline().strip() != "ready":
-            raise Failed(f"the generator's hold-watches: {self.process.communicate()[1].strip()}")
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        if not wait(self.process, 20):
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
-        self.process.stderr.close()
 
 
 def middle(results, name, figure):

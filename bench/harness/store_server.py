@@ -6,6 +6,7 @@ import subprocess
 
 from . import procfs
 from .bench import free_address
+from .generator import pinned
 from .processes import Failed, end, tail, until, wait
 
 # Room for the largest scenario; etcd's default of 2 GiB is too little for it.
@@ -56,7 +57,7 @@ class Servers:
                        "--listen-peer-urls", f"http://{peer}", "--initial-advertise-peer-urls", f"http://{peer}",
                        "--initial-cluster", cluster, "--quota-backend-bytes", str(QUOTA_BYTES), "--log-level", "error"]
             with open(self.log(number), "ab") as log:
-                self.processes.append(subprocess.Popen(self.bench.pinned(command, self.bench.agent_cpus), stdin=subprocess.DEVNULL, stdout=log,
+                self.processes.append(subprocess.Popen(pinned(command, self.bench.agent_cpus), stdin=subprocess.DEVNULL, stdout=log,
                                                        stderr=log, start_new_session=True, env=self.bench.env, cwd=self.folders[number]))
 
     def stop(self):

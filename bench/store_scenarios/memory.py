@@ -1,6 +1,6 @@
 """Resident memory with 500,000 keys of 256 bytes, and with 10,000 watch streams besides."""
 
-from harness.store_bench import HeldWatches
+from harness.generator import Held
 
 from .compared import beside
 
@@ -14,7 +14,7 @@ def run(bench):
     def measure(servers):
         bench.load("fill", "--count", keys, servers=servers)
         with_keys = servers.rss_mb()
-        with HeldWatches(bench, servers, watchers):
+        with Held(bench.start_load("hold-watches", "--watchers", watchers, servers=servers), "hold-watches"):
             return {"keys_mb": with_keys, "keys_and_watches_mb": servers.rss_mb()}
 
     results = bench.take_turns(measure)

@@ -7,9 +7,10 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import graphs, native, procfs, report
+from harness import graphs, loopback, mesh_bench, native, procfs, report
 from harness.agent import reads_settled
-from harness.processes import end, run_timed, wait
+from harness.processes import Failed, end, run_timed, wait
+from harness.stopwatch import Stopwatch
 
 SOURCES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "c")
 
@@ -54,6 +55,43 @@ class NativePrograms(unittest.TestCase):
         self.assertLess(cost.peak_kb, procfs.rss_kb(os.getpid()))
 
 
+    def stopwatch(self):
+        watch = Stopwatch(self.programs["stopwatch"], dict(os.environ))
+        self.addCleanup(watch.__exit__)
+        return watch
+
+    def test_the_stopwatch_waits_for_files_that_arrive_and_for_no_others(self):
+        watch, log = self.stopwatch(), os.path.join(self.scratch, "started.log")
+        watch.watch(self.folder, 2)
+        watch.watch(self.folder, 1, "last")
+        watch.start(log, ["sh", "-c", f"cd {self.folder} && echo > .hidden && echo > last && exec sleep 100"])
+        with self.assertRaisesRegex(Failed, "after 0.5 s, and 1 of what was awaited is not there"):
+            watch.wait(0.5)
+        watch.watch(self.folder)
+        watch.rename(os.path.join(self.folder, "last"), os.path.join(self.folder, "other"))
+        waited = watch.wait(10)
+        self.assertGreater(waited.seconds, 0)
+        self.assertEqual([], waited.pids)
+
+    def test_the_stopwatch_waits_for_words_in_a_log_and_tells_of_a_program_that_ends(self):
+        watch, log = self.stopwatch(), os.path.join(self.folder, "log")
+        watch.watch_text(log, "it is ready")
+        watch.start(log, ["sh", "-c", "echo not yet; echo it is ready; exec sleep 100"])
+        self.assertEqual(1, len(watch.wait(10).pids))
+        watch.watch_text(log, "something else")
+        watch.start(log, ["sh", "-c", "echo in vain; exit 3"])
+        with self.assertRaisesRegex(Failed, "(?s)has ended .*0x300.*in vain"):
+            watch.wait(10)
+
+    def test_the_stopwatch_ends_what_it_has_started(self):
+        watch = Stopwatch(self.programs["stopwatch"], dict(os.environ))
+        with watch:
+            watch.watch(self.folder)
+            watch.start("/dev/null", ["sh", "-c", f"echo > {self.folder}/ready; exec sleep 100"])
+            pid = watch.wait(10).pids[0]
+        self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+
 class Graphs(unittest.TestCase):
     """The graphs that are measured."""
 
@@ -91,6 +129,14 @@ class Figures(unittest.TestCase):
         self.assertTrue(reads_settled({"states": {"Ok": 3, "Failed": 1, "Dirty": 0}}))
         self.assertFalse(reads_settled({"vertices": [{"state": "checking"}]}))
         self.assertIsNone(reads_settled({"something": "else"}))
+
+    def test_a_percentile_is_the_value_that_so_many_do_not_pass(self):
+        self.assertEqual(99, mesh_bench.percentile(range(1, 101), 99))
+        self.assertEqual(7, mesh_bench.percentile([7], 99))
+
+    def test_bytes_are_those_that_the_device_has_sent(self):
+        table = "Inter-| Receive | Transmit\n face |bytes\n    lo: 1 2 3 4 5 6 7 8 99 10 11\n  eth0: 9 9 9 9 9 9 9 9 7 9\n"
+        self.assertEqual(99, loopback.sent_of(table, "lo"))
 
     def test_waiting_has_a_bound(self):
         sleeper = subprocess.Popen(["sleep", "30"], start_new_session=True)

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::Failure;
-use crate::connection::{Connection, Stream};
-use crate::process::CpuTime;
-use crate::requests::{self, PUT, WATCH};
+use crate::load::Failure;
+use crate::load::connection::{Connection, Stream};
+use crate::load::process::CpuTime;
+use crate::load::requests::{self, PUT, WATCH};
 
 /// The key that all watch.
 const KEY: Bytes = Bytes::from_static(b"/load/watched");

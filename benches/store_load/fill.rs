@@ -5,11 +5,11 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::Failure;
-use crate::connection::Connection;
-use crate::process::CpuTime;
-use crate::requests::{self, TXN};
-use crate::{keys, keys::key};
+use crate::load::Failure;
+use crate::load::connection::Connection;
+use crate::load::process::CpuTime;
+use crate::load::requests::{self, TXN};
+use crate::load::{keys, keys::key};
 
 /// etcd's default for `--max-txn-ops` is 128, for `--max-request-bytes` 1.5 MiB.
 const MOST_PUTS: u32 = 100;

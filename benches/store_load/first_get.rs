@@ -6,10 +6,10 @@ use mgmt::cluster::etcd::pb::etcdserverpb::RangeResponse;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::Failure;
-use crate::connection::Connection;
-use crate::keys::key;
-use crate::requests::{self, RANGE};
+use crate::load::Failure;
+use crate::load::connection::Connection;
+use crate::load::keys::key;
+use crate::load::requests::{self, RANGE};
 
 /// Between two tries: small beside what is measured.
 const PAUSE: Duration = Duration::from_millis(5);

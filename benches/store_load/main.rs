@@ -7,19 +7,14 @@
 
 use clap::{Parser, Subcommand};
 
-mod connection;
 mod fan_out;
 mod fill;
 mod first_get;
-mod histogram;
-mod keys;
-mod measured;
-mod process;
-mod requests;
+#[path = "../load/mod.rs"]
+mod load;
 mod unary;
 
-/// An error of the network or of the server ends the run.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use load::{Failure, connection};
 
 #[derive(Parser)]
 struct Arguments {

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::Failure;
-use crate::connection::{Connection, RemoteMethod};
-use crate::keys;
-use crate::measured::Window;
-use crate::requests::{self, PUT, RANGE};
+use crate::load::Failure;
+use crate::load::connection::{Connection, RemoteMethod};
+use crate::load::keys;
+use crate::load::measured::Window;
+use crate::load::requests::{self, PUT, RANGE};
 
 /// How many ask, and for how long.
 #[derive(clap::Args)]

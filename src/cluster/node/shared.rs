@@ -40,7 +40,7 @@ pub struct Shared {
     pub renewals: Renewals,
     pub vitals: Arc<Vitals>,
     /// Wakes the housekeeping.
-    pub alarm: Alarm,
+    pub alarm: Arc<Alarm>,
     pub snaps: SnapFolder,
     /// Where a snapshot for a client is built.
     pub scratch: PathBuf,

@@ -77,9 +77,12 @@ pub fn start(
     let writer = Writer::start(opened.wal, inbox.clone(), vitals.clone())?;
     let transport = transport(opened.identity, inbox.clone());
     let machine = opened.machine;
+    let alarm = Arc::<Alarm>::default();
+    let mut hub = WatchHub::new(&machine.store, config.watch);
+    hub.wake_for_room(alarm.clone().into());
     let shared = Arc::new(Shared {
         identity: opened.identity,
-        hub: Mutex::new(WatchHub::new(&machine.store, config.watch)),
+        hub: Mutex::new(hub),
         lessor: Mutex::new(Lessor::new()),
         tokens: Mutex::new(Tokens::new(config.token_ttl)),
         machine: machine.into(),
@@ -90,7 +93,7 @@ pub fn start(
         vitals,
         renewals: Renewals::new(transport.clone()),
         transport,
-        alarm: Alarm::default(),
+        alarm,
         snaps: opened.snaps,
         scratch: config.data_dir.join("member"),
         started: Instant::now(),

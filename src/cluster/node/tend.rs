@@ -1,6 +1,7 @@
 //! What happens without being asked: leases end, watches catch up, compacted data goes, the quota is watched.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::Wake;
 use std::time::{Duration, Instant};
 
 use super::inbox::Letter;
@@ -16,8 +17,6 @@ use crate::cluster::store::watch::Syncing;
 const STEP: usize = 500;
 /// How many leases are ended at once; as in etcd.
 const ENDS: usize = 1000;
-/// How long readers that are slow are left alone; as in etcd.
-const PATIENCE: Duration = Duration::from_millis(100);
 /// Leases that end within this time of each other end together: nobody is promised better than half a second.
 const LEASE_GRAIN: Duration = Duration::from_millis(50);
 
@@ -32,6 +31,12 @@ pub struct Alarm {
 struct State {
     rung: bool,
     ended: bool,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
 }
 
 impl Alarm {
@@ -80,17 +85,12 @@ fn turn(shared: &Arc<Shared>) -> Option<Instant> {
     end_leases(shared);
     sweep(shared);
     let now = shared.now();
-    let mut stalled = false;
+    // Watches that wait for their readers ring when there is room.
     loop {
         let machine = shared.read();
         let mut hub = shared.hub();
-        match hub.sync_step(&machine.store, STEP) {
-            Syncing::More => {}
-            Syncing::Done => break,
-            Syncing::Stalled => {
-                stalled = true;
-                break;
-            }
+        if hub.sync_step(&machine.store, STEP) != Syncing::More {
+            break;
         }
     }
     let progress = {
@@ -100,7 +100,7 @@ fn turn(shared: &Arc<Shared>) -> Option<Instant> {
     };
     let expiry = shared.lessor().next_expiry();
     let due = [expiry.map(|at| at.since(now) + LEASE_GRAIN), progress.map(|at| at.since(now))];
-    let due = due.into_iter().chain([stalled.then_some(PATIENCE)]).flatten().min();
+    let due = due.into_iter().flatten().min();
     due.map(|due| Instant::now() + due)
 }
 

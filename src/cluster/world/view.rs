@@ -31,23 +31,30 @@ where
     F: Fn(&[u8], Option<&Entry>) -> Option<(K, Option<V>)> + Send + 'static,
 {
     fn told(&mut self, _: &Mirror, changes: &[Changed], stale: Option<SystemTime>) {
+        let decoded: Vec<(K, Option<V>)> =
+            changes.iter().filter_map(|change| (self.decode)(&change.key, change.now.as_ref())).collect();
         let mut joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
         let Joined { map, parts, tell } = &mut *joined;
         parts[self.at] = Some(stale);
-        if !changes.is_empty() {
-            let map = Arc::make_mut(map);
-            for change in changes {
-                match (self.decode)(&change.key, change.now.as_ref()) {
-                    Some((key, Some(value))) => drop(map.insert(key, value)),
-                    Some((key, None)) => drop(map.remove(&key)),
-                    // Not a key of ours.
-                    None => {}
+        // As stale as the stalest of them.
+        let seen = parts.iter().copied().collect::<Option<Vec<_>>>();
+        let stalest = seen.map(|seen| seen.into_iter().flatten().min());
+        tell.amend(|told| {
+            // What was told last goes first: then the map is copied only for those who still look at it, and not once a
+            // change.
+            *told = None;
+            if !decoded.is_empty() {
+                let map = Arc::make_mut(map);
+                for (key, value) in decoded {
+                    match value {
+                        Some(value) => drop(map.insert(key, value)),
+                        None => drop(map.remove(&key)),
+                    }
                 }
             }
-        }
-        let Some(seen) = parts.iter().copied().collect::<Option<Vec<_>>>() else { return };
-        // As stale as the stalest of them.
-        tell.tell(Seen { value: map.clone(), stale: seen.into_iter().flatten().min() });
+            *told = stalest.map(|stale| Seen { value: map.clone(), stale });
+            told.is_some()
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,6 +49,8 @@ pub struct WatchHub {
     pub(super) positions: BTreeSet<(Revision, StreamId, WatchId)>,
     /// Watches whose stream's queue is full, by how far they are.
     pub(super) stalled: BTreeSet<(Revision, StreamId, WatchId)>,
+    /// Woken when a stream with stalled watches has room again.
+    pub(super) room: Waker,
     /// How far the present round of bringing forward has got.
     pub(super) round: Revision,
     /// When the streams with watches that want progress are looked at.
@@ -100,9 +103,15 @@ impl WatchHub {
             behind: Interests::default(),
             positions: BTreeSet::new(),
             stalled: BTreeSet::new(),
+            room: Waker::noop().clone(),
             round: Revision(0),
             ticks: BTreeSet::new(),
         }
+    }
+
+    /// Whom to wake when watches that are stalled can go on: `sync_step` is then worth a call.
+    pub fn wake_for_room(&mut self, waker: Waker) {
+        self.room = waker;
     }
 
     /// Opens a stream; what it is to be told comes out of its outbox.
@@ -266,6 +275,9 @@ impl WatchHub {
     pub(super) fn stall(&mut self, name: (StreamId, WatchId), next: Revision) {
         self.stalled.insert((next, name.0, name.1));
         self.place(name, Place::Stalled(next));
+        if let Some(stream) = self.streams.get(&name.0) {
+            stream.outbox.wake_for_room(self.limits.queued_events, &self.room);
+        }
     }
 
     /// Ends a watch with a notice.

@@ -18,6 +18,8 @@ struct Queue {
     /// How many events lie in the notices.
     events: usize,
     reader: Option<Waker>,
+    /// Who waits for room, and in how many events.
+    writer: Option<(Waker, usize)>,
     closed: bool,
 }
 
@@ -68,9 +70,26 @@ impl Outbox {
         taken
     }
 
-    /// Whether half of it is free: then it is worth going on.
-    pub(super) fn has_room(&self, limit: usize) -> bool {
-        self.lock().has_room(1, limit / 2)
+    /// Whether half of it is free: then it is worth going on. If not, wakes once it is.
+    pub(super) fn has_room(&self, limit: usize, waker: &Waker) -> bool {
+        let mut queue = self.lock();
+        let has_room = queue.has_room(1, limit / 2);
+        if !has_room {
+            queue.writer = Some((waker.clone(), limit / 2));
+        }
+        has_room
+    }
+
+    /// After an offer that was not taken: wakes once half is free, but not before something was taken out, as what was
+    /// offered may not fit into a half.
+    pub(super) fn wake_for_room(&self, limit: usize, waker: &Waker) {
+        let mut queue = self.lock();
+        if queue.events == 0 {
+            // It was emptied since the offer.
+            waker.wake_by_ref();
+        } else {
+            queue.writer = Some((waker.clone(), limit / 2));
+        }
     }
 
     pub(super) fn close(&self) {
@@ -99,6 +118,10 @@ impl Queue {
     fn take(&mut self) -> Option<Notice> {
         let notice = self.notices.pop_front()?;
         self.events -= notice.weight();
+        let events = self.events;
+        if let Some((waker, _)) = self.writer.take_if(|(_, half)| events == 0 || events < *half) {
+            waker.wake();
+        }
         if self.notices.is_empty() && self.notices.capacity() > 32 {
             // Ten thousand idle streams must not keep the room of their busiest moment.
             self.notices = VecDeque::new();

@@ -18,7 +18,8 @@ pub enum Syncing {
     Done,
     /// There is more to do now.
     More,
-    /// All that are not up to date wait for their readers: worth another look in a while (etcd looks every 100 ms).
+    /// All that are not up to date wait for their readers: worth another look when one of these has made room
+    /// ([`WatchHub::wake_for_room`]), or in a while (etcd looks every 100 ms).
     Stalled,
 }
 
@@ -64,8 +65,9 @@ impl WatchHub {
     /// Lets watches go on whose streams have room again.
     fn resume(&mut self) {
         let limit = self.limits.queued_events;
-        let has_room =
-            |id: &StreamId| self.streams.get(id).is_some_and(|stream| stream.outbox.has_room(limit));
+        let has_room = |id: &StreamId| {
+            self.streams.get(id).is_some_and(|stream| stream.outbox.has_room(limit, &self.room))
+        };
         let ready: Vec<_> = self.stalled.iter().filter(|(_, id, _)| has_room(id)).copied().collect();
         for (next, id, watch) in ready {
             self.stalled.remove(&(next, id, watch));

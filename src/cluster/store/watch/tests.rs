@@ -1,6 +1,8 @@
 //! What watches promise, a sentence each.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
 use std::time::Duration;
 
 use super::super::Store;
@@ -224,6 +226,39 @@ fn a_slow_reader_falls_behind_and_loses_nothing() {
     assert_eq!(world.sync(), Syncing::Done);
     events.extend(world.events());
     assert_eq!(events.concat(), (2..12).map(|revision| of("a", revision)).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_hub_is_woken_when_a_slow_reader_has_made_room() {
+    let mut world = World::with(Limits { queued_events: 4, ..Limits::default() });
+    let woken = Arc::new(Woken::default());
+    world.hub.wake_for_room(woken.clone().into());
+    world.watch(on("a", ""));
+    for _ in 0..10 {
+        world.put("a");
+    }
+    assert_eq!(world.sync(), Syncing::Stalled);
+    let taken_until_woken = |world: &World| {
+        (1..).find(|_| {
+            world.outbox.try_take();
+            woken.0.swap(false, Ordering::Relaxed)
+        })
+    };
+    assert_eq!(taken_until_woken(&world), Some(4), "that it watches, and three events of four");
+    assert_eq!(world.sync(), Syncing::Stalled, "what comes next is more than the room that there is");
+    assert_eq!(taken_until_woken(&world), Some(1));
+    assert_eq!(world.sync(), Syncing::Done);
+    assert_eq!(world.events().concat().last(), Some(&of("a", 11)));
+}
+
+/// Whether it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use mgmt::cluster::etcd::pb::etcdserverpb::{
     PutRequest, RangeRequest, RequestOp, TxnRequest, WatchCreateRequest, WatchRequest,
 };
 
-use crate::connection::framed;
+use super::connection::framed;
 
 /// The paths of the methods.
 pub const PUT: &str = "etcdserverpb.KV/Put";

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::histogram::Histogram;
-use crate::process::CpuTime;
+use super::histogram::Histogram;
+use super::process::CpuTime;
 
 /// Shared by all clients of a run.
 pub struct Window {

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request};
 use prost::Message;
 use tokio::net::TcpStream;
 
-use crate::Failure;
+use super::Failure;
 
 /// Windows that are never what is waited for, in bytes: of a stream, of a connection.
 const STREAM_WINDOW: u32 = 1 << 20;

@@ -1,0 +1,57 @@
+//! Load for the store of a mesh, over loopback: `bench/mesh.py` starts an agent that carries one and calls this.
+//!
+//! Hosts are the mesh's own clients (`mgmt::cluster::world`), many in one process with a connection each; where thousands
+//! of writes a second are wanted of one core, the same transactions go out over HTTP/2 by hand. Each subcommand prints one
+//! line of JSON. `cargo test --all-targets` starts it too: without a subcommand it does nothing.
+
+#![allow(clippy::unwrap_used, reason = "a generator of load may fail where it stands")]
+
+use clap::{Parser, Subcommand};
+
+mod collectors;
+mod hosts;
+#[path = "../load/mod.rs"]
+mod load;
+mod reexport;
+mod writers;
+
+use load::Failure;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Where the store is, HOST:PORT
+    #[arg(long, global = true, default_value = "127.0.0.1:2379")]
+    endpoint: String,
+    /// Processes whose time is counted as the server's
+    #[arg(long, global = true, value_delimiter = ',')]
+    pids: Vec<u32>,
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Subcommand)]
+enum Work {
+    /// Hosts that collect, until standard input ends
+    Collectors(collectors::Collectors),
+    /// Hosts that export, and then all export anew at once, while one collects everything
+    Reexport(reexport::Reexport),
+    /// Connections over which batches of a host are written, each after the answer to the last
+    Writers(writers::Writers),
+}
+
+fn main() -> Result<(), Failure> {
+    if std::env::args().nth(1).is_none_or(|first| first == "--bench") {
+        return Ok(());
+    }
+    let Arguments { endpoint, pids, work } = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(async {
+        match work {
+            Work::Collectors(work) => work.run(&endpoint).await,
+            Work::Reexport(work) => work.run(&endpoint, &pids).await,
+            Work::Writers(work) => work.run(&endpoint, &pids).await,
+        }
+    })?;
+    println!("{report}");
+    Ok(())
+}
