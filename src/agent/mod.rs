@@ -153,7 +153,9 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let observers = beside.observers().into_iter().chain([pulse.clone() as Arc<dyn Observer>]).collect();
     let engine = Engine::start(config, Arc::new(Narrator::new(news, style, rows, observers)));
     let beside = beside.start(&options, &places, &engine, &hub, &mesh, &reload);
-    let mut telling = vec![tokio::spawn(telling::tell(mesh.clone(), engine.clone(), pulse.clone()))];
+    let follows = standing.is_some();
+    let states = telling::tell(mesh.clone(), engine.clone(), pulse.clone(), follows);
+    let mut telling = vec![tokio::spawn(states)];
     telling
         .extend(standing.map(|standing| tokio::spawn(deploys::tell(world, engine.clone(), pulse, standing))));
     mesh.start(neighbours(&options.mesh, &places.socket));

@@ -16,9 +16,16 @@ const IN_A_ROW: u32 = 10;
 /// and then once in so long: a mesh of 10,000 such hosts makes 1,000 writes a second of it.
 const THEN_EVERY: Duration = Duration::from_secs(10);
 
-/// Tells, from when this host takes part in a mesh until it is dropped or the engine has ended.
-pub(super) async fn tell(mesh: Arc<Mesh>, engine: Engine, pulse: Arc<Pulse>) {
+/// Tells, from when this host takes part in a mesh until it is dropped or the engine has ended. `deploys`: it follows those.
+pub(super) async fn tell(mesh: Arc<Mesh>, engine: Engine, pulse: Arc<Pulse>, deploys: bool) {
     mesh.wanted().await;
+    // A host that has just joined has more urgent things to write.
+    tokio::time::sleep(EVERY).await;
+    mesh.connected().await;
+    if !deploys {
+        // A rollout would wait for a host that ran deploys once.
+        mesh.world().deploys().report(None);
+    }
     let directory = mesh.world().directory();
     let listening = pulse.listen();
     let mut pace = Pace::new(IN_A_ROW, THEN_EVERY, Instant::now());

@@ -48,7 +48,7 @@ pub async fn tell(
         };
         if last.as_ref() != Some(&report) {
             let at_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            deploys.report(HostReport { at_s, ..report.clone() });
+            deploys.report(Some(&HostReport { at_s, ..report.clone() }));
             last = Some(report);
         }
         tokio::time::sleep(EVERY).await;

@@ -172,9 +172,9 @@ impl Deploys for Client {
         Ok(answer.await?.succeeded)
     }
 
-    fn report(&self, report: HostReport) {
+    fn report(&self, report: Option<&HostReport>) {
         let key = keys::fact(&self.host, Fact::Deploy);
-        let write = Write { key: key.into(), value: Some(text(&report)), leased: false };
+        let write = Write { key: key.into(), value: report.map(text), leased: false };
         if self.writer.push(write).is_err() {
             tracing::debug!("what this host makes of its deploy is not told: too much waits for the store");
         }

@@ -200,8 +200,9 @@ pub trait Deploys: fmt::Debug + Send + Sync {
     /// Changes how far the newest deploy goes, if it still is `from`; `false`: it is not.
     async fn roll(&self, from: &Rollout, to: &Rollout, by: Deadline) -> Result<bool, WorldError>;
 
-    /// Says what this host makes of its deploy; told again only when it differs.
-    fn report(&self, report: HostReport);
+    /// Says what this host makes of its deploy; told again only when it differs. `None`: it follows no deploys, and what it
+    /// said when it did is taken back.
+    fn report(&self, report: Option<&HostReport>);
 
     /// Follows what hosts say.
     fn reports(&self) -> Follow<Arc<BTreeMap<HostName, HostReport>>>;

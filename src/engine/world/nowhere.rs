@@ -185,7 +185,7 @@ impl Deploys for Nowhere {
         Err(WorldError::Nowhere { operation: "deploy" })
     }
 
-    fn report(&self, _: HostReport) {}
+    fn report(&self, _: Option<&HostReport>) {}
 
     fn reports(&self) -> Follow<Arc<BTreeMap<HostName, HostReport>>> {
         nothing()

@@ -213,3 +213,17 @@ fn a_deploy_for_some_hosts_leaves_the_others_as_they_are() {
     village.say(&["deploy", "abort", "--hostname", "a"]);
     told(&village, "that the web is back", all_run(&["b"], 2));
 }
+
+#[test]
+fn a_host_that_runs_a_graph_of_its_own_says_nothing_of_deploys_any_more() {
+    let village = Village::new();
+    let mut agents = mesh(&village, &["a", "b"]);
+    let site = save(&village, "site.yaml", &graph("first", "true"));
+    let id = deploy(&village, &site, &[]);
+    told(&village, "that both run it", all_run(&["a", "b"], 1));
+    assert!(agents.pop().unwrap().stop().success());
+    let mut own = village.run("b", &[]);
+    own.says("the graph runs");
+    let told = told(&village, "that only one runs it", all_run(&["a"], 1));
+    assert_eq!(told["rollout"]["deploy"], id);
+}
