@@ -73,7 +73,8 @@ pub struct Costs {
     pub refusal_cpu_s: f64,
     /// Bytes of a new connection's handshake, both sides; assumed.
     pub connect_bytes: f64,
-    /// What each small message takes beside its payload: TCP/IP, TLS, HTTP/2, gRPC; assumed.
+    /// What each small message takes beside its payload: TCP/IP and its acknowledgement, HTTP/2, gRPC, key and form
+    /// (measured: bench/README.md, a change in a crowd of 60, without TLS).
     pub overhead_bytes: f64,
     /// Bytes of a registration; assumed.
     pub registration_bytes: f64,
@@ -81,17 +82,19 @@ pub struct Costs {
     pub batched_renewal_bytes: f64,
     /// Memory of a key beside key and value (measured: docs/STORE.md, 500,000 keys of 256 bytes in 245 MB).
     pub key_memory_bytes: f64,
-    /// Memory of a connection with TLS; assumed.
+    /// Memory of a connection with TLS (measured without: bench/README.md, 37 KB with three watches and a lease; what TLS
+    /// adds is assumed).
     pub connection_memory_bytes: f64,
     /// Memory of a watch; assumed.
     pub watch_memory_bytes: f64,
-    /// Memory of an agent with an empty store; assumed.
+    /// Memory of an agent with an empty store (measured: bench/README.md).
     pub base_memory_bytes: f64,
-    /// Time from a write's turn until it is agreed upon: a sync and a round trip; assumed.
+    /// Time from a write's turn until it is agreed upon: a sync and a round trip (measured: bench/README.md, 3 to 4 ms alone
+    /// on a disk whose syncs take 4 ms; the round trip is assumed).
     pub commit: Duration,
     /// A round trip; assumed.
     pub round_trip: Duration,
-    /// Time that a store takes to start; assumed.
+    /// Time that a store takes to start (measured: bench/README.md, from a host's start until it carries the store).
     pub start: Duration,
     /// What a snapshot is sent with, in bytes a second; assumed.
     pub snapshot_bytes_per_s: f64,
@@ -144,13 +147,13 @@ impl Default for Costs {
             connect_cpu_s: 1e-3,
             refusal_cpu_s: 30e-6,
             connect_bytes: 6000.0,
-            overhead_bytes: 100.0,
+            overhead_bytes: 350.0,
             registration_bytes: 600.0,
             batched_renewal_bytes: 8.0,
             key_memory_bytes: 220.0,
             connection_memory_bytes: 40_960.0,
             watch_memory_bytes: 1024.0,
-            base_memory_bytes: 40e6,
+            base_memory_bytes: 21e6,
             commit: Duration::from_millis(5),
             round_trip: Duration::from_millis(1),
             start: Duration::from_millis(500),

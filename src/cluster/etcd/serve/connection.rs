@@ -31,9 +31,14 @@ pub(super) async fn serve(
     tls: Option<Arc<Tls>>,
     watcher: Watcher,
 ) {
-    let Some(tls) = tls else {
-        return run(front, options, socket, None, watcher).await;
-    };
+    match tls {
+        // In a box, so that it takes no room in the task of a connection without.
+        Some(tls) => Box::pin(encrypted(front, options, socket, tls, watcher)).await,
+        None => run(front, options, socket, None, watcher).await,
+    }
+}
+
+async fn encrypted(front: Front, options: Options, socket: Socket, tls: Arc<Tls>, watcher: Watcher) {
     let stream = match tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::debug!(%error, "no TLS with a client"),
@@ -44,7 +49,14 @@ pub(super) async fn serve(
     run(front, options, stream, name.map(|name| CommonName(name.into())), watcher).await;
 }
 
-async fn run<S>(front: Front, options: Options, stream: S, name: Option<CommonName>, watcher: Watcher)
+/// Not an async function: what it needs to begin with is not kept for as long as the connection lasts.
+fn run<S>(
+    front: Front,
+    options: Options,
+    stream: S,
+    name: Option<CommonName>,
+    watcher: Watcher,
+) -> impl Future<Output = ()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -64,7 +76,10 @@ where
     let begun = Begun::default();
     let builder = options.builder(begun.clone());
     let connection = builder.serve_connection(TokioIo::new(Repaired::new(stream)), service);
-    if let Err(error) = WithCalls::new(watcher.watch(connection.into_owned()), begun).await {
-        tracing::debug!(%error, "a connection has broken");
+    let served = WithCalls::new(watcher.watch(connection.into_owned()), begun);
+    async move {
+        if let Err(error) = served.await {
+            tracing::debug!(%error, "a connection has broken");
+        }
     }
 }
