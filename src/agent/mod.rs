@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
 
 use self::beside::Beside;
 use self::deploys::shelf::Shelf;
@@ -153,11 +154,7 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let observers = beside.observers().into_iter().chain([pulse.clone() as Arc<dyn Observer>]).collect();
     let engine = Engine::start(config, Arc::new(Narrator::new(news, style, rows, observers)));
     let beside = beside.start(&options, &places, &engine, &hub, &mesh, &reload);
-    let follows = standing.is_some();
-    let states = telling::tell(mesh.clone(), engine.clone(), pulse.clone(), follows);
-    let mut telling = vec![tokio::spawn(states)];
-    telling
-        .extend(standing.map(|standing| tokio::spawn(deploys::tell(world, engine.clone(), pulse, standing))));
+    let telling = tell(&mesh, &engine, pulse, standing);
     mesh.start(neighbours(&options.mesh, &places.socket));
     let deadline = options.max_runtime.map(|time| started + time);
     let end = End::default();
@@ -178,7 +175,7 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         true => agent.attend(graphs).await?,
         false => Snapshot::default(),
     };
-    telling.iter().for_each(tokio::task::JoinHandle::abort);
+    telling.iter().for_each(JoinHandle::abort);
     if agent.options.mesh.leaves
         && let Err(error) = mesh.leave().await
     {
@@ -189,6 +186,13 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let ending = ended(agent, last, started);
     places.clean_up();
     Ok(ending)
+}
+
+/// Tells the mesh how this host's graph stands, and what it makes of its deploy if it follows those.
+fn tell(mesh: &Arc<Mesh>, engine: &Engine, pulse: Arc<Pulse>, standing: Following) -> Vec<JoinHandle<()>> {
+    let states = telling::tell(mesh.clone(), engine.clone(), pulse.clone(), standing.is_some());
+    let reports = standing.map(|standing| deploys::tell(mesh.world(), engine.clone(), pulse, standing));
+    [tokio::spawn(states)].into_iter().chain(reports.map(tokio::spawn)).collect()
 }
 
 /// How it ended; the report is written, if one is wanted.
