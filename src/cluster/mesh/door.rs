@@ -37,8 +37,9 @@ pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<A
 
 /// Port 0 is one that the system chooses: others must know which.
 async fn with_port(address: &Address) -> Result<Address, MeshError> {
+    // One that is taken is an error also where only the way to the store would be told there.
+    let listener = Listener::bind_ahead(address, None).await?;
     let Place::Tcp(host, 0) = &address.place else { return Ok(address.clone()) };
-    let listener = Listener::bind(address, None).await?;
     let port = listener.local().ok_or(MeshError::NoAddress)?.port();
     Ok(Address { place: Place::Tcp(host.clone(), port), tls: address.tls })
 }

@@ -44,13 +44,23 @@ pub enum MeshError {
 impl MeshError {
     /// Whether an address was taken in the last moment.
     pub(super) fn is_taken(&self) -> bool {
-        let Self::Server(error) = self else { return false };
-        matches!(&**error, ServerError::Listen(ListenError::Bind { cause, .. }) if cause.kind() == ErrorKind::AddrInUse)
+        let listen = match self {
+            Self::Listen(error) => error,
+            Self::Server(error) => match &**error {
+                ServerError::Listen(error) => error,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        matches!(listen, ListenError::Bind { cause, .. } if cause.kind() == ErrorKind::AddrInUse)
     }
 
     /// What to do.
     pub fn hint(&self) -> Option<String> {
         match self {
+            error if error.is_taken() => {
+                Some("end what listens there, or choose another address: --listen ADDR:PORT".to_owned())
+            }
             Self::Server(error) => error.hint().map(str::to_owned),
             Self::NameTaken { host, .. } => Some(format!(
                 "give one of the two another name: --hostname; when the other one is gone for good, {host} is free \

@@ -28,3 +28,20 @@ fn a_name_that_cannot_be_is_refused_before_anything_starts() {
     assert!(said.contains("is no name for a host"), "{said}");
     assert_eq!(refused.status.code(), Some(64));
 }
+
+#[test]
+fn an_address_that_was_asked_for_and_is_taken_is_an_error_that_says_by_whom() {
+    let village = Village::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let mut first = village.run("a", &["--no-join"]);
+    let at =
+        first.says("ready to serve").split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    // As one that founds a mesh, and as one that joins as a client.
+    for flags in [&["--no-join", &listen][..], &[&format!("--seeds={at}"), "--no-server", &listen]] {
+        let mut agent = village.run("b", flags);
+        let said = agent.says("cannot listen at");
+        assert!(said.contains(&format!("process {} (", std::process::id())), "{said}");
+        assert!(!agent.child.wait().unwrap().success());
+    }
+}

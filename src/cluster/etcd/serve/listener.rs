@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::tls::Tls;
-use super::{Address, Place, listen_ahead};
+use super::{Address, Place, holder, listen_ahead};
 
 /// A socket that listens, with what TLS needs when it is spoken there.
 pub struct Listener {
@@ -28,7 +28,7 @@ enum Listening {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The system refuses.
-    #[error("cannot listen at {at}: {cause}")]
+    #[error("cannot listen at {at}: {cause}{}", held(at, cause))]
     Bind {
         /// Where.
         at: Address,
@@ -41,6 +41,16 @@ pub enum ListenError {
         /// Where.
         at: Address,
     },
+}
+
+/// Who listens there, if that can be told. Looked for only where it is said: all processes are gone through.
+fn held(at: &Address, cause: &io::Error) -> String {
+    match at.place {
+        Place::Tcp(_, port) if cause.kind() == io::ErrorKind::AddrInUse => {
+            holder::of_port(port).map(|holder| format!("; {holder} does")).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
 }
 
 impl Listener {

@@ -4,6 +4,7 @@ mod address;
 mod ahead;
 mod authority;
 mod connection;
+mod holder;
 mod listener;
 mod subject;
 mod tls;
