@@ -1,5 +1,8 @@
 //! What a host does in its mesh: it says that it is there, learns where the store is, and carries it when it is asked to.
 
+mod carrying;
+mod learning;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,18 +12,16 @@ use tokio::sync::{oneshot, watch};
 use super::backups;
 use super::card::Offer;
 use super::joining::{Leave, Report, Role};
-use super::nearest::{self, Place};
 use super::presence::{self, Live};
 use super::rolling;
 use super::signpost::Signpost;
 use super::stewarding::{self, Said, StoredNomination};
-use super::store::{self, Beginning, Store};
+use super::store::Store;
 use super::{Memory, MeshError, Options};
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::link::{Endpoint, Line, Link, Standing, Trouble};
+use crate::cluster::link::{Endpoint, Link, Standing};
 use crate::cluster::node::{Ended, Left};
-use crate::cluster::peer::PeerUrl;
 use crate::cluster::world::keys::{self, Fact};
 use crate::cluster::world::{Client, StoredCard, view};
 use crate::engine::world::{Deadline, Duty, Follow};
@@ -275,203 +276,6 @@ impl Part {
         let offer = Offer { stopped, ..Offer::of(&self.options, peer, member) };
         offer.write(&mut card.unknown);
         card
-    }
-
-    async fn look_around(&mut self, line: &Line) {
-        self.learn(line).await;
-        self.outlived(line).await;
-        if self.memory.anew {
-            self.begin_anew().await;
-        }
-    }
-
-    /// Learns from a member where the others are, and keeps it.
-    async fn learn(&mut self, line: &Line) {
-        let cluster = line.cluster.to_string();
-        let endpoints = match line.endpoint.etcd {
-            true => vec![line.endpoint.clone()],
-            false => {
-                let Ok(places) = self.places(line).await else { return };
-                self.come_nearer(line, &places).await;
-                nearest::order(self.client.name(), places)
-            }
-        };
-        self.tell.send_modify(|report| {
-            report.cluster = Some(cluster.clone());
-            report.endpoints = endpoints.iter().map(ToString::to_string).collect();
-        });
-        if self.memory.endpoints == endpoints && self.memory.cluster.as_deref() == Some(&cluster) {
-            return;
-        }
-        let before = self.memory.cluster.replace(cluster);
-        self.memory.anew |= before.is_some() && before != self.memory.cluster;
-        self.memory.endpoints.clone_from(&endpoints);
-        self.remember();
-        self.link.set_endpoints(endpoints);
-    }
-
-    /// Where the members are. The endpoint that works is kept, also if no member calls itself so: the others may be
-    /// behind a door that only it goes through.
-    async fn places(&mut self, line: &Line) -> Result<Vec<Place>, Trouble> {
-        let told = line.members(Deadline::after(PATIENCE)).await?.members;
-        let own: &[String] = if matches!(self.open, Open::Store(_)) { &self.advertised } else { &[] };
-        let mut places: Vec<Place> = own
-            .iter()
-            .filter_map(|url| Some(Place { endpoint: url.parse().ok()?, own: true, near: true }))
-            .collect();
-        for member in &told {
-            let near = !self.options.zone.is_empty() && self.is_near(&member.name).await;
-            // One that has just been added has not yet told where its clients reach it: where its peers do.
-            let urls = match member.client_ur_ls.is_empty() {
-                true => &member.peer_ur_ls,
-                false => &member.client_ur_ls,
-            };
-            let endpoints = urls.iter().filter_map(|url| url.parse::<Endpoint>().ok());
-            let somewhere = endpoints.filter(|endpoint| endpoint.url.host != "0.0.0.0");
-            places.extend(somewhere.map(|endpoint| Place { endpoint, own: false, near }));
-        }
-        if !places.iter().any(|place| place.endpoint == line.endpoint) {
-            let near = self.options.zone.is_empty();
-            places.push(Place { endpoint: line.endpoint.clone(), own: false, near });
-        }
-        Ok(places)
-    }
-
-    /// Whether a member is in this host's zone; what was learned is kept while the connection is: a zone is for an agent's
-    /// life.
-    async fn is_near(&mut self, member: &str) -> bool {
-        if let Some(zone) = self.zones.get(member) {
-            return *zone == self.options.zone;
-        }
-        let Ok(host) = member.parse() else { return false };
-        match self.client.card(&host, Deadline::after(PATIENCE)).await {
-            Ok(Some(card)) => {
-                let near = card.zone == self.options.zone;
-                self.zones.insert(member.to_owned(), card.zone);
-                near
-            }
-            Ok(None) | Err(_) => false,
-        }
-    }
-
-    /// Changes over to a member of this host's zone, if it is connected to one of another and that one is well.
-    async fn come_nearer(&mut self, line: &Line, places: &[Place]) {
-        let here = places.iter().find(|place| place.endpoint == line.endpoint);
-        let rested = self.moved.is_none_or(|moved| moved.elapsed() > MOVE_EVERY);
-        if here.is_none_or(|here| here.near || here.own) || !rested {
-            return;
-        }
-        let Some(nearer) = places.iter().find(|place| place.near) else { return };
-        if Line::knock(&nearer.endpoint.to_string()).await.is_ok() {
-            tracing::debug!(from = %line.endpoint, to = %nearer.endpoint, "goes over to a member of its zone");
-            self.moved = Some(Instant::now());
-            self.link.go_over(line.id, nearest::order(self.client.name(), places.to_vec()));
-        }
-    }
-
-    fn remember(&self) {
-        if let Err(error) = self.memory.save(&self.options.folder) {
-            tracing::warn!(%error, "a restart will need the seeds");
-        }
-    }
-
-    /// A store that has begun anew knows of this host what was true some time ago.
-    async fn begin_anew(&mut self) {
-        self.announced = None;
-        match self.client.begin_anew(Deadline::after(PATIENCE)).await {
-            Ok(()) => {
-                self.memory.anew = false;
-                self.remember();
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the mesh has begun anew; this host tries again to see to its exports")
-            }
-        }
-    }
-
-    /// The steward has asked for something: to carry the store, once it has added this host to the members.
-    async fn nominated(&mut self, nomination: Option<StoredNomination>) {
-        let Some(StoredNomination { member: Some(member), .. }) = nomination else { return };
-        // The store needs the door.
-        match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Signpost(signpost) => signpost.close().await,
-            other => {
-                self.open = other;
-                return;
-            }
-        }
-        match self.carry().await {
-            Ok(store) => {
-                tracing::info!(member, "this host carries the store from now on");
-                self.open = Open::Store(Box::new(store));
-            }
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "the store that this host was asked to carry does not start");
-                self.wipe();
-                self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
-            }
-        }
-        self.opened();
-    }
-
-    /// The mesh has begun anew elsewhere while this host was away: the store that it carries is of the past. It is kept
-    /// beside, and this host joins the others.
-    async fn outlived(&mut self, line: &Line) {
-        let Open::Store(store) = &self.open else { return };
-        let own = store.cluster();
-        if own == line.cluster {
-            return;
-        }
-        let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) else { return };
-        store.end().await;
-        match store::put_aside(&self.options.folder, &own.to_string()) {
-            Ok(kept) => tracing::warn!(
-                ?kept,
-                "the store that this host carried is of the past: the mesh has begun anew as {}",
-                line.cluster
-            ),
-            Err(error) => tracing::error!(%error, "the old store cannot be put aside"),
-        }
-        self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
-        self.opened();
-    }
-
-    async fn carry(&self) -> Result<Store, MeshError> {
-        let ask: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|endpoint| endpoint.url).collect();
-        self.start(Beginning::Added(ask)).await
-    }
-
-    async fn start(&self, beginning: Beginning) -> Result<Store, MeshError> {
-        let Self { options, listen, advertised, .. } = self;
-        Store::start(&options.host, &options.folder, listen, advertised, beginning).await
-    }
-
-    /// The store has ended: this member was removed, or it broke.
-    async fn store_ended(&mut self, why: Ended) -> Result<(), MeshError> {
-        let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) else { return Ok(()) };
-        store.end().await;
-        if why == Ended::Removed {
-            tracing::info!("this host carries the store no longer");
-            self.wipe();
-            self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
-        } else {
-            tracing::error!(%why, "the store that this host carried has ended; it is started again");
-            tokio::time::sleep(AGAIN).await;
-            self.open = Open::Store(Box::new(self.start(Beginning::Again).await?));
-        }
-        self.opened();
-        Ok(())
-    }
-
-    /// Removes the data of a member that is none any more.
-    fn wipe(&self) {
-        let folder = store::folder(&self.options.folder);
-        if let Err(error) = std::fs::remove_dir_all(&folder)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(?folder, %error, "old data cannot be removed");
-        }
     }
 
     /// Leaves for good. The last host keeps everything: nobody else has it.

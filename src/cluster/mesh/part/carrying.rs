@@ -1,0 +1,97 @@
+//! Carrying the store: from when the steward asks for it until this host is a member no more.
+
+use super::{AGAIN, Open, Part};
+use crate::cluster::link::Line;
+use crate::cluster::mesh::MeshError;
+use crate::cluster::mesh::signpost::Signpost;
+use crate::cluster::mesh::stewarding::StoredNomination;
+use crate::cluster::mesh::store::{self, Beginning, Store};
+use crate::cluster::node::Ended;
+use crate::cluster::peer::PeerUrl;
+
+impl Part {
+    /// The steward has asked for something: to carry the store, once it has added this host to the members.
+    pub(super) async fn nominated(&mut self, nomination: Option<StoredNomination>) {
+        let Some(StoredNomination { member: Some(member), .. }) = nomination else { return };
+        // The store needs the door.
+        match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Signpost(signpost) => signpost.close().await,
+            other => {
+                self.open = other;
+                return;
+            }
+        }
+        match self.carry().await {
+            Ok(store) => {
+                tracing::info!(member, "this host carries the store from now on");
+                self.open = Open::Store(Box::new(store));
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "the store that this host was asked to carry does not start");
+                self.wipe();
+                self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
+            }
+        }
+        self.opened();
+    }
+
+    /// The mesh has begun anew elsewhere while this host was away: the store that it carries is of the past. It is kept
+    /// beside, and this host joins the others.
+    pub(super) async fn outlived(&mut self, line: &Line) {
+        let Open::Store(store) = &self.open else { return };
+        let own = store.cluster();
+        if own == line.cluster {
+            return;
+        }
+        let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) else { return };
+        store.end().await;
+        match store::put_aside(&self.options.folder, &own.to_string()) {
+            Ok(kept) => tracing::warn!(
+                ?kept,
+                "the store that this host carried is of the past: the mesh has begun anew as {}",
+                line.cluster
+            ),
+            Err(error) => tracing::error!(%error, "the old store cannot be put aside"),
+        }
+        self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
+        self.opened();
+    }
+
+    async fn carry(&self) -> Result<Store, MeshError> {
+        let ask: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|endpoint| endpoint.url).collect();
+        self.start(Beginning::Added(ask)).await
+    }
+
+    async fn start(&self, beginning: Beginning) -> Result<Store, MeshError> {
+        let Self { options, listen, advertised, .. } = self;
+        Store::start(&options.host, &options.folder, listen, advertised, beginning).await
+    }
+
+    /// The store has ended: this member was removed, or it broke.
+    pub(super) async fn store_ended(&mut self, why: Ended) -> Result<(), MeshError> {
+        let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) else { return Ok(()) };
+        store.end().await;
+        if why == Ended::Removed {
+            tracing::info!("this host carries the store no longer");
+            self.wipe();
+            self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
+        } else {
+            tracing::error!(%why, "the store that this host carried has ended; it is started again");
+            tokio::time::sleep(AGAIN).await;
+            self.open = Open::Store(Box::new(self.start(Beginning::Again).await?));
+        }
+        self.opened();
+        Ok(())
+    }
+
+    /// Removes the data of a member that is none any more.
+    fn wipe(&self) {
+        let folder = store::folder(&self.options.folder);
+        if let Err(error) = std::fs::remove_dir_all(&folder)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(?folder, %error, "old data cannot be removed");
+        }
+    }
+}
