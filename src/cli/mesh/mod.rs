@@ -137,12 +137,12 @@ async fn status(rest: &Rest) -> Result<(), ExitCode> {
     }
     let paint = Paint::stdout();
     let health = match (heard, voters) {
-        (heard, voters) if heard == voters => paint.ink(Ink::Green, "well"),
+        (heard, voters) if heard == voters => paint.ink(Ink::Green, "is well"),
         (heard, voters) if heard > voters / 2 => paint.ink(Ink::Yellow, "works, not all of it is well"),
         _ => paint.ink(Ink::Red, "has no quorum"),
     };
     output::say(&format!(
-        "the mesh {health}: {heard} of {voters} voters are heard, {present} of {} hosts are there, {} have converged",
+        "the mesh {health}: {heard} of {voters} voters heard, {present} of {} hosts there, {} converged",
         hosts.len(),
         standings.converged
     ));

@@ -161,10 +161,7 @@ impl Page {
             (_, _) => RED,
         };
         let (present, converged) = (number(*present as u64), number(*converged as u64));
-        let text = format!(
-            "of {}, {present} are there, {converged} have converged",
-            count(hosts.hosts as u64, "host")
-        );
+        let text = format!("{}: {present} there, {converged} converged", count(hosts.hosts as u64, "host"));
         let text = self.paint(ink, &text);
         self.line(&text);
         for failing in hosts.failing.iter().take(NAMED) {
@@ -390,7 +387,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "of 1,200 hosts, 1,190 are there, 1,187 have converged",
+                "1,200 hosts: 1,190 there, 1,187 converged",
                 "  c: 2 failed",
                 "  d: 2 failed, 1 blocked",
                 "  away: w0, w1, w2, w3, w4, w5, w6, w7, 2 more",

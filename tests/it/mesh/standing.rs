@@ -19,19 +19,19 @@ fn status_tells_how_many_hosts_have_converged_and_where_something_fails() {
         let shown = status();
         if shown.contains(wanted) { Ok(()) } else { Err(shown) }
     };
-    until("all have converged", || says("of 3 hosts, 3 are there, 3 have converged"));
+    until("all have converged", || says("3 hosts: 3 there, 3 converged"));
     // Its file is to be below a file.
     let graph = fs::read_to_string(village.path("graph3b.yaml")).unwrap();
     fs::write(village.path("new"), graph.replace("files-b/f2b", "files-b/f1b/no")).unwrap();
     fs::rename(village.path("new"), village.path("graph3b.yaml")).unwrap();
-    until("one fails", || says("of 3 hosts, 3 are there, 2 have converged\n  b: 1 failed\n"));
+    until("one fails", || says("3 hosts: 3 there, 2 converged\n  b: 1 failed\n"));
     let told: serde_json::Value =
         serde_json::from_str(&village.say(&["status", "--json", "--hostname", "c"])).unwrap();
     assert_eq!(told["hosts"]["failing"][0]["host"], "b");
     // One that has stopped is away.
     let last = agents.pop().unwrap();
     assert!(last.stop().success());
-    until("one is away", || says("of 3 hosts, 2 are there, 1 have converged\n  b: 1 failed\n  away: c\n"));
+    until("one is away", || says("3 hosts: 2 there, 1 converged\n  b: 1 failed\n  away: c\n"));
 }
 
 #[test]
