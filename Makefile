@@ -13,7 +13,7 @@ SEEDS ?= 0..5000
 SEED ?= 1
 REQUESTS ?= 100000
 MISMATCHES ?= 1
-# Options of `make bench`, `make bench-store` and `make bench-mesh`, such as BENCH="--quick --only hello".
+# Options of `make bench`, `make bench-store`, `make bench-mesh` and `make bench-host`, such as BENCH="--quick --only hello".
 BENCH ?=
 # Of how many hosts `make mesh-scale` tells; empty: 100, 10,000 and 100,000.
 HOSTS ?=
@@ -42,7 +42,7 @@ test: cargo-present test-needs ## every test
 # As root on Debian they are installed; elsewhere one line says what is missing and how to get it.
 .PHONY: test-needs
 test-needs:
-	@tests/needs.sh tmux strace python3 cc ip unshare etcdctl etcd
+	@tests/needs.sh tmux strace python3 cc git augtool ip unshare etcdctl etcd systemctl dbus-daemon pkcon dpkg-scanpackages systemd-nspawn sshd rpmbuild dnf createrepo_c pacman nmcli
 	@tests/setup/etcd35.sh >/dev/null
 
 .PHONY: check-perf
@@ -50,6 +50,11 @@ check-perf: cargo-present ## etcdctl's `check perf`, loads s and m, against our 
 	@tests/needs.sh etcdctl
 	$(CARGO) build --release $(LOCKED)
 	tests/check_perf.sh target/release/mgmt s m
+
+.PHONY: link-order
+link-order: cargo-present ## writes anew which functions lie side by side in a release (link/order.py says why; ten minutes)
+	@tests/needs.sh valgrind python3
+	CARGO="$(CARGO)" link/order.sh
 
 .PHONY: verify
 verify: cargo-present verify-format verify-lints verify-rustdoc verify-docs verify-scripts verify-licences ## the whole gate before a merge; changes nothing
@@ -77,9 +82,9 @@ verify-docs:
 
 .PHONY: verify-scripts
 verify-scripts:
-	@for script in examples/*.sh tests/*.sh tests/setup/*.sh .ci/run; do bash -n "$$script"; done
+	@for script in examples/*.sh tests/*.sh tests/host/*.sh tests/setup/*.sh link/*.sh .ci/run; do bash -n "$$script"; done
 	@if command -v python3 >/dev/null; then \
-		find bench -name '*.py' -print0 | xargs -0 python3 -B -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]'; \
+		find bench link -name '*.py' -print0 | xargs -0 python3 -B -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]'; \
 	fi
 
 .PHONY: verify-licences
@@ -126,6 +131,12 @@ bench-mesh: cargo-present ## agents on this machine that exchange files, and loa
 	@tests/needs.sh python3 cc
 	$(CARGO) build --release $(LOCKED)
 	python3 bench/mesh.py $(BENCH)
+
+.PHONY: bench-host
+bench-host: cargo-present ## services and packages on a test host with a real systemd (as root): BENCH="--quick --only drift"
+	@tests/needs.sh python3 cc strace unshare systemctl dbus-daemon
+	$(CARGO) build --release $(LOCKED)
+	python3 bench/host.py $(BENCH)
 
 .PHONY: mesh-scale
 mesh-scale: cargo-present ## what a mesh of 100, 10,000 and 100,000 hosts costs, in virtual time: the table of docs/SCALE.md. HOSTS="1000 5000"

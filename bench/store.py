@@ -5,10 +5,8 @@ Servers take turns, each run with a fresh one; figures are medians. The servers 
 generator (`benches/store_load`) has the last, unless --no-pin. Data is on disk, for a put waits for it.
 """
 
-import argparse
 import os
 import shlex
-import shutil
 import sys
 
 sys.dont_write_bytecode = True  # nothing appears in the source tree but results
@@ -19,19 +17,16 @@ from store_scenarios import SCENARIOS  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOOLS = os.path.join(ROOT, "target", "etcd35", "usr", "bin")
+# With --no-pin.
+SHARED = "servers and generator share all CPUs"
 
 
 def arguments():
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", metavar="NAME,…", help="only these scenarios: " + ", ".join(SCENARIOS))
-    parser.add_argument("--quick", action="store_true", help="one round, 3 s each, a tenth of the keys and watchers: to try a change, not to quote")
+    parser = session.parser(__doc__, SCENARIOS, ROOT, quick="one round, 3 s each, a tenth of the keys and watchers", alone=SHARED)
     parser.add_argument("--ours", default=os.path.join(ROOT, "target", "release", "mgmt") + " etcd", metavar="COMMAND", help="our server")
     parser.add_argument("--etcd", default=os.path.join(TOOLS, "etcd"), metavar="COMMAND", help="the server that it is compared with")
-    parser.add_argument("--generator", metavar="FILE", help="the generator of load (default: as cargo builds it)")
-    parser.add_argument("--disk", default=os.path.join(ROOT, "target", "bench"), metavar="DIR", help="where the servers keep data (default: target/bench)")
-    parser.add_argument("--no-pin", action="store_true", help="let servers and generator share all CPUs")
-    parser.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")
+    session.takes_generator(parser)
     return parser.parse_args()
 
 
@@ -41,14 +36,10 @@ def main():
     names = session.chosen(options.only, SCENARIOS)
     servers = {OURS: shlex.split(options.ours), ETCD: shlex.split(options.etcd)}
     for command in servers.values():
-        if shutil.which(command[0]) is None:
-            sys.exit(f"bench: no {os.path.relpath(command[0])}; get it with: make build etcd35")
-    if shutil.which("taskset") is None:
-        options.no_pin = True
-        session.say("bench: no taskset (util-linux), so servers and generator share all CPUs")
+        session.needs(command[0], "build etcd35")
     session.prepare()
     generator = options.generator or session.built_generator(ROOT, "store_load")
-    bench = StoreBench(ROOT, servers, generator, TOOLS, options.disk, options.quick, not options.no_pin)
+    bench = StoreBench(ROOT, servers, generator, TOOLS, options.disk, options.quick, session.pins(options, SHARED))
     facts = {"benchmark": "store", "servers": {name: session.version(command) for name, command in servers.items()},
              "pinned": bench.client_cpus is not None}
     return session.run(bench, SCENARIOS, names, facts, options.strict)

@@ -84,7 +84,7 @@ fn graph(kind: &Arc<IdleKind>) -> Graph {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let (a, b) = ((random >> 33) as usize % VERTICES, (random >> 12) as usize % VERTICES);
         if a != b {
-            graph.connect(nodes[a.min(b)], nodes[a.max(b)], Edge { notify: random & 1 == 0, auto: false });
+            graph.connect(nodes[a.min(b)], nodes[a.max(b)], Edge { notify: random & 1 == 0, auto: None });
         }
     }
     graph

@@ -1,13 +1,16 @@
 """What the benchmarks' programs have in common: from the names of scenarios to the table and the exit code."""
 
+import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
 from . import report
+from .bench import Bench
 from .processes import Failed
 
 
@@ -23,6 +26,41 @@ def chosen(only, scenarios):
     if unknown:
         sys.exit(f"bench: no scenario named {', '.join(unknown)}; there are {', '.join(scenarios)}")
     return names
+
+
+def parser(doc, scenarios, root, quick, alone):
+    """The command line that all have: what --quick leaves out, and who shares a CPU with --no-pin."""
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--only", metavar="NAME,…", help="only these scenarios: " + ", ".join(scenarios))
+    made.add_argument("--quick", action="store_true", help=f"{quick}: to try a change, not to quote")
+    made.add_argument("--disk", default=os.path.join(root, "target", "bench"), metavar="DIR", help="scratch on a disk (default: target/bench)")
+    made.add_argument("--no-pin", action="store_true", help=f"do not pin: {alone}")
+    made.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")
+    return made
+
+
+def takes_agent(made, root):
+    """The command line of a benchmark of the agent."""
+    made.add_argument("--binary", default=os.path.join(root, "target", "release", "mgmt"), help="the agent (default: the release build)")
+
+
+def takes_generator(made):
+    """The command line of a benchmark with a generator of load."""
+    made.add_argument("--generator", metavar="FILE", help="the generator of load (default: as cargo builds it)")
+
+
+def needs(program, targets):
+    """Ends the run if a program is not there; `targets` of make get it."""
+    if shutil.which(program) is None:
+        sys.exit(f"bench: no {os.path.relpath(program)}; get it with: make {targets}")
+
+
+def pins(options, alone):
+    """Whether CPUs are dealt out; if they cannot be, says who shares one."""
+    if not options.no_pin and shutil.which("taskset") is None:
+        say(f"bench: no taskset (util-linux), so {alone}")
+        return False
+    return not options.no_pin
 
 
 def prepare():
@@ -41,6 +79,20 @@ def built_generator(root, name):
         sys.exit(f"bench: cargo could not build the generator of load, {name}")
     artifacts = [json.loads(line) for line in built.stdout.splitlines()]
     return next(a["executable"] for a in artifacts if a.get("executable") and a["target"]["name"] == name)
+
+
+def of_agent(doc, root, scenarios, quick, alone, pin=True, check=lambda: None, **facts):
+    """The whole of a benchmark of the agent, from its command line to the exit code. `pin`: whether CPUs may be dealt out;
+    `check` ends the run where it cannot be made."""
+    made = parser(doc, scenarios, root, quick=quick, alone=alone)
+    takes_agent(made, root)
+    options = made.parse_args()
+    names = chosen(options.only, scenarios)
+    needs(options.binary, "build")
+    check()
+    prepare()
+    bench = Bench(root, os.path.abspath(options.binary), options.disk, options.quick, pin and pins(options, alone))
+    return run(bench, scenarios, names, {**facts, "version": version([options.binary])}, options.strict)
 
 
 def version(command):

@@ -2,7 +2,7 @@
 //!
 //! Hosts are the mesh's own clients (`mgmt::cluster::world`), many in one process with a connection each; where thousands
 //! of writes a second are wanted of one core, the same transactions go out over HTTP/2 by hand. Each subcommand prints one
-//! line of JSON. `cargo test --all-targets` starts it too: without a subcommand it does nothing.
+//! line of JSON.
 
 #![allow(clippy::unwrap_used, reason = "a generator of load may fail where it stands")]
 
@@ -40,18 +40,9 @@ enum Work {
 }
 
 fn main() -> Result<(), Failure> {
-    if std::env::args().nth(1).is_none_or(|first| first == "--bench") {
-        return Ok(());
-    }
-    let Arguments { endpoint, pids, work } = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(async {
-        match work {
-            Work::Collectors(work) => work.run(&endpoint).await,
-            Work::Reexport(work) => work.run(&endpoint, &pids).await,
-            Work::Writers(work) => work.run(&endpoint, &pids).await,
-        }
-    })?;
-    println!("{report}");
-    Ok(())
+    load::main(async |Arguments { endpoint, pids, work }| match work {
+        Work::Collectors(work) => work.run(&endpoint).await,
+        Work::Reexport(work) => work.run(&endpoint, &pids).await,
+        Work::Writers(work) => work.run(&endpoint, &pids).await,
+    })
 }

@@ -1,7 +1,7 @@
 //! Load for an etcd server, ours or the real one, over loopback: `bench/store.py` starts servers and calls this.
 //!
 //! One thread, HTTP/2 by hand (no gRPC library, so that little of the processor goes to the generator), many connections.
-//! Each subcommand prints one line of JSON. `cargo test --all-targets` starts it too: without a subcommand it does nothing.
+//! Each subcommand prints one line of JSON.
 
 #![allow(clippy::unwrap_used, reason = "a generator of load may fail where it stands")]
 
@@ -48,12 +48,7 @@ enum Work {
 }
 
 fn main() -> Result<(), Failure> {
-    if std::env::args().nth(1).is_none_or(|first| first == "--bench") {
-        return Ok(());
-    }
-    let Arguments { endpoints, pids, connections, work } = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(async {
+    load::main(async |Arguments { endpoints, pids, connections, work }| {
         if let Work::FirstGet(work) = &work {
             return work.run(&endpoints).await;
         }
@@ -66,7 +61,5 @@ fn main() -> Result<(), Failure> {
             Work::Fill(work) => work.run(&connections, &pids).await,
             Work::FirstGet(work) => work.run(&endpoints).await,
         }
-    })?;
-    println!("{report}");
-    Ok(())
+    })
 }

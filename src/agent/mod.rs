@@ -168,6 +168,7 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
         style,
         deadline,
         ready_by: None,
+        informed: None,
         apart: mesh.failed(),
         end,
     };

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::engine::cx::Done;
 use crate::engine::drift::Drift;
 use crate::engine::graph::Vertex;
 use crate::engine::resource::ResourceError;
-use crate::engine::runtime::observe::{Happening, Next, Observer};
+use crate::engine::runtime::observe::{Happening, Next, Observer, Telling};
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
 use crate::lang::Diagnostic;
 use crate::lang::diag::render::{self, Style};
@@ -24,6 +25,8 @@ pub enum News {
     Converged(bool),
     /// A resource asked for the end of the agent, with this exit code.
     Exit(u8),
+    /// Automatic edges must be derived again.
+    FactsChanged(Done),
     /// The engine has ended; this was its last state.
     Stopped(Box<Snapshot>),
 }
@@ -87,7 +90,19 @@ impl Narrator {
         }
     }
 
-    fn failed(&self, vertex: &Vertex, error: &ResourceError, next: Next) {
+    fn failed(&self, vertex: &Vertex, error: &ResourceError, next: Next, times: u32, telling: Telling) {
+        let label = vertex.label();
+        match telling {
+            Telling::InFull => self.failed_anew(vertex, error, next),
+            Telling::GivenUp => {
+                tracing::error!(vertex = %label, times, "is not tried again: it fails as before")
+            }
+            Telling::Reminder => tracing::error!(vertex = %label, error = %error, times, "still fails"),
+            Telling::Nothing => tracing::debug!(vertex = %label, error = %error, times, "fails as before"),
+        }
+    }
+
+    fn failed_anew(&self, vertex: &Vertex, error: &ResourceError, next: Next) {
         let origin = vertex.lead().origin.as_ref();
         let hint = match next {
             Next::Nothing => None,
@@ -123,10 +138,17 @@ impl Observer for Narrator {
                     tracing::info!(vertex = %vertex.label(), what = what(drift), "would be put right");
                 }
             }
-            Happening::Failed { vertex, error, next } => self.failed(vertex, error, next),
-            Happening::Recovered { vertex } => tracing::info!(vertex = %vertex.label(), "is well again"),
-            Happening::Blocked { vertex, by } => {
+            Happening::Failed { vertex, error, next, times, telling } => {
+                self.failed(vertex, error, next, times, telling);
+            }
+            Happening::Recovered { vertex, times } => {
+                tracing::info!(vertex = %vertex.label(), failures = times, "is well again");
+            }
+            Happening::Blocked { vertex, by, is_news: true } => {
                 tracing::warn!(vertex = %vertex.label(), by = %by, "is blocked by a failure");
+            }
+            Happening::Blocked { vertex, by, is_news: false } => {
+                tracing::debug!(vertex = %vertex.label(), by = %by, "is blocked by a failure, as before");
             }
             Happening::Contended { vertex } => tracing::warn!(
                 vertex = %vertex.label(),
@@ -142,6 +164,7 @@ impl Observer for Narrator {
                 "the graph runs"
             ),
             Happening::Converged(converged) => self.send(News::Converged(converged)),
+            Happening::FactsChanged(done) => self.send(News::FactsChanged(done.clone())),
             Happening::ExitRequested(code) => self.send(News::Exit(code)),
             Happening::Stopped(last) => {
                 Self::sum_up(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner));

@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 
 use super::error::AgentError;
 use super::{load, places, this_host};
-use crate::engine::Drift;
 use crate::engine::declaration::Declaration;
 use crate::engine::drift::DriftItem;
 use crate::engine::id::Label;
@@ -45,7 +44,7 @@ pub struct Plan {
     pub warnings: Vec<Diagnostic>,
     /// What differs, in the order in which it would be put right.
     pub changes: Vec<Change>,
-    /// Checks that failed, in the order in which they did.
+    /// Checks that failed, and what would fail if it were applied, in the order in which they did.
     pub failures: Vec<Failure>,
     /// What would not run, because of whom.
     pub blocked: Vec<(Label, Option<Label>)>,
@@ -64,7 +63,7 @@ pub struct Change {
     pub diff: Option<String>,
 }
 
-/// A check that failed.
+/// A check that failed, or what would fail.
 #[derive(Debug)]
 pub struct Failure {
     /// Which.
@@ -155,8 +154,8 @@ fn members(pending: &Pending, mut diff: Option<String>) -> Vec<Change> {
     let items = |at: u32| -> Vec<DriftItem> {
         pending.drift.iter().filter(|item| item.member == at).cloned().collect()
     };
-    let all = (0..).zip(&pending.vertex.members);
-    let differing = all.filter(|(at, _)| Drift::is_empty(&pending.drift) || pending.drift.has_member(*at));
+    let all = (0..).zip(&pending.members);
+    let differing = all.filter(|(at, _)| pending.unknown.contains(at) || pending.drift.has_member(*at));
     differing
         .map(|(at, declared)| Change { declared: declared.clone(), items: items(at), diff: diff.take() })
         .collect()
@@ -178,7 +177,10 @@ impl Observer for Listener {
             Happening::Failed { vertex, error, .. } => {
                 let label = vertex.label().clone();
                 let diagnostic = Diagnostic::failure(
-                    format!("cannot check {label}"),
+                    match error.is_foreseen() {
+                        true => format!("{label} would fail"),
+                        false => format!("cannot check {label}"),
+                    },
                     vertex.lead().origin.as_ref(),
                     [error.to_string()],
                     error.hint().map(str::to_owned),

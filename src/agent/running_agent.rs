@@ -15,7 +15,9 @@ use super::narrator::News;
 use super::signals::{Signal, Signals};
 use super::{Options, systemd, write_file};
 use crate::cluster::mesh::MeshError;
+use crate::engine::Graph;
 use crate::engine::graph::dot;
+use crate::engine::runtime::prepare::Shape;
 use crate::engine::runtime::snapshot::{Rows, Snapshot};
 use crate::engine::runtime::{Engine, prepare};
 use crate::engine::sched::StopLevel;
@@ -43,6 +45,8 @@ pub(super) struct RunningAgent {
     pub(super) deadline: Option<Instant>,
     /// systemd waits for the end of a reload, which has come at this time at the latest.
     pub(super) ready_by: Option<Instant>,
+    /// The graph that runs, if its automatic edges come from facts that may change, and what they made of it.
+    pub(super) informed: Option<(Graph, Shape)>,
     /// Why this host cannot take part in the mesh that it needs.
     pub(super) apart: watch::Receiver<Option<Arc<MeshError>>>,
     pub(super) end: End,
@@ -125,16 +129,35 @@ impl RunningAgent {
             tracing::warn!(rendered, "the graph has oddities");
         }
         let drawn = self.options.graphviz.as_ref().map(|_| parsed.graph.clone());
+        let is_informed = |graph: &Graph| graph.nodes().any(|node| graph.vertex(node).kind.is_informed());
+        let kept =
+            (self.options.prepare.autoedges && is_informed(&parsed.graph)).then(|| parsed.graph.clone());
         let prepared = prepare::prepare(parsed.graph, self.options.prepare)?;
+        let informed = kept.map(|graph| (graph, prepared.shape()));
         self.engine.swap(prepared).await?;
+        self.informed = informed;
         self.end.has_begun = true;
         if let (Some(path), Some(graph)) = (&self.options.graphviz, drawn) {
-            let (graph, _) = prepare::complete(graph, self.options.prepare)?;
+            let graph = prepare::complete(graph, self.options.prepare)?;
             if let Err(error) = write_file(path, &dot::render(&graph)) {
                 warn(&error, "the graph runs, and is not drawn");
             }
         }
         Ok(())
+    }
+
+    /// Derives the automatic edges of the graph that runs again, and goes over to them if they are others.
+    async fn derive_again(&mut self) {
+        let Some((graph, shape)) = &mut self.informed else { return };
+        let Ok(prepared) = prepare::prepare(graph.clone(), self.options.prepare) else { return };
+        let now = prepared.shape();
+        if now != *shape {
+            tracing::info!("what lies on this host has changed, and with it the automatic edges");
+            *shape = now;
+            if let Err(error) = self.engine.swap(prepared).await {
+                tracing::warn!(%error, "the automatic edges stay as they were");
+            }
+        }
     }
 
     /// Serves events until the engine has ended.
@@ -151,6 +174,11 @@ impl RunningAgent {
                     Some(News::Exit(code)) => {
                         self.end.asked = Some(code);
                         self.stop(StopLevel::Finish);
+                    }
+                    Some(News::FactsChanged(_)) if stopping => {}
+                    Some(News::FactsChanged(done)) => {
+                        self.derive_again().await;
+                        drop(done);
                     }
                     Some(News::Stopped(last)) => return Ok(*last),
                     None => return Err(AgentError::NoGraph),

@@ -171,21 +171,48 @@ fn explain_param(out: &mut String, param: &ParamDecl, paint: Paint) {
     let _ = writeln!(out, "  {name} ({}{default})\n{}", param.ty, indented(&param.doc, 6));
 }
 
-/// Paragraphs, filled to 88 columns after so many spaces.
+/// The widest line of text.
+const COLUMNS: usize = 88;
+
+/// Paragraphs, filled, after so many spaces. Examples and tables stay as they are written.
 fn indented(text: &str, spaces: usize) -> String {
-    let paragraphs = text.split("\n\n").map(|paragraph| {
-        let mut lines: Vec<String> = vec![String::new()];
-        for word in paragraph.split_whitespace() {
-            let last = lines.last_mut().expect("there is a line from the start");
-            match last.chars().count() {
-                0 => last.push_str(word),
-                used if used + 1 + word.chars().count() <= 88 => *last = format!("{last} {word}"),
-                _ => lines.push(word.to_owned()),
-            }
+    let mut lines: Vec<String> = Vec::new();
+    // Whether the last line may be added to.
+    let (mut is_open, mut is_example) = (false, false);
+    for line in text.lines() {
+        let is_fence = line.starts_with("```");
+        is_example ^= is_fence;
+        if is_fence {
+            is_open = false;
+        } else if is_example {
+            lines.push(format!("    {line}"));
+        } else if line.is_empty() || line.starts_with('|') {
+            lines.push(line.to_owned());
+            is_open = false;
+        } else {
+            is_open &= !line.starts_with("- ");
+            fill(&mut lines, line, is_open);
+            is_open = true;
         }
-        lines.iter().map(|line| format!("{:spaces$}{line}", "")).collect::<Vec<_>>().join("\n")
-    });
-    paragraphs.collect::<Vec<_>>().join("\n\n")
+    }
+    let indent =
+        |line: &String| if line.is_empty() { String::new() } else { format!("{:spaces$}{line}", "") };
+    lines.iter().map(indent).collect::<Vec<_>>().join("\n")
+}
+
+/// Adds words, to the last line if it is open.
+fn fill(lines: &mut Vec<String>, text: &str, is_open: bool) {
+    if !is_open {
+        lines.push(String::new());
+    }
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("one was added, or is open");
+        match last.chars().count() {
+            0 => last.push_str(word),
+            used if used + 1 + word.chars().count() <= COLUMNS => *last = format!("{last} {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
 }
 
 fn one_line(text: &str) -> String {

@@ -70,6 +70,6 @@ fn read(args: &Args) -> Result<(Graph, Vec<crate::lang::Diagnostic>), AgentError
     let registry = load::registry();
     let parsed = output::block_on(load::load(&args.file, &registry)).flatten()?;
     let options = prepare::Options { autoedges: args.autoedges, autogroup: args.grouped };
-    let (graph, _) = prepare::complete(parsed.graph, options)?;
+    let graph = prepare::complete(parsed.graph, options)?;
     Ok((graph, parsed.warnings))
 }

@@ -15,12 +15,13 @@ use crate::engine::runtime::prepare;
 /// Show what would change, and change nothing
 ///
 /// Everything is looked at once. Nothing is written, not even by the agent for itself, and a running agent is not
-/// disturbed. What can only be told once something before it has been applied is "known after apply".
+/// disturbed. What can only be told once something before it has been applied is "known after apply". What would fail
+/// for a reason that is plain already, such as a package that nobody has, is a failure here too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   mgmt plan site.yaml                        what `mgmt run` would do here
-  mgmt plan --detailed-exitcode site.yaml    for scripts: 0 nothing, 2 something, 3 a check failed")]
+  mgmt plan --detailed-exitcode site.yaml    for scripts: 0 nothing, 2 something, 3 a check failed, or it would fail")]
 pub struct Args {
     /// The graph
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]

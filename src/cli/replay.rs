@@ -212,10 +212,12 @@ fn describe_event(replay: &Replay, event: &Event) -> String {
 fn describe_command(replay: &Replay, command: &Command) -> Option<String> {
     let name = |id: &VertexId| name(replay, *id);
     Some(match command {
-        Command::Run { vertex, arm, refresh, .. } => {
+        Command::Run { vertex, arm, refresh, with, .. } => {
             let arm = if *arm { ", arming its watch" } else { "" };
             let refresh = if *refresh { ", with a refresh" } else { "" };
-            format!("run {}{arm}{refresh}", name(vertex))
+            let with: Vec<String> = with.iter().map(name).collect();
+            let with = if with.is_empty() { String::new() } else { format!(", with {}", with.join(", ")) };
+            format!("run {}{with}{arm}{refresh}", name(vertex))
         }
         Command::Cancel { vertex } => format!("cancel {}", name(vertex)),
         Command::Kill { vertex } => format!("kill {}", name(vertex)),

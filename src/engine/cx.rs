@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::id::Label;
 use super::resource::{ResourceError, Stamp, Wake};
@@ -28,6 +28,8 @@ pub struct Cx {
     pub cancel: Cancel,
     surroundings: Arc<Surroundings>,
     wrote: Mutex<Option<Stamp>>,
+    failed: Mutex<Vec<(u32, ResourceError)>>,
+    foreseen: Mutex<Vec<(u32, ResourceError)>>,
 }
 
 /// What all runs of one vertex share.
@@ -49,7 +51,14 @@ pub struct Surroundings {
 pub trait Control: fmt::Debug + Send + Sync {
     /// Shuts the agent down with this exit code, as ^C would.
     fn exit(&self, code: u8);
+
+    /// What automatic edges are derived from ([`Facts`](super::kind::Facts)) is not as it was.
+    fn facts_changed(&self, done: Done);
 }
+
+/// Dropped with its last clone once something is done, or will not be.
+#[derive(Clone, Debug)]
+pub struct Done(#[expect(dead_code, reason = "its end is what it says")] Arc<oneshot::Sender<()>>);
 
 /// Makes a vertex dirty, from any thread; cheap to clone.
 #[derive(Clone)]
@@ -76,7 +85,16 @@ impl fmt::Debug for Waker {
 impl Cx {
     /// The surroundings of a run.
     pub fn new(surroundings: Arc<Surroundings>, cancel: Cancel) -> Self {
-        Self { refresh: false, noop: false, members: None, cancel, surroundings, wrote: Mutex::new(None) }
+        Self {
+            refresh: false,
+            noop: false,
+            members: None,
+            cancel,
+            surroundings,
+            wrote: Mutex::default(),
+            failed: Mutex::default(),
+            foreseen: Mutex::default(),
+        }
     }
 
     /// The vertex that runs.
@@ -99,9 +117,46 @@ impl Cx {
         self.surroundings.control.exit(code);
     }
 
+    /// Has the automatic edges derived anew: what they are derived from ([`Facts`](super::kind::Facts)) is not as it was.
+    pub fn facts_changed(&self) {
+        let (done, _) = oneshot::channel();
+        self.surroundings.control.facts_changed(Done(Arc::new(done)));
+    }
+
+    /// The same, and waits until the graph has the edges that come of it; no longer than the run may.
+    pub async fn edges_derived(&self) {
+        let (done, derived) = oneshot::channel();
+        self.surroundings.control.facts_changed(Done(Arc::new(done)));
+        tokio::select! {
+            _ = derived => {}
+            () = self.cancel.cancelled() => {}
+        }
+    }
+
     /// Whether this run is about a group member.
     pub fn concerns(&self, member: u32) -> bool {
         self.members.as_ref().is_none_or(|members| members.contains(&member))
+    }
+
+    /// Says that a member of a group has failed, and not the others. A resource of its own returns its errors.
+    pub fn member_failed(&self, member: u32, error: ResourceError) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).push((member, error));
+    }
+
+    /// What [`member_failed`](Self::member_failed) was told.
+    pub fn take_failed(&self) -> Vec<(u32, ResourceError)> {
+        std::mem::take(&mut *self.failed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says, in a check, that applying what differs would fail, as can be seen from here and now; 0 is the member of a
+    /// resource of its own. It counts under noop, unless something comes first that would change too.
+    pub fn foresee(&self, member: u32, error: ResourceError) {
+        self.foreseen.lock().unwrap_or_else(PoisonError::into_inner).push((member, error.foreseen()));
+    }
+
+    /// What [`foresee`](Self::foresee) was told.
+    pub fn take_foreseen(&self) -> Vec<(u32, ResourceError)> {
+        std::mem::take(&mut *self.foreseen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Records the state of the watched object just after this run's own last write, so that its echo is no event.

@@ -123,6 +123,18 @@ impl Drift {
         self.0.iter().any(|item| item.member == member)
     }
 
+    /// The differences of one member of a group, as those of a resource of its own.
+    #[must_use]
+    pub fn of(&self, member: u32) -> Self {
+        let own = self.0.iter().filter(|item| item.member == member);
+        Self(own.map(|item| DriftItem { member: 0, ..item.clone() }).collect())
+    }
+
+    /// Adds the differences of a resource of its own as those of a member of a group.
+    pub fn join(&mut self, member: u32, own: &Self) {
+        self.0.extend(own.0.iter().map(|item| DriftItem { member, ..item.clone() }));
+    }
+
     /// Hides both sides of the items for which `is_secret` holds, given their member and name.
     pub fn mask(&mut self, is_secret: impl Fn(u32, &str) -> bool) {
         for item in self.0.iter_mut().filter(|item| is_secret(item.member, item.what)) {

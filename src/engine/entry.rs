@@ -38,6 +38,36 @@ pub trait Param: Sized {
     fn to_value(&self) -> Option<Value>;
 }
 
+/// The fields of a parameter that is a struct.
+///
+/// # Errors
+/// When the value is none.
+pub fn struct_fields<T: Param>(value: &Value) -> Result<&[(Arc<str>, Value)], String> {
+    match value {
+        Value::Struct(fields) => Ok(fields),
+        other => expected(&T::ty(), other),
+    }
+}
+
+/// One field of a struct.
+///
+/// # Errors
+/// When it is missing, or of another type.
+pub fn struct_field<T: Param>(fields: &[(Arc<str>, Value)], name: &str) -> Result<T, String> {
+    let found = fields.iter().find(|(field, _)| **field == *name);
+    let (_, value) = found.ok_or_else(|| format!("the field `{name}` is missing"))?;
+    T::from_value(value).map_err(|message| format!("`{name}`: {message}"))
+}
+
+/// One field of a struct that may be left out ([`Type::Optional`]).
+///
+/// # Errors
+/// When it is of another type.
+pub fn optional_field<T: Param>(fields: &[(Arc<str>, Value)], name: &str) -> Result<Option<T>, String> {
+    let is_given = fields.iter().any(|(field, _)| **field == *name);
+    is_given.then(|| struct_field(fields, name)).transpose()
+}
+
 fn expected<T>(what: &Type, found: &Value) -> Result<T, String> {
     Err(format!("expected {what}, found {}", found.type_name()))
 }

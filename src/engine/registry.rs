@@ -5,6 +5,35 @@ use std::sync::Arc;
 
 use super::kind::Kind;
 
+/// What other tools call things, and the kinds that do them.
+const ELSEWHERE: [(&str, &str); 25] = [
+    ("service", "svc"),
+    ("systemd", "svc"),
+    ("systemd_service", "svc"),
+    ("package", "pkg"),
+    ("apt", "pkg"),
+    ("dnf", "pkg"),
+    ("yum", "pkg"),
+    ("pacman", "pkg"),
+    ("copy", "file"),
+    ("template", "file"),
+    ("directory", "file"),
+    ("symlink", "file"),
+    ("lineinfile", "line"),
+    ("file_line", "line"),
+    ("command", "exec"),
+    ("shell", "exec"),
+    ("cmd", "exec"),
+    ("cronjob", "cron"),
+    ("authorized_key", "ssh:authorized_key"),
+    ("ssh_authorized_key", "ssh:authorized_key"),
+    ("uri", "http:check"),
+    ("wait_for", "tcp:check"),
+    ("unarchive", "archive"),
+    ("interface", "net"),
+    ("vcsrepo", "git"),
+];
+
 /// All kinds that a graph may use, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
@@ -34,6 +63,12 @@ impl Registry {
     /// All kinds in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Kind>> {
         self.kinds.values().map(|(_, kind)| kind)
+    }
+
+    /// The kind that does what another tool calls by this name.
+    pub fn called_elsewhere(&self, name: &str) -> Option<&'static str> {
+        let (_, ours) = ELSEWHERE.iter().find(|(theirs, _)| theirs.eq_ignore_ascii_case(name))?;
+        self.kinds.get_key_value(ours).map(|(name, _)| *name)
     }
 
     /// The names of all kinds, sorted.

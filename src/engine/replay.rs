@@ -25,12 +25,14 @@ pub struct Replay {
 /// What is remembered of one vertex.
 #[derive(Debug)]
 pub struct Life {
-    /// `kind[name]`; of a group, the first.
+    /// `kind[name]`.
     pub label: Label,
     /// Which occupant of its slot it is.
     pub generation: Generation,
     /// How it is scheduled.
     pub policy: Policy,
+    /// Who runs together with it: all that name the same vertex here.
+    pub team: Option<VertexId>,
     /// When it came.
     pub added: Time,
     /// When its present or last run began.
@@ -133,17 +135,28 @@ impl Replay {
             | Event::WatchFailed { vertex, generation, .. }
             | Event::Finished { vertex, generation, .. }
                 if self.lives.get(vertex).is_none_or(|life| life.generation != *generation) => {}
-            Event::Wake { vertex, .. } => self.befell(*vertex, "its watch fired"),
+            Event::Wake { vertex, .. } => {
+                self.team(*vertex).into_iter().for_each(|id| self.befell(id, "its watch fired"));
+            }
             Event::WatchFailed { vertex, .. } => {
-                self.befell(*vertex, "its watch failed");
-                if let Some(life) = self.lives.get_mut(vertex) {
-                    life.failed = Some(now);
-                    life.failures += 1;
+                for id in self.team(*vertex) {
+                    self.befell(id, "its watch failed");
+                    if let Some(life) = self.lives.get_mut(&id) {
+                        life.failed = Some(now);
+                        life.failures += 1;
+                    }
                 }
             }
             Event::Finished { vertex, outcome, .. } => self.remember_outcome(*vertex, outcome),
             Event::Applying { .. } | Event::Tick | Event::Stop(_) => {}
         }
+    }
+
+    /// A vertex and those that share its watch.
+    fn team(&self, id: VertexId) -> Vec<VertexId> {
+        let team = self.lives.get(&id).and_then(|life| life.team);
+        let mates = self.lives.iter().filter(|(at, life)| **at == id || team.is_some() && life.team == team);
+        mates.map(|(id, _)| *id).collect()
     }
 
     fn remember_swap(&mut self, delta: &Delta) {
@@ -158,6 +171,7 @@ impl Replay {
                 label: added.label.clone(),
                 generation: added.generation,
                 policy: added.policy.clone(),
+                team: added.team,
                 added: self.now,
                 started: None,
                 checked: None,
@@ -221,8 +235,10 @@ impl Replay {
     fn remember_command(&mut self, command: &Command) {
         let now = self.now;
         match command {
-            Command::Run { vertex, .. } => {
-                self.lives.entry(*vertex).and_modify(|life| life.started = Some(now));
+            Command::Run { vertex, with, .. } => {
+                for id in std::iter::once(vertex).chain(with) {
+                    self.lives.entry(*id).and_modify(|life| life.started = Some(now));
+                }
             }
             Command::Notice(Notice::Retrying { vertex, left, .. }) => {
                 self.lives.entry(*vertex).and_modify(|life| life.retries_left = *left);

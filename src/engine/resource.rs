@@ -15,7 +15,8 @@ use super::drift::Drift;
 use super::params::Params;
 use super::value::Value;
 
-/// One resource, or a group of one kind that is applied together. Built without touching the system.
+/// One resource, or a group of one kind that is applied together. Built without touching the system. A member of a group
+/// that fails alone is told by [`Cx::member_failed`]; what is returned is of the others, and an error is of all of them.
 #[async_trait]
 pub trait Resource: fmt::Debug + Send + Sync + 'static {
     /// Arms the watch, and returns once changes from now on will be seen. Kinds with nothing to watch keep this.
@@ -118,6 +119,13 @@ impl Outputs {
         self.0.iter()
     }
 
+    /// The values of one member of a group, as those of a resource of its own.
+    #[must_use]
+    pub fn of(&self, member: u32) -> Self {
+        let own = self.0.iter().filter(|output| output.member == member);
+        Self(own.map(|output| Output { member: 0, ..output.clone() }).collect())
+    }
+
     /// Whether nothing is sent.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -184,6 +192,7 @@ impl fmt::Debug for Wakes {
 pub struct ResourceError {
     class: Class,
     hint: Option<String>,
+    foreseen: bool,
     source: Box<dyn Error + Send + Sync>,
 }
 
@@ -194,7 +203,7 @@ impl ResourceError {
         hint: Option<impl Into<String>>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { class, hint: hint.map(Into::into), source: source.into() }
+        Self { class, hint: hint.map(Into::into), foreseen: false, source: source.into() }
     }
 
     /// The world refused; a later try may succeed.
@@ -217,6 +226,18 @@ impl ResourceError {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same, before it has come to pass.
+    #[must_use]
+    pub(super) fn foreseen(mut self) -> Self {
+        self.foreseen = true;
+        self
+    }
+
+    /// Whether nothing has failed yet: it would.
+    pub fn is_foreseen(&self) -> bool {
+        self.foreseen
     }
 
     /// What decides exit code, retry and log level.

@@ -20,6 +20,8 @@ pub enum Type {
     Map(Box<Type>, Box<Type>),
     /// Named fields.
     Struct(Vec<(Arc<str>, Type)>),
+    /// A field of a struct that may be left out.
+    Optional(Box<Type>),
     /// Any value.
     Any,
 }
@@ -78,6 +80,7 @@ impl fmt::Display for Type {
                 }
                 f.write_str("}")
             }
+            Self::Optional(ty) => write!(f, "{ty} (optional)"),
             Self::Any => f.write_str("any"),
         }
     }

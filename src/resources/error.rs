@@ -178,6 +178,8 @@ impl HostError {
             Self::NotEmpty { .. } => {
                 Some("add `recurse: true` and `force: true` to remove all that is in it")
             }
+            Self::NoUser { .. } => Some("declare it as a user resource: it is ordered before"),
+            Self::NoGroup { .. } => Some("declare it as a group resource: it is ordered before"),
             Self::Io { .. } => self.errno().and_then(hint_of),
             _ => None,
         }

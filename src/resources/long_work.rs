@@ -46,7 +46,7 @@ pub async fn run_long<T: Send + 'static>(
 }
 
 /// Stays pending until it is polled within the runtime: the first poll may be on a worker of the engine's own.
-async fn reach_runtime() {
+pub async fn reach_runtime() {
     std::future::poll_fn(|task| {
         if tokio::runtime::Handle::try_current().is_ok() {
             return Poll::Ready(());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::doc_of;
-use crate::engine::entry::{Entry, Param};
+use crate::engine::entry::{Entry, Param, struct_field, struct_fields};
 use crate::engine::params::OutputDecl;
 use crate::engine::ty::Width;
 use crate::engine::{
@@ -130,19 +130,12 @@ impl Param for MixedStruct {
     }
 
     fn from_value(value: &Value) -> Result<Self, String> {
-        let Value::Struct(fields) = value else {
-            return Err(format!("expected {}, found {}", Self::ty(), value.type_name()));
-        };
-        fn field<T: Param>(fields: &[(Arc<str>, Value)], name: &str) -> Result<T, String> {
-            let found = fields.iter().find(|(field, _)| **field == *name);
-            let (_, value) = found.ok_or_else(|| format!("the field `{name}` is missing"))?;
-            T::from_value(value).map_err(|message| format!("`{name}`: {message}"))
-        }
+        let fields = struct_fields::<Self>(value)?;
         Ok(Self {
-            somebool: field(fields, "somebool")?,
-            somestr: field(fields, "somestr")?,
-            someint: field(fields, "someint")?,
-            somefloat: field(fields, "somefloat")?,
+            somebool: struct_field(fields, "somebool")?,
+            somestr: struct_field(fields, "somestr")?,
+            someint: struct_field(fields, "someint")?,
+            somefloat: struct_field(fields, "somefloat")?,
         })
     }
 
@@ -262,6 +255,9 @@ impl Resource for TestResource {
         let mut outputs = Outputs::none();
         for (at, member) in (0..).zip(&self.members) {
             let params = &member.params;
+            if !cx.concerns(at) {
+                continue;
+            }
             tracing::info!(refresh = cx.refresh, "{}", member.shown);
             if let Some(mut expected) = params.expectrecv.clone() {
                 expected.sort();

@@ -77,6 +77,8 @@ impl Control for Exits {
     fn exit(&self, code: u8) {
         self.0.lock().unwrap().push(code);
     }
+
+    fn facts_changed(&self, _: crate::engine::cx::Done) {}
 }
 
 impl Bench {
@@ -225,7 +227,26 @@ impl Subject {
             return Ok(Ran { drift, outputs });
         }
         let outputs = self.resource.apply(&cx, drift.clone()).await?;
-        Ok(Ran { drift, outputs })
+        match cx.take_failed().pop() {
+            Some((_, error)) => Err(error),
+            None => Ok(Ran { drift, outputs }),
+        }
+    }
+
+    /// What a check under noop says that would fail, as people read it.
+    pub async fn foreseen(&self) -> Vec<(u32, String)> {
+        let mut cx = self.cx();
+        cx.noop = true;
+        self.resource.check(&cx).await.unwrap();
+        cx.take_foreseen().into_iter().map(|(member, error)| (member, error.to_string())).collect()
+    }
+
+    /// A run of a group of which some fail alone: which, and why.
+    pub async fn failing_alone(&self) -> Vec<(u32, ResourceError)> {
+        let cx = self.cx();
+        let found = self.resource.check(&cx).await.unwrap();
+        self.resource.apply(&cx, found.drift).await.unwrap();
+        cx.take_failed()
     }
 
     /// A run that succeeds.

@@ -2,6 +2,7 @@
 //!
 //! Grouped are vertices with an equal group key and equal meta-parameters at an equal depth. Every edge leads to a
 //! greater depth, so groups can neither reach themselves nor one another in a circle, and one pass does it.
+//! What runs is each vertex by itself, in the company of its group ([`leaders`]); [`group`] is for those who look.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,24 +11,34 @@ use std::sync::Arc;
 use super::dag::{Graph, GraphError, Node, Vertex};
 use crate::engine::kind::Capabilities;
 
-/// Groups what can be grouped. `capabilities` are by node index, before and after.
+/// One vertex for each group. `capabilities` are by node index.
 ///
 /// # Errors
 /// A cycle.
-pub fn group(
-    graph: Graph,
-    mut capabilities: Vec<Capabilities>,
-) -> Result<(Graph, Vec<Capabilities>), GraphError> {
-    if capabilities.iter().all(|known| known.group.is_none()) {
-        return Ok((graph, capabilities));
-    }
-    let depths = depths(&graph)?;
-    let mut leaders: HashMap<(Arc<str>, Arc<str>, u32), Vec<Node>> = HashMap::new();
+pub fn group(graph: Graph, capabilities: &[Capabilities]) -> Result<Graph, GraphError> {
+    let leader_of = leaders(&graph, capabilities)?;
+    Ok(if graph.nodes().zip(&leader_of).all(|(node, leader)| node == *leader) {
+        graph
+    } else {
+        merge(&graph, &leader_of)
+    })
+}
+
+/// The first of each node's group, by node index: itself, if it is alone. `capabilities` likewise.
+///
+/// # Errors
+/// A cycle.
+pub fn leaders(graph: &Graph, capabilities: &[Capabilities]) -> Result<Vec<Node>, GraphError> {
     let mut leader_of: Vec<Node> = graph.nodes().collect();
+    if capabilities.iter().all(|known| known.group.is_none()) {
+        return Ok(leader_of);
+    }
+    let depths = depths(graph)?;
+    let mut leaders: HashMap<(Arc<str>, Arc<str>, u32), Vec<Node>> = HashMap::new();
     for node in graph.nodes() {
         let lead = graph.vertex(node).lead();
-        // What is exported is exported by itself.
-        let may = lead.meta.autogroup && lead.meta.export.is_empty();
+        // What is exported is exported by itself, and what receives is built anew whenever it has received.
+        let may = lead.meta.autogroup && lead.meta.export.is_empty() && lead.receives.is_empty();
         let Some(key) = capabilities[node.index()].group.clone().filter(|_| may) else {
             continue;
         };
@@ -45,13 +56,7 @@ pub fn group(
             }
         }
     }
-    let merged = merge(&graph, &leader_of);
-    let mut at = 0;
-    capabilities.retain(|_| {
-        at += 1;
-        leader_of[at - 1].index() == at - 1
-    });
-    Ok((merged, capabilities))
+    Ok(leader_of)
 }
 
 /// The length of the longest path that leads to each node.

@@ -48,8 +48,8 @@ impl Vertex {
 pub struct Edge {
     /// A change of the start refreshes the end.
     pub notify: bool,
-    /// Made by the automatic rules and not by the user.
-    pub auto: bool,
+    /// Made by the automatic rules, for this reason; `None`: the user's.
+    pub auto: Option<&'static str>,
 }
 
 /// A graph of declarations. Acyclic once [`order`](Self::order) has succeeded.
@@ -117,7 +117,10 @@ impl Graph {
         match self.between.entry((from, to)) {
             Entry::Occupied(known) => {
                 let known = &mut self.dag[*known.get()];
-                *known = Edge { notify: known.notify || edge.notify, auto: known.auto && edge.auto };
+                *known = Edge {
+                    notify: known.notify || edge.notify,
+                    auto: known.auto.and_then(|why| edge.auto.and(Some(why))),
+                };
             }
             Entry::Vacant(free) => {
                 free.insert(self.dag.add_edge(from, to, edge));

@@ -15,10 +15,10 @@ pub fn render(graph: &Graph) -> String {
     }
     for (from, to, edge) in graph.edges() {
         let style = match (edge.auto, edge.notify) {
-            (true, true) => " [style=\"dashed,bold\"]",
-            (true, false) => " [style=dashed]",
-            (false, true) => " [style=bold]",
-            (false, false) => "",
+            (Some(why), true) => format!(" [style=\"dashed,bold\", tooltip={}]", quote(why)),
+            (Some(why), false) => format!(" [style=dashed, tooltip={}]", quote(why)),
+            (None, true) => " [style=bold]".to_owned(),
+            (None, false) => String::new(),
         };
         let _ = writeln!(out, "\tv{} -> v{}{style};", from.index(), to.index());
     }

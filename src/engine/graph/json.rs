@@ -55,6 +55,9 @@ pub struct ShownEdge {
     pub notify: bool,
     /// Made by the automatic rules.
     pub auto: bool,
+    /// What `from` is to `to`, where the rules made the edge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
 }
 
 /// The graph for programs.
@@ -75,7 +78,8 @@ pub fn shown(graph: &Graph) -> Shown {
         from: from.index(),
         to: to.index(),
         notify: edge.notify,
-        auto: edge.auto,
+        auto: edge.auto.is_some(),
+        reason: edge.auto,
     });
     Shown { version: 1, graph: graph.name.to_string(), nodes: nodes.collect(), edges: edges.collect() }
 }

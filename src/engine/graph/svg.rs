@@ -158,7 +158,7 @@ fn path(route: &[Point], edge: Edge, downward: bool) -> String {
 
 /// Classes, and the arrow head.
 fn look(edge: Edge) -> (&'static str, &'static str) {
-    match (edge.auto, edge.notify) {
+    match (edge.auto.is_some(), edge.notify) {
         (true, true) => ("edge notify auto", "bold"),
         (true, false) => ("edge auto", "plain"),
         (false, true) => ("edge notify", "bold"),
@@ -230,10 +230,13 @@ fn colors(cards: &[Card]) -> std::collections::BTreeMap<String, (&'static str, &
 fn legend(edges: &[(usize, usize, Edge)]) -> String {
     let mut out = String::new();
     let mut x = 0.0;
-    let sorts =
-        [(Edge { auto: true, notify: false }, "automatic"), (Edge { auto: false, notify: true }, "notifies")];
+    let sorts = [
+        (Edge { auto: Some(""), notify: false }, "automatic"),
+        (Edge { auto: None, notify: true }, "notifies"),
+    ];
     for (edge, said) in sorts {
-        let occurs = edges.iter().any(|(_, _, e)| e.auto && edge.auto || e.notify && edge.notify);
+        let occurs =
+            edges.iter().any(|(_, _, e)| e.auto.is_some() && edge.auto.is_some() || e.notify && edge.notify);
         if !occurs {
             continue;
         }

@@ -1,5 +1,6 @@
 //! Graphs for a terminal: by levels, each vertex with what it waits for.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::autogroup::depths;
@@ -36,16 +37,17 @@ pub fn render(graph: &Graph) -> Result<String, GraphError> {
 fn describe(out: &mut String, graph: &Graph, node: Node) {
     let vertex = graph.vertex(node);
     let _ = write!(out, "  {}", name(vertex));
-    let (mut after, mut auto, mut notified) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut after, mut notified) = (Vec::new(), Vec::new());
+    let mut automatic: BTreeMap<&str, Vec<Node>> = BTreeMap::new();
     for (before, edge) in graph.predecessors(node) {
         let list = match (edge.notify, edge.auto) {
             (true, _) => &mut notified,
-            (false, true) => &mut auto,
-            (false, false) => &mut after,
+            (false, Some(why)) => automatic.entry(why).or_default(),
+            (false, None) => &mut after,
         };
         list.push(before);
     }
-    let lists = [("after", after), ("automatically after", auto), ("refreshed by", notified)];
+    let lists = [("after", after), ("refreshed by", notified)];
     let mut separator = "  ";
     for (said, mut nodes) in lists {
         if nodes.is_empty() {
@@ -54,6 +56,12 @@ fn describe(out: &mut String, graph: &Graph, node: Node) {
         nodes.sort();
         let names = nodes.iter().map(|node| name(graph.vertex(*node)));
         let _ = write!(out, "{separator}{said} {}", some(names));
+        separator = "; ";
+    }
+    for (why, mut nodes) in automatic {
+        nodes.sort();
+        let names = nodes.iter().map(|node| name(graph.vertex(*node)));
+        let _ = write!(out, "{separator}automatically after {} ({why})", some(names));
         separator = "; ";
     }
     out.push('\n');

@@ -1,5 +1,6 @@
 //! How a run ended: counted, told, kept, and put into the scheduler's words.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,38 +27,76 @@ pub(super) struct Unanswered;
 impl Driver {
     /// A watch broke: it is armed again, as a failed check is tried again.
     pub(super) fn watch_failed(&mut self, vertex: VertexId, generation: Generation, error: ResourceError) {
-        let Some(entry) = self.roster.occupant(vertex, generation) else { return };
-        entry.watch = None;
+        if self.roster.occupant(vertex, generation).is_none() {
+            return;
+        }
         let retryable = error.class() == Class::Transient;
-        entry.ledger.error = Some(Box::new(error));
-        entry.ledger.failures += 1;
-        self.totals.failures += 1;
+        let error = Arc::new(error);
+        for id in self.roster.team(vertex) {
+            let Some(entry) = self.roster.occupant(id, generation) else { continue };
+            entry.watch = None;
+            entry.ledger.error = Some(error.clone());
+            entry.ledger.failures += 1;
+            self.totals.failures += 1;
+        }
         self.step(Event::WatchFailed { vertex, generation, retryable });
     }
 
-    /// Takes the report of a run.
+    /// Takes the report of a run, and tells apart what became of each that was in it.
     pub(super) fn finished(&mut self, report: Report) {
-        let Report { vertex: id, generation, wakes, wrote, mut ending, took, .. } = report;
-        self.settle_uncertainty(id, &mut ending);
+        let Report { vertex: id, generation, wakes, wrote, ending, failed, foreseen, took } = report;
         let Some(entry) = self.roster.occupant(id, generation) else { return };
         if entry.stuck && entry.running.is_none() {
-            // The call that was given up has returned: the vertex is tried anew.
-            entry.stuck = false;
+            // The call that was given up has returned: whom it was about is tried anew.
+            for id in self.roster.team(id) {
+                self.roster.occupant(id, generation).into_iter().for_each(|entry| entry.stuck = false);
+            }
             return self.step(Event::Wake { vertex: id, generation, wake: Wake::default() });
         }
-        entry.running = None;
         self.running -= 1;
         if let Some(wakes) = wakes {
-            entry.watch = Some(watch(id, generation, wakes, &self.mailbox));
+            let watch = Arc::new(watch(id, generation, wakes, &self.mailbox));
+            for id in self.roster.team(id) {
+                if let Some(entry) = self.roster.occupant(id, generation) {
+                    entry.watch = Some(watch.clone());
+                }
+            }
         }
-        let armed = entry.watch.is_some();
+        let mut failed: BTreeMap<u32, ResourceError> = failed.into_iter().collect();
+        let mut foreseen: BTreeMap<u32, ResourceError> = foreseen.into_iter().collect();
+        for id in self.roster.running(id) {
+            let member = self.roster.get(id).and_then(|entry| Some(entry.team.as_ref()?.1));
+            let own = match failed.remove(&member.unwrap_or(0)) {
+                Some(error) => Ending::Failed(Arc::new(error)),
+                None => member.map_or_else(|| ending.clone(), |member| ending.of(member)),
+            };
+            self.ended(id, own, foreseen.remove(&member.unwrap_or(0)), wrote, took);
+        }
+    }
+
+    /// One vertex has come out of a run.
+    fn ended(
+        &mut self,
+        id: VertexId,
+        mut ending: Ending,
+        foreseen: Option<ResourceError>,
+        wrote: Option<Stamp>,
+        took: Duration,
+    ) {
+        self.settle_uncertainty(id, &mut ending, foreseen);
+        let Some(entry) = self.roster.get_mut(id) else { return };
+        entry.running = None;
+        let (generation, armed) = (entry.generation, entry.watch.is_some());
         mask(&entry.vertex, &mut ending);
         let recovered = self.record_ending(id, &ending, took);
         let outcome = self.outcome(id, ending, armed, wrote);
-        if recovered && let Some(entry) = self.roster.get(id) {
-            self.observer.happened(Happening::Recovered { vertex: &entry.vertex });
-        }
         let done = matches!(outcome, Outcome::Done { .. });
+        if done && let Some(entry) = self.roster.get_mut(id) {
+            let times = entry.ledger.complaint.settled();
+            if recovered {
+                self.observer.happened(Happening::Recovered { vertex: &entry.vertex, times });
+            }
+        }
         self.step(Event::Finished { vertex: id, generation, outcome });
         if done
             && let Some(entry) = self.roster.get(id)
@@ -68,8 +107,9 @@ impl Driver {
         }
     }
 
-    /// Under noop, a check that fails behind a predecessor that would change says nothing yet.
-    fn settle_uncertainty(&mut self, id: VertexId, ending: &mut Ending) {
+    /// Under noop, a check that fails behind a predecessor that would change says nothing yet, and nor does a failure
+    /// that is foreseen.
+    fn settle_uncertainty(&mut self, id: VertexId, ending: &mut Ending, foreseen: Option<ResourceError>) {
         if !self.roster.get(id).is_some_and(|entry| entry.noop) {
             return;
         }
@@ -78,6 +118,9 @@ impl Driver {
         });
         if uncertain && matches!(ending, Ending::Failed(_)) {
             *ending = Ending::Noted(Drift::none());
+        }
+        if let Some(error) = foreseen.filter(|_| !uncertain && matches!(ending, Ending::Noted(_))) {
+            *ending = Ending::Failed(Arc::new(error));
         }
         if let Some(entry) = self.roster.get_mut(id) {
             entry.ledger.uncertain = uncertain;
@@ -133,14 +176,14 @@ impl Driver {
             }
             Ending::Failed(error) => {
                 let retryable = error.class() == Class::Transient;
-                entry.ledger.error = Some(Box::new(error));
+                entry.ledger.error = Some(error);
                 return Outcome::Failed { retryable, armed };
             }
             Ending::Cancelled => return Outcome::Cancelled { armed },
         };
         entry.ledger.noted = None;
         entry.ledger.error = None;
-        entry.fresh = None;
+        entry.looked_at = false;
         entry.undo = None;
         let sent = receive::digests(&outputs);
         entry.outputs = outputs;
@@ -150,15 +193,19 @@ impl Driver {
     /// Gives up runs that have not come back.
     pub(super) fn write_off_stuck(&mut self) {
         for stuck in self.crew.write_off_stuck() {
-            let Some(entry) = self.roster.occupant(stuck.vertex, stuck.generation) else { continue };
-            if entry.running.take().is_none() {
+            let generation = stuck.generation;
+            if self.roster.occupant(stuck.vertex, generation).is_none_or(|entry| entry.running.is_none()) {
                 continue;
             }
             self.running -= 1;
-            entry.stuck = true;
-            entry.ledger.error = Some(Box::new(ResourceError::transient(Unanswered)));
-            let outcome = Outcome::Failed { retryable: false, armed: entry.watch.is_some() };
-            self.step(Event::Finished { vertex: stuck.vertex, generation: stuck.generation, outcome });
+            for vertex in self.roster.running(stuck.vertex) {
+                let Some(entry) = self.roster.occupant(vertex, generation) else { continue };
+                entry.running = None;
+                entry.stuck = true;
+                entry.ledger.error = Some(Arc::new(ResourceError::transient(Unanswered)));
+                let outcome = Outcome::Failed { retryable: false, armed: entry.watch.is_some() };
+                self.step(Event::Finished { vertex, generation, outcome });
+            }
         }
     }
 }

@@ -259,7 +259,9 @@ fn panicked(
         generation,
         wakes: None,
         wrote: None,
-        ending: Ending::Failed(ResourceError::bug(Panicked(text))),
+        ending: Ending::Failed(Arc::new(ResourceError::bug(Panicked(text)))),
+        failed: Vec::new(),
+        foreseen: Vec::new(),
         took: clock.now().since(started),
     }
 }

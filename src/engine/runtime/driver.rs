@@ -12,7 +12,7 @@ use super::mailbox::{Mailbox, Message};
 use super::observe::{Happening, LastLook, Next, Observer};
 use super::plan::{self, Kept, SwapError, Swapped};
 use super::prepare::Prepared;
-use super::roster::{Entry, Reach, Roster, Running};
+use super::roster::{Reach, Roster, Running};
 use super::{Config, receive};
 use crate::engine::cx::{Cancel, Cx};
 use crate::engine::id::{Generation, VertexId};
@@ -151,6 +151,7 @@ impl Driver {
                 self.observer.happened(Happening::ExitRequested(code));
                 self.step(Event::Stop(StopLevel::Finish));
             }
+            Message::FactsChanged(done) => self.observer.happened(Happening::FactsChanged(&done)),
             Message::Snapshot(look, reply) => drop(reply.send(self.snapshot(&look))),
             Message::Census(reply) => drop(reply.send(self.census())),
             Message::Progress(reply) => drop(reply.send(self.progress())),
@@ -161,12 +162,17 @@ impl Driver {
 
     fn wake(&mut self, vertex: VertexId, generation: Generation, wake: Wake) {
         let now = self.clock.now();
-        let Some(entry) = self.roster.occupant(vertex, generation) else { return };
-        if entry.running.is_none() {
-            entry.ledger.dirty_since = now;
-            entry.ledger.woken = true;
+        if self.roster.occupant(vertex, generation).is_none() {
+            return;
         }
-        entry.fresh = None;
+        for id in self.roster.team(vertex) {
+            let Some(entry) = self.roster.occupant(id, generation) else { continue };
+            if entry.running.is_none() {
+                entry.ledger.dirty_since = now;
+                entry.ledger.woken = true;
+            }
+            entry.looked_at = false;
+        }
         self.step(Event::Wake { vertex, generation, wake });
     }
 
@@ -191,7 +197,7 @@ impl Driver {
         for (id, entry) in plan.newcomers {
             self.roster.enter(id, entry);
         }
-        self.roster.seat(plan.seats);
+        self.roster.hold(plan.holders);
         self.graph.clone_from(&plan.swapped.graph);
         self.exports = plan.exports;
         self.withdraw_others();
@@ -206,7 +212,7 @@ impl Driver {
         let mut commands = std::mem::take(&mut self.commands);
         for command in commands.drain(..) {
             match command {
-                Command::Run { vertex, arm, refresh, .. } => self.start(vertex, arm, refresh),
+                Command::Run { vertex, arm, refresh, with, .. } => self.start(vertex, &with, arm, refresh),
                 Command::Cancel { vertex } => self.with_running(vertex, |running| running.cancel.cancel()),
                 Command::Kill { vertex } => self.with_running(vertex, |running| running.cancel.kill()),
                 Command::Retire { vertex } => self.retire(vertex),
@@ -233,8 +239,7 @@ impl Driver {
             // It may have been exporting when it left the graph.
             self.withdraw_others();
         }
-        let is_replaced =
-            entry.vertex.members.iter().any(|member| self.roster.holder(&member.label).is_some());
+        let is_replaced = self.roster.holder(entry.vertex.label()).is_some();
         if !entry.noop && !is_replaced {
             let cx = Cx::new(entry.surroundings.clone(), Cancel::default());
             entry.resource.leave(&cx).map(tokio::spawn);
@@ -254,7 +259,7 @@ impl Driver {
         }
     }
 
-    fn start(&mut self, id: VertexId, arm: bool, refresh: bool) {
+    fn start(&mut self, id: VertexId, with: &[VertexId], arm: bool, refresh: bool) {
         let now = self.clock.now();
         let refused = match receive::receive(&mut self.roster, id) {
             Ok(()) => self.roster.get(id).is_some_and(|entry| entry.stuck).then(|| {
@@ -263,20 +268,36 @@ impl Driver {
             }),
             Err(error) => Some(error),
         };
-        let Some(entry) = self.roster.get_mut(id) else { return };
         let cancel = Cancel::default();
-        entry.running = Some(Running { cancel: cancel.clone(), since: now });
+        for id in std::iter::once(&id).chain(with) {
+            if let Some(entry) = self.roster.get_mut(*id) {
+                entry.running = Some(Running { cancel: cancel.clone(), since: now });
+            }
+        }
         self.running += 1;
+        let members = self.concerned(id, with, refresh);
+        let Some(entry) = self.roster.get(id) else { return };
         let generation = entry.generation;
         if let Some(error) = refused {
-            let ending = Ending::Failed(error);
-            let report =
-                Report { vertex: id, generation, wakes: None, wrote: None, ending, took: Duration::ZERO };
-            return self.finished(report);
+            return self.finished(Report {
+                vertex: id,
+                generation,
+                wakes: None,
+                wrote: None,
+                ending: Ending::Failed(Arc::new(error)),
+                failed: Vec::new(),
+                foreseen: Vec::new(),
+                took: Duration::ZERO,
+            });
         }
         if arm {
-            entry.watch = None;
+            for id in self.roster.team(id) {
+                if let Some(entry) = self.roster.occupant(id, generation) {
+                    entry.watch = None;
+                }
+            }
         }
+        let Some(entry) = self.roster.get(id) else { return };
         self.jobs.push(Job {
             vertex: id,
             generation,
@@ -285,39 +306,55 @@ impl Driver {
             arm,
             refresh,
             noop: entry.noop,
-            members: entry.fresh.clone(),
+            members,
             cancel,
             timeout: entry.vertex.lead().meta.timeout(),
             undo: entry.undo.clone(),
             place: entry.place,
+            informs: entry.informs,
         });
     }
 
-    fn notice(&self, notice: Notice) {
-        let vertex = |id| self.roster.get(id).map(|entry: &Entry| (entry, &*entry.vertex));
-        let failed = |id, next| {
-            if let Some((entry, vertex)) = vertex(id)
-                && let Some(error) = &entry.ledger.error
-            {
-                self.observer.happened(Happening::Failed { vertex, error, next });
-            }
-        };
+    /// Which members of a group a run is about; `None`: it is about a vertex of its own.
+    fn concerned(&self, id: VertexId, with: &[VertexId], refresh: bool) -> Option<Arc<[u32]>> {
+        self.roster.get(id)?.team.as_ref()?;
+        let all = std::iter::once(&id).chain(with).filter_map(|id| self.roster.get(*id));
+        let concerned = all.filter(|entry| refresh || !entry.looked_at);
+        let mut members: Vec<u32> = concerned.filter_map(|entry| Some(entry.team.as_ref()?.1)).collect();
+        members.sort_unstable();
+        Some(members.into())
+    }
+
+    fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Retrying { vertex, at, left } => {
-                failed(vertex, Next::Retry { wait: self.clock.until(at), left });
+                let wait = self.clock.until(at);
+                self.tell_failure(vertex, Next::Retry { wait, left });
             }
-            Notice::Failed { vertex } => failed(vertex, Next::Nothing),
+            Notice::Failed { vertex } => self.tell_failure(vertex, Next::Nothing),
             Notice::Blocked { vertex: id, by } => {
-                if let (Some((_, vertex)), Some((_, by))) = (vertex(id), vertex(by)) {
-                    self.observer.happened(Happening::Blocked { vertex, by: by.label() });
+                let Some(entry) = self.roster.get_mut(id) else { return };
+                let is_news = entry.ledger.complaint.blocked(by);
+                if let (Some(entry), Some(by)) = (self.roster.get(id), self.roster.get(by)) {
+                    let (vertex, by) = (&*entry.vertex, by.vertex.label());
+                    self.observer.happened(Happening::Blocked { is_news, vertex, by });
                 }
             }
             Notice::Contended { vertex: id } => {
-                if let Some((_, vertex)) = vertex(id) {
-                    self.observer.happened(Happening::Contended { vertex });
+                if let Some(entry) = self.roster.get(id) {
+                    self.observer.happened(Happening::Contended { vertex: &entry.vertex });
                 }
             }
         }
+    }
+
+    fn tell_failure(&mut self, id: VertexId, next: Next) {
+        let now = self.clock.now();
+        let Some(entry) = self.roster.get_mut(id) else { return };
+        let Some(error) = &entry.ledger.error else { return };
+        let telling = entry.ledger.complaint.failed(&error.to_string(), next == Next::Nothing, now);
+        let times = entry.ledger.complaint.times();
+        self.observer.happened(Happening::Failed { vertex: &entry.vertex, error, next, times, telling });
     }
 
     /// Where a vertex stands, for people.

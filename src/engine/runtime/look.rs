@@ -38,19 +38,18 @@ impl From<Rows> for Look {
 #[derive(Debug)]
 pub(super) struct Chosen<'a> {
     pub entry: &'a Entry,
-    pub member: u32,
     pub state: State,
     took: Duration,
 }
 
 impl<'a> Chosen<'a> {
-    pub fn new(entry: &'a Entry, member: u32, state: State, now: Time) -> Self {
+    pub fn new(entry: &'a Entry, state: State, now: Time) -> Self {
         let running = entry.running.as_ref().map(|running| now.since(running.since));
-        Self { entry, member, state, took: running.unwrap_or(entry.ledger.last_took) }
+        Self { entry, state, took: running.unwrap_or(entry.ledger.last_took) }
     }
 
     fn label(&self) -> &'a Label {
-        &self.entry.vertex.members[self.member as usize].label
+        self.entry.vertex.label()
     }
 
     /// Smaller is more urgent.
@@ -70,9 +69,9 @@ impl<'a> Chosen<'a> {
 }
 
 impl Look {
-    pub(super) fn wants(&self, entry: &Entry, member: u32, state: State) -> bool {
+    pub(super) fn wants(&self, entry: &Entry, state: State) -> bool {
         if let Some(find) = &self.find {
-            let label = entry.vertex.members[member as usize].label.to_string();
+            let label = entry.vertex.label().to_string();
             return label.to_lowercase().contains(&find.to_lowercase());
         }
         self.rows == Rows::All || state != State::Ok || entry.ledger.noted.is_some()

@@ -11,6 +11,7 @@ use super::pending::Pending;
 use super::plan::{SwapError, Swapped};
 use super::prepare::Prepared;
 use super::snapshot::{Census, Progress, Snapshot};
+use crate::engine::cx::Done;
 use crate::engine::id::{Generation, VertexId};
 use crate::engine::resource::{ResourceError, Wake};
 use crate::engine::sched::StopLevel;
@@ -25,6 +26,7 @@ pub(super) enum Message {
     Swap(Box<Prepared>, oneshot::Sender<Result<Swapped, SwapError>>),
     Stop(StopLevel),
     Exit(u8),
+    FactsChanged(Done),
     Snapshot(Look, oneshot::Sender<Snapshot>),
     Census(oneshot::Sender<Census>),
     Progress(oneshot::Sender<Progress>),

@@ -10,6 +10,7 @@
 //! | `plan` | the difference to the running graph, built before anything old stops |
 //! | `driver` | the loop |
 //! | `answer` | how a run ended |
+//! | `complaint` | what has been said of failures already |
 //! | `roster` | what is known of each running vertex |
 //! | `exported` | a resource that is there for other hosts as well |
 //! | `crew` | threads that are awake for short local work; what waits moves on to tokio |
@@ -19,6 +20,7 @@
 
 mod answer;
 mod clock;
+mod complaint;
 mod crew;
 mod driver;
 mod exported;

@@ -3,9 +3,11 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+pub use super::complaint::Telling;
 use super::driver::Driver;
 use super::plan::Swapped;
 use super::snapshot::{Rows, Snapshot};
+use crate::engine::cx::Done;
 use crate::engine::drift::Drift;
 use crate::engine::graph::Vertex;
 use crate::engine::id::Label;
@@ -46,14 +48,22 @@ pub enum Happening<'a> {
         error: &'a ResourceError,
         /// What comes next.
         next: Next,
+        /// How often it has failed since it was last as wanted.
+        times: u32,
+        /// How much of it is news.
+        telling: Telling,
     },
     /// A vertex that had failed is as wanted again.
     Recovered {
         /// Which.
         vertex: &'a Vertex,
+        /// How often it had failed.
+        times: u32,
     },
     /// A vertex cannot run because another has failed.
     Blocked {
+        /// Whether that was not so before.
+        is_news: bool,
         /// Which.
         vertex: &'a Vertex,
         /// Who has failed.
@@ -70,6 +80,8 @@ pub enum Happening<'a> {
     Converged(bool),
     /// A resource asked for the end of the agent.
     ExitRequested(u8),
+    /// What automatic edges are derived from has changed: a swap to the same graph, prepared again, would bring others.
+    FactsChanged(&'a Done),
     /// The engine has ended; this was its last state.
     Stopped(LastLook<'a>),
 }

@@ -1,12 +1,12 @@
 //! The difference between the running graph and the next, with everything new built, before anything old stops.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::prepare::Prepared;
-use super::roster::{Entry, Ledger, Reach, Roster, Seat};
+use super::roster::{Entry, Ledger, Reach, Roster, Team};
 use super::undo::{self, UndoTask};
 use super::{Config, build};
 use crate::engine::cx::Cx;
@@ -16,7 +16,7 @@ use crate::engine::graph::Vertex;
 use crate::engine::id::{Generation, Label, VertexId};
 use crate::engine::kind::Capabilities;
 use crate::engine::origin::Origin;
-use crate::engine::params::ParamError;
+use crate::engine::params::{ParamError, Params};
 use crate::engine::resource::{Found, Outputs, Resource, ResourceError};
 use crate::engine::sched::event::Receiving;
 use crate::engine::sched::policy::WakePolicy;
@@ -62,7 +62,7 @@ pub(super) struct Plan {
     pub delta: Delta,
     pub newcomers: Vec<(VertexId, Entry)>,
     pub kept: Vec<Kept>,
-    pub seats: HashMap<Label, Seat>,
+    pub holders: HashMap<Label, VertexId>,
     /// All that the next graph exports.
     pub exports: BTreeSet<ExportId>,
     pub swapped: Swapped,
@@ -87,12 +87,9 @@ pub(super) fn plan(
     let user_count = next.vertices.len();
     add_undos(&mut next, reach, config);
     let (mut fates, ids) = decide(&next, roster, user_count);
-    let mut seats: HashMap<Label, Seat> = HashMap::with_capacity(next.vertices.len());
-    for ((vertex, _), &id) in next.vertices.iter().zip(&ids) {
-        for (member, declared) in (0..).zip(&vertex.members) {
-            seats.insert(declared.label.clone(), Seat { vertex: id, member });
-        }
-    }
+    let labels = next.vertices.iter().map(|(vertex, _)| vertex.label().clone());
+    let holders: HashMap<Label, VertexId> = labels.zip(ids.iter().copied()).collect();
+    let mut teams = teams(&next, &fates, &ids)?;
     let mut successors: Vec<Vec<(VertexId, bool)>> = vec![Vec::new(); ids.len()];
     for &(from, to, notify) in &next.edges {
         successors[from as usize].push((ids[to as usize], notify));
@@ -102,7 +99,7 @@ pub(super) fn plan(
         delta: Delta::default(),
         newcomers: Vec::new(),
         kept: Vec::new(),
-        seats,
+        holders,
         exports: next.vertices.iter().flat_map(|(vertex, _)| exports_of(vertex)).collect(),
         swapped: Swapped { graph: next.name.to_string(), ..Swapped::default() },
     };
@@ -121,15 +118,55 @@ pub(super) fn plan(
             Fate::New { changes, ref mut replaces } => {
                 let replaces = std::mem::take(replaces);
                 let is_undo = at >= user_count;
-                let new = Newcomer { id, generation, vertex, capabilities, changes, replaces, is_undo };
+                let team = teams[at].take();
+                let new = Newcomer { id, generation, vertex, capabilities, team, changes, replaces, is_undo };
                 plan.enter(new, after, roster, reach, config, now)?;
             }
         }
     }
     let gone = roster.present().map(|(id, _)| id).filter(|id| !staying.contains(id));
     plan.delta.remove = gone.collect();
-    plan.swapped.removed = plan.delta.remove.len() - plan.swapped.changed;
+    // What is replaced because its group has changed around it is neither changed nor removed.
+    let comes_and_stays = plan.newcomers.iter().filter(|(_, entry)| entry.regrouped).count();
+    plan.swapped.removed = plan.delta.remove.len() - plan.swapped.changed - comes_and_stays;
     Ok(plan)
+}
+
+/// A team of a newcomer, and as which member it is in it; and the resource of all of it.
+type Membership = (Arc<Team>, u32, Arc<dyn Resource>);
+
+/// The teams of newcomers, by their position.
+fn teams(next: &Prepared, fates: &[Fate], ids: &[VertexId]) -> Result<Vec<Option<Membership>>, SwapError> {
+    let mut teams = vec![None; ids.len()];
+    for positions in groups(next) {
+        if matches!(fates[positions[0]], Fate::Keep) {
+            continue;
+        }
+        let vertices = || positions.iter().map(|at| &next.vertices[*at].0);
+        let members: Vec<Declaration> = vertices().map(|vertex| vertex.lead().clone()).collect();
+        let lead = &next.vertices[positions[0]].0;
+        let resource = build(&lead.kind, &members).map_err(|errors| SwapError::Build {
+            label: lead.label().clone(),
+            origin: lead.lead().origin.clone(),
+            errors,
+        })?;
+        let team = Arc::new(Team { ids: positions.iter().map(|at| ids[*at]).collect(), members });
+        for (member, at) in (0..).zip(&positions) {
+            teams[*at] = Some((team.clone(), member, resource.clone()));
+        }
+    }
+    Ok(teams)
+}
+
+/// The positions of those that run together: groups of two at least.
+fn groups(next: &Prepared) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (at, lead) in next.leads.iter().enumerate() {
+        if at != *lead as usize {
+            groups.entry(*lead).or_insert_with(|| vec![*lead as usize]).push(at);
+        }
+    }
+    groups.into_values().collect()
 }
 
 /// Vertices for what has `reverse` and has vanished: on their own, without edges.
@@ -141,6 +178,7 @@ fn add_undos(next: &mut Prepared, reach: &Reach, config: &Config) {
     let present: HashSet<&Label> =
         next.vertices.iter().flat_map(|(vertex, _)| &vertex.members).map(|member| &member.label).collect();
     undos.retain(|vertex| !present.contains(vertex.label()));
+    next.leads.extend((next.leads.len() as u32..).take(undos.len()));
     next.vertices.extend(undos.into_iter().map(|vertex| {
         let capabilities = vertex.kind.capabilities(vertex.lead());
         (vertex, capabilities)
@@ -160,16 +198,22 @@ enum Fate {
 
 /// What becomes of each vertex of the next graph, and its id.
 fn decide(next: &Prepared, roster: &Roster, user_count: usize) -> (Vec<Fate>, Vec<VertexId>) {
-    let mut claimed = HashSet::new();
+    // For each that runs with others: whether these are whom it runs with already.
+    let mut is_same: Vec<Option<bool>> = vec![None; next.vertices.len()];
+    for positions in groups(next) {
+        let same = is_same_team(next, &positions, roster);
+        positions.iter().for_each(|at| is_same[*at] = Some(same));
+    }
     let mut free = roster.next_ids();
     next.vertices
         .iter()
         .enumerate()
         .map(|(at, (vertex, _))| {
-            let mut holders = vertex.members.iter().filter_map(|member| roster.holder(&member.label));
-            let old = holders.find(|id| claimed.insert(*id));
+            let old = roster.holder(vertex.label());
             let same = old.and_then(|id| roster.get(id)).is_some_and(|entry| {
-                entry.is_undo == (at >= user_count) && entry.vertex.members == vertex.members
+                entry.is_undo == (at >= user_count)
+                    && entry.vertex.members == vertex.members
+                    && is_same[at].unwrap_or(entry.team.is_none())
             });
             match old {
                 Some(id) if same => (Fate::Keep, id),
@@ -182,18 +226,25 @@ fn decide(next: &Prepared, roster: &Roster, user_count: usize) -> (Vec<Fate>, Ve
         .unzip()
 }
 
-/// All that hold a label of a new vertex now, or did and have not gone yet: groups form and fall apart.
+/// Whether these ran together already, they and nobody else, as they are declared now.
+fn is_same_team(next: &Prepared, positions: &[usize], roster: &Roster) -> bool {
+    let declared = positions.iter().map(|at| next.vertices[*at].0.lead());
+    let holder = roster.holder(next.vertices[positions[0]].0.label()).and_then(|id| roster.get(id));
+    let team = holder.and_then(|entry| entry.team.as_ref());
+    team.is_some_and(|(team, _)| {
+        declared.eq(&team.members)
+            && team
+                .members
+                .iter()
+                .zip(&team.ids)
+                .all(|(member, id)| roster.holder(&member.label) == Some(*id))
+    })
+}
+
+/// All that hold the label of a new vertex now, or did and have not gone yet.
 fn forerunners(vertex: &Vertex, roster: &Roster) -> Vec<VertexId> {
-    let mut found = Vec::new();
-    for member in &vertex.members {
-        let holder = roster.holder(&member.label);
-        for id in holder.into_iter().chain(roster.leaving(&member.label).iter().copied()) {
-            if !found.contains(&id) {
-                found.push(id);
-            }
-        }
-    }
-    found
+    let label = vertex.label();
+    roster.holder(label).into_iter().chain(roster.leaving(label).iter().copied()).collect()
 }
 
 struct Newcomer {
@@ -201,6 +252,7 @@ struct Newcomer {
     generation: Generation,
     vertex: Vertex,
     capabilities: Capabilities,
+    team: Option<Membership>,
     changes: Option<VertexId>,
     replaces: Vec<VertexId>,
     is_undo: bool,
@@ -229,7 +281,7 @@ impl Plan {
                 self.delta.disconnect.push((id, *to));
             }
         }
-        let senders = senders(&vertex.members, &self.seats);
+        let senders = senders(vertex.lead(), &self.holders);
         if senders != entry.senders {
             self.delta.rebind.push((id, senders));
         }
@@ -245,59 +297,66 @@ impl Plan {
         config: &Config,
         now: Time,
     ) -> Result<(), SwapError> {
-        let Newcomer { id, generation, vertex, capabilities, changes, replaces, is_undo } = new;
+        let Newcomer { id, generation, vertex, capabilities, team, changes, replaces, is_undo } = new;
         let lead = vertex.lead();
         let label = lead.label.clone();
         let old = changes.and_then(|old| roster.get(old));
-        match old {
-            Some(_) => self.swapped.changed += 1,
-            None => self.swapped.added += 1,
-        }
+        let regrouped = old.is_some_and(|old| old.vertex.members == vertex.members && old.is_undo == is_undo);
+        *match old {
+            Some(_) if regrouped => &mut self.swapped.kept,
+            Some(_) => &mut self.swapped.changed,
+            None => &mut self.swapped.added,
+        } += 1;
         let mut policy = Policy::new(&lead.meta, &capabilities, config.noop, config.sema);
         if config.one_look {
             policy.wake = WakePolicy::Never;
             policy.retries = Some(0);
         }
-        let resource: Arc<dyn Resource> = if vertex.members.iter().all(|member| member.receives.is_empty()) {
+        let (team, resource): (_, Arc<dyn Resource>) = if let Some((team, member, resource)) = team {
+            (Some((team, member)), resource)
+        } else if lead.receives.is_empty() {
             let built = build(&vertex.kind, &vertex.members);
-            built.map_err(|errors| SwapError::Build {
+            let built = built.map_err(|errors| SwapError::Build {
                 label: label.clone(),
                 origin: lead.origin.clone(),
                 errors,
-            })?
+            })?;
+            (None, built)
         } else {
-            Arc::new(Unreceived)
+            (None, Arc::new(Unreceived))
         };
         let undo = lead.meta.reverse && capabilities.reversible && !is_undo;
-        let senders = senders(&vertex.members, &self.seats);
+        let senders = senders(lead, &self.holders);
+        // To those who read the log it is the same one.
+        let complaint = old.filter(|_| regrouped).map(|old| old.ledger.complaint.clone()).unwrap_or_default();
         let entry = Entry {
             generation,
             surroundings: reach.surroundings(id, generation, &label),
             undo: undo.then(|| UndoTask::new(&reach.prefix, &label)),
-            fresh: old.and_then(|old| fresh_members(&vertex, old)),
+            looked_at: team.is_some() && regrouped && old.is_some_and(is_right),
+            regrouped,
             noop: policy.noop,
             place: capabilities.place,
+            informs: capabilities.informs,
             senders: senders.clone(),
             vertex: Arc::new(vertex),
+            team,
             resource,
             successors: after,
-            received: Vec::new(),
+            received: Params::new(),
             is_undo,
             watch: None,
             running: None,
             stuck: false,
             outputs: Outputs::none(),
-            ledger: Ledger { dirty_since: now, ..Ledger::default() },
+            ledger: Ledger { dirty_since: now, complaint, ..Ledger::default() },
         };
         self.delta.connect.extend(entry.successors.iter().map(|(to, notify)| (id, *to, *notify)));
-        let receives = entry.vertex.members.iter().flat_map(|member| &member.receives).zip(senders);
-        let receives = receives.map(|(receive, sender)| Receiving {
-            sender,
-            member: self.seats.get(&receive.from).map_or(0, |seat| seat.member),
-            key: receive.key.clone(),
-        });
+        let receives = entry.vertex.lead().receives.iter().zip(senders);
+        let receives = receives.map(|(receive, sender)| Receiving { sender, key: receive.key.clone() });
         let receives = receives.collect();
-        self.delta.add.push(Added { vertex: id, generation, label, policy, receives, replaces });
+        let team = entry.team.as_ref().map(|(team, _)| team.ids[0]);
+        self.delta.add.push(Added { vertex: id, generation, label, policy, team, receives, replaces });
         self.newcomers.push((id, entry));
         Ok(())
     }
@@ -309,22 +368,13 @@ pub(super) fn exports_of(vertex: &Vertex) -> impl Iterator<Item = ExportId> {
     exporting.flat_map(Declaration::export_ids)
 }
 
-fn senders(members: &[Declaration], seats: &HashMap<Label, Seat>) -> Vec<Option<VertexId>> {
-    let receives = members.iter().flat_map(|member| &member.receives);
-    receives.map(|receive| seats.get(&receive.from).map(|seat| seat.vertex)).collect()
+fn senders(declared: &Declaration, holders: &HashMap<Label, VertexId>) -> Vec<Option<VertexId>> {
+    declared.receives.iter().map(|receive| holders.get(&receive.from).copied()).collect()
 }
 
-/// The members of a group that are new or changed; `None`: all are to be looked at.
-fn fresh_members(vertex: &Vertex, old: &Entry) -> Option<Arc<[u32]>> {
-    let settled = old.ledger.checks > 0 && old.ledger.error.is_none() && old.running.is_none();
-    if vertex.members.len() < 2 || !settled {
-        return None;
-    }
-    let known: HashMap<&Label, &Declaration> =
-        old.vertex.members.iter().map(|member| (&member.label, member)).collect();
-    let is_fresh = |member: &Declaration| known.get(&member.label).is_none_or(|known| *known != member);
-    let fresh = (0..).zip(&vertex.members).filter(|(_, member)| is_fresh(member)).map(|(at, _)| at);
-    Some(fresh.collect())
+/// Whether a vertex was found as wanted, as far as is known.
+fn is_right(entry: &Entry) -> bool {
+    entry.ledger.checks > 0 && entry.ledger.error.is_none() && entry.running.is_none()
 }
 
 /// Stands in for a resource until it has received its parameters.

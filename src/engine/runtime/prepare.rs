@@ -1,8 +1,11 @@
 //! From a frontend's graph to one that can be run: automatic edges, groups, order. Pure.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::engine::graph::dag::Node;
 use crate::engine::graph::{Graph, GraphError, Vertex, autoedge, autogroup};
+use crate::engine::id::Label;
 use crate::engine::kind::Capabilities;
 
 /// Which automatic rules apply.
@@ -27,8 +30,18 @@ pub struct Prepared {
     pub name: Arc<str>,
     /// Vertices with what the graph needs to know of them.
     pub(super) vertices: Vec<(Vertex, Capabilities)>,
+    /// Those that run together: for each vertex the first of its group, by position in `vertices`; itself, if it is
+    /// alone.
+    pub(super) leads: Vec<u32>,
     /// From, to, notify; by position in `vertices`.
     pub(super) edges: Vec<(u32, u32, bool)>,
+}
+
+/// Which vertices wait for which others; without the vertices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    labels: Vec<Label>,
+    edges: Vec<(u32, u32, bool)>,
 }
 
 impl Prepared {
@@ -37,17 +50,28 @@ impl Prepared {
         self.vertices.len()
     }
 
+    /// Which vertices wait for which others: what automatic edges may change.
+    pub fn shape(&self) -> Shape {
+        let labels = self.vertices.iter().map(|(vertex, _)| vertex.label().clone()).collect();
+        Shape { labels, edges: self.edges.clone() }
+    }
+
     /// Whether there are no vertices.
     pub fn is_empty(&self) -> bool {
         self.vertices.is_empty()
     }
 }
 
-/// Adds automatic edges and groups to a graph, as `options` say.
+/// Adds automatic edges and groups to a graph, as `options` say: for people who look at it.
 ///
 /// # Errors
 /// A cycle among the user's own edges, where grouping meets it.
-pub fn complete(mut graph: Graph, options: Options) -> Result<(Graph, Vec<Capabilities>), GraphError> {
+pub fn complete(graph: Graph, options: Options) -> Result<Graph, GraphError> {
+    let (graph, capabilities) = connected(graph, options);
+    if options.autogroup { autogroup::group(graph, &capabilities) } else { Ok(graph) }
+}
+
+fn connected(mut graph: Graph, options: Options) -> (Graph, Vec<Capabilities>) {
     let mut capabilities: Vec<Capabilities> = graph
         .nodes()
         .map(|node| {
@@ -66,10 +90,7 @@ pub fn complete(mut graph: Graph, options: Options) -> Result<(Graph, Vec<Capabi
         known.offers = Vec::new();
         known.asks = Vec::new();
     }
-    if options.autogroup {
-        return autogroup::group(graph, capabilities);
-    }
-    Ok((graph, capabilities))
+    (graph, capabilities)
 }
 
 /// Makes a graph ready to run.
@@ -77,7 +98,7 @@ pub fn complete(mut graph: Graph, options: Options) -> Result<(Graph, Vec<Capabi
 /// # Errors
 /// A cycle among the user's own edges.
 pub fn prepare(graph: Graph, options: Options) -> Result<Prepared, GraphError> {
-    let (graph, capabilities) = complete(graph, options)?;
+    let (graph, capabilities) = connected(graph, options);
     let order = graph.order()?;
     let mut position = vec![0_u32; graph.len()];
     for (at, node) in (0..).zip(&order) {
@@ -87,6 +108,10 @@ pub fn prepare(graph: Graph, options: Options) -> Result<Prepared, GraphError> {
         .edges()
         .map(|(from, to, edge)| (position[from.index()], position[to.index()], edge.notify))
         .collect();
+    let leads = match options.autogroup {
+        true => leads(&order, &autogroup::leaders(&graph, &capabilities)?),
+        false => (0..).take(order.len()).collect(),
+    };
     let name = graph.name.clone();
     let mut vertices: Vec<_> = graph.into_vertices().zip(capabilities).collect();
     let mut sorted: Vec<Option<(Vertex, Capabilities)>> = vertices.drain(..).map(Some).collect();
@@ -94,5 +119,12 @@ pub fn prepare(graph: Graph, options: Options) -> Result<Prepared, GraphError> {
         .into_iter()
         .map(|node| sorted[node.index()].take().expect("an order names every node once"))
         .collect();
-    Ok(Prepared { name, vertices, edges })
+    Ok(Prepared { name, vertices, leads, edges })
+}
+
+/// The position of the first of each vertex's group, by position.
+fn leads(order: &[Node], leader_of: &[Node]) -> Vec<u32> {
+    let mut first: HashMap<Node, u32> = HashMap::new();
+    let group = order.iter().map(|node| leader_of[node.index()]);
+    (0..).zip(group).map(|(at, leader)| *first.entry(leader).or_insert(at)).collect()
 }

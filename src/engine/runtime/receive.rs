@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::build;
 use super::roster::Roster;
-use crate::engine::declaration::{Declaration, Receive};
+use crate::engine::declaration::Receive;
 use crate::engine::id::{Label, VertexId};
 use crate::engine::params::{ParamError, Params};
 use crate::engine::resource::{Outputs, ResourceError};
@@ -27,41 +27,27 @@ pub(super) fn receive(roster: &mut Roster, id: VertexId) -> Result<(), ResourceE
         return Ok(());
     }
     let vertex = entry.vertex.clone();
-    let mut received = Vec::new();
-    for (at, member) in (0..).zip(&vertex.members) {
-        let mut params = Params::new();
-        for receive in &member.receives {
-            params.set(receive.param, sent(roster, receive)?);
-        }
-        received.push((at, params));
+    let mut received = Params::new();
+    for receive in &vertex.lead().receives {
+        received.set(receive.param, sent(roster, receive)?);
     }
     let Some(entry) = roster.get_mut(id) else { return Ok(()) };
     if entry.received == received {
         return Ok(());
     }
-    let filled: Vec<Declaration> = vertex
-        .members
-        .iter()
-        .zip(&received)
-        .map(|(member, (_, params))| {
-            let mut member = member.clone();
-            params.iter().for_each(|(name, value)| member.params.set(name, value.clone()));
-            member
-        })
-        .collect();
+    let mut filled = vertex.lead().clone();
+    received.iter().for_each(|(name, value)| filled.params.set(name, value.clone()));
     let built =
-        build(&vertex.kind, &filled).map_err(|errors| ResourceError::user(ReceiveError::Unfit(errors)))?;
+        build(&vertex.kind, &[filled]).map_err(|errors| ResourceError::user(ReceiveError::Unfit(errors)))?;
     entry.resource = built;
     entry.received = received;
     Ok(())
 }
 
 fn sent(roster: &Roster, receive: &Receive) -> Result<Value, ResourceError> {
-    let value = roster.seat_of(&receive.from).and_then(|seat| {
-        let outputs = &roster.get(seat.vertex)?.outputs;
-        let output =
-            outputs.iter().find(|output| output.member == seat.member && *output.key == *receive.key)?;
-        output.value.clone()
+    let value = roster.holder(&receive.from).and_then(|sender| {
+        let outputs = &roster.get(sender)?.outputs;
+        outputs.iter().find(|output| *output.key == *receive.key)?.value.clone()
     });
     value.ok_or_else(|| {
         let (from, key) = (receive.from.clone(), receive.key.clone());
@@ -73,8 +59,5 @@ fn sent(roster: &Roster, receive: &Receive) -> Result<Value, ResourceError> {
 pub(super) fn digests(outputs: &Outputs) -> Vec<Sent> {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     let digest = |value: &Option<Value>| KEY.hash_one(value.as_ref().map(ToString::to_string));
-    outputs
-        .iter()
-        .map(|output| Sent { member: output.member, key: output.key.into(), digest: digest(&output.value) })
-        .collect()
+    outputs.iter().map(|output| Sent { key: output.key.into(), digest: digest(&output.value) }).collect()
 }

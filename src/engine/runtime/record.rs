@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::sched::{Event, Limits, Time};
 
-/// The version of the format.
-const VERSION: u32 = 1;
+/// The version of the format. 2: members of a group are vertices of their own.
+const VERSION: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Config;
+use super::complaint::Complaint;
 use super::mailbox::{Mailbox, Message};
 use super::undo::UndoTask;
-use crate::engine::cx::{Cancel, Control, Surroundings, Waker};
+use crate::engine::cx::{Cancel, Control, Done, Surroundings, Waker};
+use crate::engine::declaration::Declaration;
 use crate::engine::drift::Drift;
 use crate::engine::graph::Vertex;
 use crate::engine::id::{Generation, Label, VertexId};
@@ -22,18 +24,20 @@ use crate::engine::world::World;
 pub(super) struct Roster {
     entries: Vec<Option<Entry>>,
     free: Vec<VertexId>,
-    /// Where each label of the present graph sits.
-    seats: HashMap<Label, Seat>,
+    /// Who holds each label of the present graph.
+    holders: HashMap<Label, VertexId>,
     /// Vertices that have left the graph and are not gone yet, by each of their labels.
     leaving: HashMap<Label, Vec<VertexId>>,
     generation: u32,
 }
 
-/// The vertex that holds a label, and the place in its group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seat {
-    pub vertex: VertexId,
-    pub member: u32,
+/// Vertices that share a resource and a watch, and run together.
+#[derive(Debug)]
+pub(super) struct Team {
+    /// In the order in which the resource knows them.
+    pub ids: Vec<VertexId>,
+    /// What they were declared as, likewise.
+    pub members: Vec<Declaration>,
 }
 
 /// One running vertex.
@@ -41,22 +45,28 @@ pub(super) struct Seat {
 pub(super) struct Entry {
     pub generation: Generation,
     pub vertex: Arc<Vertex>,
+    /// With whom it runs, and as which member of the group.
+    pub team: Option<(Arc<Team>, u32)>,
     pub resource: Arc<dyn Resource>,
     pub surroundings: Arc<Surroundings>,
     pub successors: Vec<(VertexId, bool)>,
-    /// Who sends what its members receive, in their order.
+    /// Who sends what it receives, in that order.
     pub senders: Vec<Option<VertexId>>,
     /// The parameters with which `resource` was built from received values.
-    pub received: Vec<(u32, Params)>,
+    pub received: Params,
     pub noop: bool,
     pub place: Option<u64>,
-    /// Members that the next run is about; `None`: all.
-    pub fresh: Option<Arc<[u32]>>,
+    /// See [`Capabilities::informs`](crate::engine::kind::Capabilities::informs).
+    pub informs: bool,
+    /// It was as wanted in a group that has since changed around it: its next run need not look at it.
+    pub looked_at: bool,
+    /// It came only because its group had changed around it.
+    pub regrouped: bool,
     /// How to undo it, still to be asked.
     pub undo: Option<UndoTask>,
     /// It undoes another that has vanished.
     pub is_undo: bool,
-    pub watch: Option<Watch>,
+    pub watch: Option<Arc<Watch>>,
     /// The present run.
     pub running: Option<Running>,
     /// A run was given up and has not come back: no other may start.
@@ -107,7 +117,9 @@ pub(super) struct Ledger {
     pub failures: u32,
     pub last_took: Duration,
     /// The last failure, until a success.
-    pub error: Option<Box<ResourceError>>,
+    pub error: Option<Arc<ResourceError>>,
+    /// What has been said of its failures.
+    pub complaint: Complaint,
     /// Under noop: what differs.
     pub noted: Option<Box<Drift>>,
     /// Under noop: what a predecessor would change may make a check fail that then would not.
@@ -132,6 +144,10 @@ struct ControlByMail(Arc<Mailbox>);
 impl Control for ControlByMail {
     fn exit(&self, code: u8) {
         self.0.post(Message::Exit(code));
+    }
+
+    fn facts_changed(&self, done: Done) {
+        self.0.post(Message::FactsChanged(done));
     }
 }
 
@@ -170,7 +186,20 @@ impl Roster {
     }
 
     pub fn holder(&self, label: &Label) -> Option<VertexId> {
-        self.seats.get(label).map(|seat| seat.vertex)
+        self.holders.get(label).copied()
+    }
+
+    /// A vertex and all that run together with it.
+    pub fn team(&self, id: VertexId) -> Vec<VertexId> {
+        let team = self.get(id).and_then(|entry| entry.team.as_ref());
+        team.map_or_else(|| vec![id], |(team, _)| team.ids.clone())
+    }
+
+    /// Those of a team that are in the present run.
+    pub fn running(&self, id: VertexId) -> Vec<VertexId> {
+        let mut running = self.team(id);
+        running.retain(|id| self.get(*id).is_some_and(|entry| entry.running.is_some()));
+        running
     }
 
     pub fn leaving(&self, label: &Label) -> &[VertexId] {
@@ -218,30 +247,23 @@ impl Roster {
 
     /// A vertex is no longer in the graph.
     pub fn leave(&mut self, id: VertexId) {
-        let Some(vertex) = self.get(id).map(|entry| entry.vertex.clone()) else { return };
-        for member in &vertex.members {
-            self.leaving.entry(member.label.clone()).or_default().push(id);
-        }
+        let Some(label) = self.get(id).map(|entry| entry.vertex.label().clone()) else { return };
+        self.leaving.entry(label).or_default().push(id);
     }
 
-    /// Says where each label sits from now on.
-    pub fn seat(&mut self, seats: HashMap<Label, Seat>) {
-        self.seats = seats;
-    }
-
-    pub fn seat_of(&self, label: &Label) -> Option<Seat> {
-        self.seats.get(label).copied()
+    /// Says who holds each label from now on.
+    pub fn hold(&mut self, holders: HashMap<Label, VertexId>) {
+        self.holders = holders;
     }
 
     /// A vertex is gone: its slot is free.
     pub fn retire(&mut self, id: VertexId) -> Option<Entry> {
         let entry = self.entries.get_mut(id.index())?.take()?;
-        for member in &entry.vertex.members {
-            if let Some(leaving) = self.leaving.get_mut(&member.label) {
-                leaving.retain(|known| *known != id);
-                if leaving.is_empty() {
-                    self.leaving.remove(&member.label);
-                }
+        let label = entry.vertex.label();
+        if let Some(leaving) = self.leaving.get_mut(label) {
+            leaving.retain(|known| *known != id);
+            if leaving.is_empty() {
+                self.leaving.remove(label);
             }
         }
         self.free.push(id);

@@ -37,10 +37,19 @@ pub(super) async fn run(job: Job, clock: Clock, mailbox: Arc<Mailbox>) -> Report
     };
     let ending = ending.unwrap_or_else(|error| match job.cancel.is_cancelled() {
         true if !error.is::<TimedOut>() => Ending::Cancelled,
-        _ => Ending::Failed(error),
+        _ => Ending::Failed(Arc::new(error)),
     });
     let took = clock.now().since(started);
-    Report { vertex, generation, wakes, wrote: cx.take_wrote(), ending, took }
+    Report {
+        vertex,
+        generation,
+        wakes,
+        wrote: cx.take_wrote(),
+        ending,
+        failed: cx.take_failed(),
+        foreseen: cx.take_foreseen(),
+        took,
+    }
 }
 
 async fn steps(
@@ -75,6 +84,9 @@ async fn steps(
             applying.await?
         }
     };
+    if job.informs {
+        cx.edges_derived().await;
+    }
     Ok(Ending::Applied(drift, outputs))
 }
 

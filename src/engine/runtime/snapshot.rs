@@ -24,7 +24,7 @@ pub struct Snapshot {
     pub converged: bool,
     /// No vertex is dirty, queued, running, or waiting for a retry.
     pub settled: bool,
-    /// How many vertices are in each state; members of a group count one each.
+    /// How many vertices are in each state.
     pub counts: Counts,
     /// Checks of all vertices since the start, those that have left included.
     pub checks: u64,
@@ -65,7 +65,7 @@ pub struct Row {
     /// `kind[name]`.
     #[serde(flatten)]
     pub label: Label,
-    /// Its state; members of a group share it.
+    /// Its state.
     pub state: String,
     /// Who has failed, if it is blocked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -128,12 +128,10 @@ impl Driver {
         let now = self.clock.now();
         for (id, entry) in self.roster.present() {
             let state = self.state(id);
-            for member in (0_u32..).take(entry.vertex.members.len()) {
-                counts.add(state);
-                changed += u32::from(entry.ledger.changes > 0);
-                if look.wants(entry, member, state) {
-                    chosen.push(Chosen::new(entry, member, state, now));
-                }
+            counts.add(state);
+            changed += u32::from(entry.ledger.changes > 0);
+            if look.wants(entry, state) {
+                chosen.push(Chosen::new(entry, state, now));
             }
         }
         let omitted = look.limit(&mut chosen);
@@ -148,9 +146,9 @@ impl Driver {
             changes: self.totals.changes,
             failures: self.totals.failures,
             changed,
-            rows: chosen.iter().map(|it| self.row(it.entry, it.member, it.state)).collect(),
+            rows: chosen.iter().map(|it| self.row(it.entry, it.state)).collect(),
             omitted,
-            slowest: slowest.into_iter().map(|(id, entry)| self.row(entry, 0, self.state(id))).collect(),
+            slowest: slowest.into_iter().map(|(id, entry)| self.row(entry, self.state(id))).collect(),
         }
     }
 
@@ -159,20 +157,19 @@ impl Driver {
         let mut census = Census::new();
         for (id, entry) in self.roster.present() {
             let state = self.state(id);
-            for member in &entry.vertex.members {
-                match census.get_mut(&member.label.kind) {
-                    Some(counts) => counts.add(state),
-                    None => census.entry(member.label.kind.clone()).or_default().add(state),
-                }
+            let kind = &entry.vertex.label().kind;
+            match census.get_mut(kind) {
+                Some(counts) => counts.add(state),
+                None => census.entry(kind.clone()).or_default().add(state),
             }
         }
         census
     }
 
-    fn row(&self, entry: &Entry, member: u32, state: State) -> Row {
+    fn row(&self, entry: &Entry, state: State) -> Row {
         let now = self.clock.now();
         let ledger = &entry.ledger;
-        let declared = &entry.vertex.members[member as usize];
+        let declared = entry.vertex.lead();
         let noted = ledger.noted.as_deref();
         let by = match state {
             State::Blocked { by } => self.roster.get(by).map(|entry| entry.vertex.label().clone()),
@@ -191,7 +188,7 @@ impl Driver {
             failures: ledger.failures,
             last_run_us: ledger.last_took.as_micros() as u64,
             running_ms: entry.running.as_ref().map(|running| now.since(running.since).as_millis() as u64),
-            would_change: noted.map_or_else(Vec::new, |drift| describe(drift, member)),
+            would_change: noted.map_or_else(Vec::new, describe),
             error: ledger.error.as_ref().map(ToString::to_string),
             hint: ledger.error.as_ref().and_then(|error| error.hint().map(str::to_owned)),
             origin: declared.origin.as_ref().map(ToString::to_string),
@@ -212,10 +209,10 @@ impl Driver {
     }
 }
 
-/// The items of one member, for people.
-fn describe(drift: &Drift, member: u32) -> Vec<String> {
+/// What differs, for people.
+fn describe(drift: &Drift) -> Vec<String> {
     if drift.is_empty() {
         return vec!["known after apply".to_owned()];
     }
-    drift.iter().filter(|item| item.member == member).map(ToString::to_string).collect()
+    drift.iter().map(ToString::to_string).collect()
 }

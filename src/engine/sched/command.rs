@@ -6,7 +6,8 @@ use crate::engine::id::{Generation, VertexId};
 /// Something to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Check, and apply what differs. Answered by exactly one [`Event::Finished`](super::Event::Finished).
+    /// Check, and apply what differs. Answered by exactly one [`Event::Finished`](super::Event::Finished), and by one
+    /// for each that runs with it.
     Run {
         /// Whom.
         vertex: VertexId,
@@ -14,8 +15,10 @@ pub enum Command {
         generation: Generation,
         /// Arm the watch first.
         arm: bool,
-        /// A refresh is pending.
+        /// A refresh is pending, for one of them at least.
         refresh: bool,
+        /// Others of its [team](super::Added::team) that are part of this run.
+        with: Vec<VertexId>,
     },
     /// Ask a run to end.
     Cancel {

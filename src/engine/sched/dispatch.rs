@@ -54,8 +54,13 @@ impl Scheduler {
             return;
         }
         // What is tried may put others in line, in either lane: so each is chosen anew.
-        while let Some(ticket) = self.next_ready() {
-            self.try_start(ticket, now, out);
+        loop {
+            while let Some(ticket) = self.next_ready() {
+                self.try_start(ticket, now, out);
+            }
+            if !self.unpark() {
+                return;
+            }
         }
     }
 
@@ -78,8 +83,15 @@ impl Scheduler {
             v.queued = false;
             return self.enter_ok(id, now, out);
         }
-        let semaphores = std::mem::take(&mut v.policy.semaphores);
         let dirty = v.state == State::Dirty;
+        if dirty && !self.team_is_ready((id, generation)) {
+            // It stays queued: in this queue.
+            self.parked.push((id, generation));
+            let semaphores = self.vertex(id).policy.semaphores.clone();
+            return self.offer(&semaphores);
+        }
+        let v = self.vertex(id);
+        let semaphores = std::mem::take(&mut v.policy.semaphores);
         let acquired = dirty && self.semaphores.acquire((id, generation), &semaphores);
         let v = self.vertex(id);
         // A dirty vertex that got no semaphore stays queued, with the semaphore.
@@ -94,7 +106,22 @@ impl Scheduler {
     }
 
     fn start(&mut self, id: VertexId, now: Time, out: &mut Vec<Command>) {
+        let v = self.vertex(id);
+        let arm = !v.armed && v.policy.wake == WakePolicy::Watch;
+        let (generation, waits) = (v.generation, v.policy.waits);
         self.running += 1;
+        self.running_waits += u32::from(waits);
+        let mut refresh = self.begin(id, now);
+        let with = self.riders((id, generation));
+        for &rider in &with {
+            refresh |= self.begin(rider, now);
+            self.vertex(rider).rides = true;
+        }
+        out.push(Command::Run { vertex: id, generation, arm, refresh, with });
+    }
+
+    /// One goes into a run: whether a refresh is pending for it.
+    fn begin(&mut self, id: VertexId, now: Time) -> bool {
         let v = self.vertex(id);
         if let Some(limit) = v.policy.limit {
             // What has dripped in while it was queued counts up to the burst, and no further.
@@ -107,26 +134,25 @@ impl Scheduler {
         for received in &mut v.receives {
             received.taken = received.sent;
         }
-        let arm = !v.armed && v.policy.wake == WakePolicy::Watch;
-        out.push(Command::Run { vertex: id, generation: v.generation, arm, refresh: v.refreshing });
         if let WakePolicy::Poll(interval) = v.policy.wake {
             v.next_poll = now + interval;
         }
-        let waits = v.policy.waits;
-        self.running_waits += u32::from(waits);
+        v.refreshing
     }
 
     /// A run has ended: gives back what it held.
     pub(super) fn running_ended(&mut self, id: VertexId, now: Time) {
         let v = self.vertex(id);
-        let waits = u32::from(v.policy.waits);
-        let semaphores = std::mem::take(&mut v.policy.semaphores);
-        self.running -= 1;
-        self.running_waits -= waits;
-        self.semaphores.release(&semaphores);
-        self.offer(&semaphores);
+        if !std::mem::take(&mut v.rides) {
+            let waits = u32::from(v.policy.waits);
+            let semaphores = std::mem::take(&mut v.policy.semaphores);
+            self.running -= 1;
+            self.running_waits -= waits;
+            self.semaphores.release(&semaphores);
+            self.offer(&semaphores);
+            self.vertex(id).policy.semaphores = semaphores;
+        }
         let v = self.vertex(id);
-        v.policy.semaphores = semaphores;
         if matches!(v.policy.wake, WakePolicy::Poll(_)) && !v.polling {
             // One deadline a vertex: one that comes too early is set anew when it is due.
             v.polling = true;

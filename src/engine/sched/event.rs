@@ -8,7 +8,8 @@ use super::policy::Policy;
 use crate::engine::id::{Generation, Label, VertexId};
 use crate::engine::resource::{Stamp, Wake};
 
-/// Something happened. Holds ids and digests, never a resource, content or secret.
+/// Something happened. Holds ids and digests, never a resource, content or secret. What befalls the watch or the run of
+/// one member of a [team](Added::team) befalls that of all; only how a run ended is told member by member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The graph changes; everything new is built already.
@@ -83,11 +84,18 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Whether the watch is armed.
+    pub fn armed(&self) -> bool {
+        match self {
+            Self::Done { armed, .. } | Self::Failed { armed, .. } | Self::Cancelled { armed } => *armed,
+        }
+    }
+}
+
 /// A value that a vertex sent, by digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sent {
-    /// Which member of the group, if it is one.
-    pub member: u32,
     /// The name under which receivers ask for it.
     pub key: Arc<str>,
     /// A digest of the value, keyed afresh in each process, so that a recording gives nothing away.
@@ -133,6 +141,10 @@ pub struct Added {
     pub label: Label,
     /// What its meta-parameters mean.
     pub policy: Policy,
+    /// It runs together with all that name the same vertex here, itself among them: one watch, and one run for all of
+    /// them that are to run. They come in the same swap, and leave in the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<VertexId>,
     /// What it receives.
     pub receives: Vec<Receiving>,
     /// The vertices with labels of this one that leave in this swap, or are leaving since an earlier one: they must
@@ -145,8 +157,6 @@ pub struct Added {
 pub struct Receiving {
     /// Who sends; `None`: no such vertex.
     pub sender: Option<VertexId>,
-    /// Which member of the sending group.
-    pub member: u32,
     /// Under which name.
     pub key: Arc<str>,
 }

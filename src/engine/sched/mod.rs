@@ -10,6 +10,7 @@
 //! | `order` | who waits for whom: predecessors, blocking |
 //! | `dispatch` | who starts: jobs, semaphores, limits |
 //! | `settle` | how a run ended: success, refresh, retry, failure |
+//! | `team` | who runs together |
 //! | `swap` | live change |
 //! | `converge` | when all is quiet |
 
@@ -24,6 +25,7 @@ mod semaphores;
 mod settle;
 mod step;
 mod swap;
+mod team;
 pub mod time;
 mod timers;
 mod vertex;

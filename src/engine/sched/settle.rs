@@ -61,7 +61,7 @@ impl Scheduler {
             let r = self.vertex(receiver);
             let mut news = false;
             for received in r.receives.iter_mut().filter(|received| received.sender == Some(id)) {
-                let now_sent = sent.iter().find(|s| s.member == received.member && s.key == received.key);
+                let now_sent = sent.iter().find(|s| s.key == received.key);
                 let Some(now_sent) = now_sent else { continue };
                 received.sent = Some(now_sent.digest);
                 news |= received.sent != received.taken;

@@ -49,6 +49,8 @@ pub struct Scheduler {
     pub(super) stop: Option<StopLevel>,
     /// How many swaps have taken edges away: who blocks whom is looked up anew after each.
     pub(super) epoch: u32,
+    /// Dirty vertices that wait for others of their team.
+    pub(super) parked: Vec<Ticket>,
     /// Leaving vertices that may have become free to go.
     pub(super) departing: Vec<VertexId>,
     /// Leaving vertices that must settle first.
@@ -70,6 +72,7 @@ impl Scheduler {
             converge: Converge::default(),
             stop: None,
             epoch: 0,
+            parked: Vec::new(),
             departing: Vec::new(),
             realizing: Vec::new(),
             stop_said: false,
@@ -80,16 +83,22 @@ impl Scheduler {
     pub fn step(&mut self, event: Event, now: Time, out: &mut Vec<Command>) {
         match event {
             Event::Swap(delta) => self.swap(delta, now, out),
-            Event::Wake { vertex, generation, wake } => self.wake(vertex, generation, wake, now, out),
+            Event::Wake { vertex, generation, wake } => {
+                self.with_team((vertex, generation), |this, id, generation| {
+                    this.wake(id, generation, wake, now, out);
+                });
+            }
             Event::WatchFailed { vertex, generation, retryable } => {
-                self.watch_failed(vertex, generation, retryable, now, out);
+                self.with_team((vertex, generation), |this, id, generation| {
+                    this.watch_failed(id, generation, retryable, now, out);
+                });
             }
             Event::Applying { vertex, generation } => {
-                if let Some(v) = self.occupant(vertex, generation)
-                    && v.state == State::Checking
-                {
-                    v.state = State::Applying;
-                }
+                self.with_team((vertex, generation), |this, id, generation| {
+                    if let Some(v) = this.occupant(id, generation).filter(|v| v.state == State::Checking) {
+                        v.state = State::Applying;
+                    }
+                });
             }
             Event::Finished { vertex, generation, outcome } => {
                 self.finished(vertex, generation, outcome, now, out)
@@ -226,10 +235,10 @@ impl Scheduler {
             return;
         }
         self.running_ended(id, now);
+        self.set_armed((id, generation), outcome.armed());
         match outcome {
-            Outcome::Done { changed, beat, armed, wrote, sent } => {
+            Outcome::Done { changed, beat, wrote, sent, .. } => {
                 let v = self.vertex(id);
-                v.armed = armed;
                 if wrote.is_some() {
                     v.wrote = wrote;
                 }
@@ -240,14 +249,12 @@ impl Scheduler {
                     self.mark_dirty(id, now, out);
                 }
             }
-            Outcome::Failed { retryable, armed } => {
-                self.vertex(id).armed = armed;
+            Outcome::Failed { retryable, .. } => {
                 let again = self.vertex(id).again != Again::No;
                 self.fail(id, retryable, again, now, out);
             }
-            Outcome::Cancelled { armed } => {
+            Outcome::Cancelled { .. } => {
                 let v = self.vertex(id);
-                v.armed = armed;
                 v.refresh |= std::mem::take(&mut v.refreshing);
                 v.state = State::Waiting;
                 self.evaluate(id, now, out);

@@ -1,12 +1,13 @@
 //! Live change: what leaves, what comes, and nothing else.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::command::Command;
 use super::event::{Added, Delta};
 use super::step::Scheduler;
 use super::time::Time;
-use super::vertex::{State, Vertex};
+use super::vertex::{State, Ticket, Vertex};
 use crate::engine::id::VertexId;
 
 impl Scheduler {
@@ -28,12 +29,20 @@ impl Scheduler {
             self.slots.reserve((highest + 1).saturating_sub(self.slots.len()));
         }
         let mut binding = delta.rebind;
+        let mut teams: BTreeMap<VertexId, Vec<Ticket>> = BTreeMap::new();
         for added in delta.add {
             touched.push(added.vertex);
+            if let Some(team) = added.team {
+                teams.entry(team).or_default().push((added.vertex, added.generation));
+            }
             if !added.receives.is_empty() {
                 binding.push((added.vertex, added.receives.iter().map(|r| r.sender).collect()));
             }
             self.insert(added, now);
+        }
+        for team in teams.into_values() {
+            let team: Arc<[Ticket]> = team.into();
+            team.iter().for_each(|(id, _)| self.vertex(*id).team = Some(team.clone()));
         }
         for (from, to, notify) in delta.connect {
             self.connect(from, to, notify);
@@ -106,7 +115,7 @@ impl Scheduler {
                 s.receivers.push(receiver);
             }
             // A sender that has run before sends again only when it runs again.
-            let known = s.sent.iter().find(|sent| sent.member == received.member && sent.key == received.key);
+            let known = s.sent.iter().find(|sent| sent.key == received.key);
             if let Some(known) = known {
                 received.sent = Some(known.digest);
                 news |= received.sent != received.taken;
@@ -250,11 +259,15 @@ impl Scheduler {
         let mut open = vec![id];
         while let Some(v) = open.pop().and_then(|at| self.get(at)) {
             for &before in v.predecessors.iter().chain(&v.forerunners) {
-                if before == id {
-                    return true;
-                }
-                if seen.insert(before) {
-                    open.push(before);
+                // What comes before may be waiting for others of its team.
+                let mates = self.mates(before).map(|(mate, _)| mate);
+                for before in std::iter::once(before).chain(mates) {
+                    if before == id {
+                        return true;
+                    }
+                    if seen.insert(before) {
+                        open.push(before);
+                    }
                 }
             }
         }

@@ -87,6 +87,10 @@ pub(super) struct Vertex {
     pub generation: Generation,
     pub label: Label,
     pub policy: Policy,
+    /// All that run together with it, itself included; nobody: it runs by itself.
+    pub team: Option<Arc<[Ticket]>>,
+    /// The present run was started for another of its team, which holds what the run holds.
+    pub rides: bool,
     pub state: State,
     pub predecessors: Vec<VertexId>,
     /// The scheduler's epoch in which it was blocked.
@@ -155,7 +159,6 @@ pub(super) type Ticket = (VertexId, Generation);
 #[derive(Clone, Debug)]
 pub(super) struct Received {
     pub sender: Option<VertexId>,
-    pub member: u32,
     pub key: Arc<str>,
     /// What the sender has sent last.
     pub sent: Option<u64>,
@@ -167,7 +170,6 @@ impl Vertex {
     pub fn new(added: Added, now: Time) -> Self {
         let receives = added.receives.into_iter().map(|r| Received {
             sender: None,
-            member: r.member,
             key: r.key,
             sent: None,
             taken: None,
@@ -175,6 +177,8 @@ impl Vertex {
         Self {
             generation: added.generation,
             label: added.label,
+            team: None,
+            rides: false,
             state: State::Waiting,
             blocked_in: 0,
             predecessors: Vec::new(),

@@ -130,6 +130,9 @@ codes! {
     DUPLICATE_EXPORT = "Y0027", "two exports under one name",
         "A host exports at most one resource of a kind and name to each host: `@@name` is exported as `name`, and so \
          is a resource called `name` with `meta: {export: …}`.";
+    CONTRADICTION = "Y0028", "two resources that contradict one another",
+        "They have different names, and are about one thing: a path or a mount point that is written in two ways, one \
+         kernel parameter, one value of a JSON file. Each would undo what the other does.";
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::legacy;
 use super::reader::{Pair, Reader};
 use super::tree::{Id, Tree};
 use crate::engine::graph::dag::Node;
+use crate::engine::kind::Uid;
 use crate::engine::world::ExportId;
 use crate::engine::{Graph, Label, Meta, Origin, ParamDecl, Registry, Source};
 use crate::lang::collect::{Collect, Draft, FILE};
@@ -41,6 +42,8 @@ pub(super) struct Document<'t> {
     pub declared: HashMap<(&'t str, &'t str), Declared>,
     /// What is exported already, and by which resource.
     pub exported: HashMap<ExportId, (Label, Id)>,
+    /// What is claimed already, how it is to be, and by which resource.
+    pub claimed: HashMap<Uid, (Arc<str>, Label, Id)>,
     pub collects: Vec<Collect>,
     /// Kinds that do not exist and are reported: edges to them are not reported again.
     pub unknown_kinds: Vec<&'t str>,
@@ -61,6 +64,7 @@ pub fn parse(source: &Arc<Source>, registry: &Registry) -> Result<Draft, Vec<Dia
         graph: Graph::default(),
         declared: HashMap::new(),
         exported: HashMap::new(),
+        claimed: HashMap::new(),
         collects: Vec::new(),
         unknown_kinds: Vec::new(),
         meta_decls: <Meta as crate::engine::entry::Entry>::params(),
@@ -199,9 +203,11 @@ impl<'t> Document<'t> {
         }
         self.unknown_kinds.push(kind);
         let names: Vec<&str> = self.registry.names().collect();
-        let hint = match self.reader.findings.did_you_mean(kind, names.iter().copied()) {
-            Some(guess) => format!("did you mean `{guess}`?"),
-            None => "`mgmt explain` lists all kinds".to_owned(),
+        let guess = self.reader.findings.did_you_mean(kind, names.iter().copied());
+        let hint = match (self.registry.called_elsewhere(kind), guess) {
+            (Some(ours), _) => format!("what others call `{kind}` is `{ours}` here"),
+            (None, Some(guess)) => format!("did you mean `{guess}`?"),
+            (None, None) => "`mgmt explain` lists all kinds".to_owned(),
         };
         let message = format!("there is no kind {}", Quoted(kind));
         let diagnostic = self.reader.error_at(&codes::UNKNOWN_KIND, at, message);

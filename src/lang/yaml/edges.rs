@@ -73,7 +73,7 @@ impl<'t> Document<'t> {
             return None;
         }
         let (from, at, to) = (from.node?, to.at, to.node?);
-        self.graph.connect(from, to, Edge { notify, auto: false });
+        self.graph.connect(from, to, Edge { notify, auto: None });
         Some(Placed { from, to, at })
     }
 

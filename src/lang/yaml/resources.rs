@@ -259,7 +259,7 @@ impl<'t> Document<'t> {
             }
             return Standing::Vertex(node);
         }
-        if !self.export(entry, &declaration) {
+        if !self.export(entry, &declaration) || !self.claim(of, entry, &declaration) {
             return Standing::Broken;
         }
         match self.graph.add(Vertex::new(of.kind.clone(), declaration)) {
@@ -292,6 +292,32 @@ impl<'t> Document<'t> {
                 });
                 return false;
             }
+        }
+        true
+    }
+
+    /// Whether no other resource of this host would have something otherwise.
+    fn claim(&mut self, of: Of<'t>, entry: &Entry<'t>, declaration: &Declaration) -> bool {
+        if declaration.meta.hidden || declaration.exported_as.is_some() {
+            return true;
+        }
+        let (tree, label, at) = (self.reader.tree, &declaration.label, entry.name.value);
+        for claim in of.kind.claims(declaration) {
+            let new = || (claim.wanted.clone(), label.clone(), at);
+            let (wanted, first, first_at) = self.claimed.entry(claim.of.clone()).or_insert_with(new).clone();
+            if wanted == claim.wanted || first == *label {
+                continue;
+            }
+            let message =
+                format!("{label} and {first} contradict one another: both are about {}", claim.of.id);
+            self.reader.findings.error(|| {
+                Diagnostic::error(&codes::CONTRADICTION, message)
+                    .at(tree.source(), tree.span(at))
+                    .label("this one")
+                    .also(tree.source(), tree.span(first_at), "and this one")
+                    .hint("keep one of them: else each would undo what the other does")
+            });
+            return false;
         }
         true
     }

@@ -21,6 +21,7 @@ fn wanted(ty: &Type) -> String {
         Type::List(_) => "a list".to_owned(),
         Type::Map(..) => "a map".to_owned(),
         Type::Struct(_) => format!("a map with the keys of {ty}"),
+        Type::Optional(ty) => wanted(ty),
         Type::Any => "a value".to_owned(),
     }
 }
@@ -39,6 +40,7 @@ impl Reader<'_> {
         let id = self.resolve(id)?;
         let shape = self.tree.shape(id);
         match (ty, shape) {
+            (Type::Optional(ty), _) => self.typed(id, ty, of, depth),
             (Type::Any, _) => self.any(id, of, depth),
             (Type::List(item), Shape::List) => self.items(id, item, of, depth),
             (Type::Map(key, value), Shape::Map) => self.typed_map(id, key, value, of, depth),
@@ -160,6 +162,7 @@ impl Reader<'_> {
                     Some(value) => values.push((name.clone(), value)),
                     None => whole = false,
                 },
+                None if matches!(ty, Type::Optional(_)) => {}
                 None => {
                     whole = false;
                     let message = format!("{} lacks the field {}", Quoted(of), Quoted(name));

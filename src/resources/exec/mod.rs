@@ -15,6 +15,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -83,20 +84,36 @@ impl Kind for ExecKind {
     }
 }
 
+/// Where a program that is given without a folder may come to lie.
+const PROGRAM_DIRS: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
 /// Programs, folders and accounts come before the commands that need them.
 fn asks(spec: &Spec) -> Vec<Ask> {
     let programs = spec.commands().filter_map(|command| command.words.first().cloned());
     let folders = spec.commands().filter_map(|command| command.cwd.as_ref()?.to_str().map(Arc::from));
     let paths = programs.chain(folders).filter_map(|path: Arc<str>| {
-        let path = path.starts_with('/').then(|| path.trim_end_matches('/'))?;
-        (!path.is_empty()).then(|| Uid::path(path))
+        let path = path.trim_end_matches('/');
+        (!path.is_empty() && (path.starts_with('/') || !path.contains('/'))).then(|| Arc::from(path))
     });
-    let accounts = [("user", &spec.user), ("group", &spec.group)];
-    let accounts = accounts.into_iter().filter_map(|(sort, name)| Some(Uid { sort, id: name.clone()? }));
-    let mut uids: Vec<Uid> = paths.chain(accounts).collect();
-    uids.sort_unstable();
-    uids.dedup();
-    uids.into_iter().map(|uid| Ask::after(vec![uid])).collect()
+    let paths: BTreeSet<Arc<str>> = paths.collect();
+    let mut asks = Vec::with_capacity(2 * paths.len() + 2);
+    for path in paths {
+        let at = |sort| match path.starts_with('/') {
+            true => vec![Uid::new(sort, path.clone())],
+            false => PROGRAM_DIRS.iter().map(|dir| Uid::new(sort, format!("{dir}/{path}"))).collect(),
+        };
+        asks.push(Ask::after(at("path"), "a program or folder it needs"));
+        asks.push(Ask::after(at("owned"), "the package with a program it runs"));
+    }
+    let accounts =
+        [("user", &spec.user, "the user it runs as"), ("group", &spec.group, "the group it runs as")];
+    asks.extend(
+        accounts
+            .into_iter()
+            .filter_map(|(sort, name, why)| Some(Ask::after(vec![Uid::new(sort, name.clone()?)], why))),
+    );
+    asks
 }
 
 /// One command with its guards.

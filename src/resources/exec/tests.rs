@@ -23,6 +23,7 @@ struct NoControl;
 
 impl Control for NoControl {
     fn exit(&self, _code: u8) {}
+    fn facts_changed(&self, _: crate::engine::cx::Done) {}
 }
 
 /// A scratch folder, a host, and what was woken.

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use async_trait::async_trait;
 
 use crate::engine::entry::Entry;
-use crate::engine::kind::{Ask, Uid};
+use crate::engine::kind::{Claim, Uid};
 use crate::engine::path_watch::{Interest, PathGuard, PathSink};
 use crate::engine::{
     Cancel, Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Params,
@@ -35,7 +35,8 @@ use crate::engine::{
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
 use crate::resources::host::fs::{Halt, Pace};
-use crate::resources::long_work;
+use crate::resources::svc::edges;
+use crate::resources::{long_work, path_asks};
 use check::Seen;
 use params::FileParams;
 use spec::{From, Spec, Want};
@@ -77,6 +78,11 @@ impl Kind for FileKind {
         }))
     }
 
+    fn claims(&self, declaration: &Declaration) -> Vec<Claim> {
+        let target = Target::of(declaration).ok();
+        target.map(|target| Claim::alone("file", target.path, declaration)).into_iter().collect()
+    }
+
     fn capabilities(&self, declaration: &Declaration) -> Capabilities {
         let Ok(target) = Target::of(declaration) else { return Capabilities::default() };
         let text = |param| declaration.params.get(param).and_then(Value::as_str).unwrap_or_default();
@@ -86,23 +92,32 @@ impl Kind for FileKind {
         if let Some(Value::List(fragments)) = declaration.params.get("fragments") {
             sources.extend(fragments.iter().filter_map(Value::as_str));
         }
-        let mut asks = Vec::with_capacity(1 + sources.len());
-        let ancestors: Vec<Uid> = target.ancestors().map(Uid::path).collect();
-        if !ancestors.is_empty() {
-            asks.push(Ask::after(ancestors));
-        }
+        let mut asks = path_asks::of_target(&target);
         let sources = sources.into_iter().filter_map(|path| normalize(path, None).ok());
-        asks.extend(sources.map(|source| Ask::after(vec![Uid::path(source.path)])));
+        asks.extend(sources.map(|source| path_asks::of_source(source.path)));
+        asks.extend(path_asks::of_owner(text("owner"), text("group")));
         let place = target.path.rsplit_once('/').map(|(dir, _)| {
             let mut hasher = DefaultHasher::new();
             dir.hash(&mut hasher);
             hasher.finish()
         });
+        // Only once it is on the disk it is known what other content asks for.
+        let content = declaration.params.get("content").and_then(Value::as_str);
+        match content {
+            Some(content) if text("state") != "absent" => {
+                asks.extend(edges::of_declared(&target.path, content));
+            }
+            _ => {}
+        }
+        let mut offers = vec![Uid::path(target.path.clone())];
+        offers.extend(path_asks::repository(&target.path));
+        offers.extend(path_asks::config(&target.path));
         Capabilities {
             place,
-            offers: vec![Uid::path(target.path)],
+            offers,
             asks,
             reversible: !target.is_dir && source.is_none(),
+            informs: content.is_none() && path_asks::informs(&target.path),
             ..Capabilities::default()
         }
     }

@@ -9,6 +9,7 @@ use super::system_dir;
 use super::target::{Target, normalize};
 use crate::engine::entry::Entry;
 use crate::engine::{Declaration, ParamError};
+use crate::resources::choice::no_choice;
 use crate::resources::host::Host;
 use crate::resources::host::managed::Claim;
 
@@ -107,10 +108,7 @@ impl Spec {
             None if given.body() || is_dir => State::Exists,
             None => State::Undefined,
             Some(other) => {
-                errors.push(
-                    ParamError::at("state", format!("{other:?} is no state"))
-                        .hint("a state is `exists`, `absent`, or empty for undefined"),
-                );
+                errors.push(no_state(other));
                 State::Undefined
             }
         };
@@ -151,6 +149,17 @@ impl Spec {
     /// Where it is.
     pub fn path(&self) -> &Path {
         Path::new(&**self.claim.path())
+    }
+}
+
+fn no_state(given: &str) -> ParamError {
+    let error = no_choice("state", given, &["exists", "absent", "undefined"], &[]);
+    match given {
+        "directory" | "dir" => error.hint("of a directory, the path ends with a slash: `path: /srv/site/`"),
+        "link" | "symlink" => {
+            error.hint("a symbolic link is said by `symlink: true`, and `source` is what it points to")
+        }
+        _ => error,
     }
 }
 

@@ -11,9 +11,9 @@ use async_trait::async_trait;
 
 use super::file::target::{Target, normalize};
 use super::wake_on::wake_on;
-use super::{doc_of, long_work, state_file};
+use super::{doc_of, long_work, path_asks, state_file};
 use crate::engine::entry::Entry;
-use crate::engine::kind::{Ask, Uid};
+use crate::engine::kind::Uid;
 use crate::engine::path_watch::Interest;
 use crate::engine::{
     Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Resource, ResourceError,
@@ -104,8 +104,8 @@ impl Kind for GzipKind {
         let input = input.and_then(|input| normalize(input, None).ok());
         let Ok(path) = output_of(declaration) else { return Capabilities::default() };
         let output = Target { path, is_dir: false };
-        let mut asks = vec![Ask::after(output.ancestors().map(Uid::path).collect())];
-        asks.extend(input.map(|input| Ask::after(vec![Uid::path(input.path)])));
+        let mut asks = path_asks::of_target(&output);
+        asks.extend(input.map(|input| path_asks::of_source(input.path)));
         Capabilities { offers: vec![Uid::path(output.path)], asks, waits: true, ..Capabilities::default() }
     }
 }

@@ -96,6 +96,6 @@ fn all_that_is_wrong_is_refused() {
     assert_eq!(wrong, [None, Some("level")]);
     let known = capabilities(&kind, "/a/out", &[input]);
     assert_eq!(known.offers, [Uid::path("/a/out")]);
-    assert_eq!(known.asks[1].first_of, [Uid::path("/in")]);
+    assert_eq!(known.asks[3].first_of, [Uid::path("/in")]);
     assert!(known.waits);
 }

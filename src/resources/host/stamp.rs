@@ -24,6 +24,15 @@ pub fn stamp_of(stat: Option<&Stat>) -> Stamp {
     Stamp(hasher.finish())
 }
 
+/// One digest of what several paths are.
+pub fn stamp_of_all<'a>(paths: impl IntoIterator<Item = &'a std::path::Path>) -> Stamp {
+    let mut hasher = DefaultHasher::new();
+    for path in paths {
+        stamp_of(rustix::fs::stat(path).ok().as_ref()).0.hash(&mut hasher);
+    }
+    Stamp(hasher.finish())
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

@@ -3,7 +3,7 @@
 mod edit;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(in crate::resources) mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,21 +11,22 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::doc_of;
+use super::edited_file::Rewritten;
 use super::file::diff::unified;
 use super::file::target::{Target, normalize};
-use super::long_work;
 use super::wake_on::wake_on;
+use super::{long_work, path_asks};
 use crate::engine::drift::Shown;
 use crate::engine::entry::Entry;
-use crate::engine::kind::{Ask, Uid};
 use crate::engine::path_watch::Interest;
 use crate::engine::{
-    Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Resource, ResourceError,
-    Value, Wakes,
+    Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Params, Resource,
+    ResourceError, Value, Wakes,
 };
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
 use crate::resources::host::managed::Claim;
+use crate::resources::state_choice::is_present;
 use edit::Edit;
 use text::Block;
 
@@ -38,7 +39,8 @@ crate::entry! {
     ///
     /// The file is replaced whole, with its owner, mode and extended attributes. One that is missing is made with the
     /// mode 0644 if lines are to be in it, but not its directory. A symbolic link is followed. Any number of
-    /// resources may share a file. A file resource of the same path is applied before; it must not have `content`.
+    /// resources may share a file. A file resource of the same path is applied before; it must not have `content`. With `reverse`,
+    /// lines that were added are removed again, and removed ones added, at the end.
     ///
     /// ```yaml
     /// resources:
@@ -91,31 +93,21 @@ impl Kind for LineKind {
         if block.is_none() && !declaration.receives.iter().any(|receive| receive.param == "content") {
             errors.push(ParamError::at("content", "there is no line in it"));
         }
-        let present = match &*params.state {
-            "exists" => true,
-            "absent" => false,
-            other => {
-                let error = ParamError::at("state", format!("{other:?} is no state"));
-                errors.push(error.hint("a state is `exists` or `absent`"));
-                true
-            }
-        };
+        let present = is_present(&params.state).map_err(|error| errors.push(error)).unwrap_or(true);
         let (Some(place), Some(block), true) = (place, block, errors.is_empty()) else { return Err(errors) };
         let shown = shorten(text);
         let edit = Arc::new(Edit { host: self.host.clone(), block, present });
         let secret = declaration.meta.sensitive.iter().any(|param| **param == *"content");
-        Ok(Box::new(LineResource { edit, place, shown, secret }))
+        let given = declaration.meta.reverse.then(|| Box::new(declaration.params.clone()));
+        Ok(Box::new(LineResource { edit, place, shown, secret, given }))
     }
 
     fn capabilities(&self, declaration: &Declaration) -> Capabilities {
         let file = declaration.params.get("file").and_then(Value::as_str).unwrap_or_default();
         let path = Place::new(&self.host, file).ok().and_then(|place| place.fixed().cloned());
-        let asks = path.into_iter().map(|path| {
-            let target = Target { path, is_dir: false };
-            let above = target.ancestors().map(Uid::path);
-            Ask::after(std::iter::once(Uid::path(target.path.clone())).chain(above).collect())
-        });
-        Capabilities { asks: asks.collect(), ..Capabilities::default() }
+        let informs = path.as_ref().is_some_and(|path| path_asks::informs(path));
+        let asks = path.into_iter().map(|path| path_asks::of_edited(&Target { path, is_dir: false }));
+        Capabilities { asks: asks.flatten().collect(), informs, reversible: true, ..Capabilities::default() }
     }
 }
 
@@ -186,6 +178,8 @@ struct LineResource {
     place: Place,
     shown: Shown,
     secret: bool,
+    /// What was declared, for an undo.
+    given: Option<Box<Params>>,
 }
 
 impl LineResource {
@@ -193,7 +187,7 @@ impl LineResource {
         Ok(self.place.path(&self.edit.host)?)
     }
 
-    async fn compare(&self, cx: &Cx, path: &Path) -> Result<Option<edit::Difference>, ResourceError> {
+    async fn compare(&self, cx: &Cx, path: &Path) -> Result<Option<Rewritten<()>>, ResourceError> {
         let (edit, file) = (self.edit.clone(), path.to_owned());
         long_work::run("check", path, &cx.cancel, move |pace| edit.compare(&file, pace)).await
     }
@@ -208,7 +202,7 @@ impl Resource for LineResource {
     async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
         let Some(difference) = self.compare(cx, &self.path()?).await? else { return Ok(Found::nothing()) };
         let mut drift = Drift::none();
-        if !difference.exists {
+        if difference.found.is_none() {
             drift.add("file", Shown::Absent, Shown::text("a new file"));
         }
         if self.edit.present {
@@ -235,6 +229,16 @@ impl Resource for LineResource {
         }
         let path = self.path()?;
         let difference = self.compare(cx, &path).await?;
-        Ok(difference.map(|difference| unified(&path, &difference.found, &difference.wanted)))
+        Ok(difference
+            .map(|difference| unified(&path, &difference.found.unwrap_or_default(), &difference.wanted)))
+    }
+
+    async fn undo(&self, cx: &Cx) -> Result<Option<Params>, ResourceError> {
+        let differs = self.compare(cx, &self.path()?).await?.is_some();
+        // What is as declared already stays so; a file that is made for the line stays, and is empty then.
+        let state = if self.edit.present != differs { "exists" } else { "absent" };
+        let mut undo = self.given.as_deref().cloned().unwrap_or_default();
+        undo.set("state", Value::str(state));
+        Ok(Some(undo))
     }
 }

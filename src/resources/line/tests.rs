@@ -3,8 +3,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::sync::Arc;
 
 use super::LineKind;
-use crate::engine::Value;
 use crate::engine::kind::Uid;
+use crate::engine::{Declaration, Kind as _, Label, Meta, Value};
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, refused};
 
@@ -153,5 +153,25 @@ fn all_that_is_wrong_is_refused_at_once() {
     for file in ["", "/", "/a/", "~", "~anna", "~/", "~/../x", "/a/../b"] {
         let given = [("file", Value::str(file)), ("content", Value::str("x"))];
         assert_eq!(refused(&kind, "l", &given)[0].param, Some("file"), "{file:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_undo_brings_back_what_was_and_leaves_alone_what_was_right() {
+    for (found, present, undone) in
+        [("x\n", true, "x\n"), ("x\na\n", true, "x\na\n"), ("a\nx\n", false, "x\na\n"), ("x\n", false, "x\n")]
+    {
+        let (bench, kind) = (Bench::new(), kind().1);
+        bench.write("f", found);
+        let state = Value::str(if present { "exists" } else { "absent" });
+        let params = [("file", bench.place("f")), ("content", Value::str("a")), ("state", state)];
+        let mut declaration = Declaration::new(Label::new("line", "l"), params.iter().cloned().collect());
+        declaration.meta = Arc::new(Meta { reverse: true, ..Meta::clone(&Meta::shared_default()) });
+        let subject = bench.subject(declaration.label.clone(), kind.build(&declaration).unwrap());
+        let undo = subject.resource.undo(&subject.cx()).await.unwrap().unwrap();
+        subject.run().await;
+        let undo: Vec<_> = undo.iter().map(|(name, value)| (name, value.clone())).collect();
+        bench.build(&kind, "l", &undo).run().await;
+        assert_eq!(bench.read("f"), undone, "{found:?} {present}");
     }
 }

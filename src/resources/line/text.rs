@@ -21,18 +21,9 @@ impl Block {
 
     /// The text with them at its end. A last line without an end is given one. New lines end as the first line does.
     pub fn added_to(&self, text: &[u8]) -> Vec<u8> {
-        let end: &[u8] = match lines(text).next() {
-            Some(first) if first.ends_with(b"\r\n") => b"\r\n",
-            _ => b"\n",
-        };
+        let end = line_end(text);
         let mut result = text.to_vec();
-        if !text.is_empty() && !text.ends_with(b"\n") {
-            result.extend_from_slice(end);
-        }
-        for line in &self.0 {
-            result.extend_from_slice(line);
-            result.extend_from_slice(end);
-        }
+        self.0.iter().for_each(|line| append(&mut result, line, end));
         result
     }
 
@@ -59,12 +50,70 @@ impl Block {
     }
 }
 
+/// What becomes of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is another's: it stays.
+    Stays,
+    /// It is the one that should be there, and right.
+    Right,
+    /// It is the one that should be there, and should be this.
+    Becomes(String),
+    /// It goes.
+    Goes,
+}
+
+/// The text with one line of a sort in it: `fate` knows which lines are of it. The first of them is kept in its place, and
+/// the others go; where there is none, `missing` is put at the end.
+pub fn put(text: &[u8], missing: Option<&str>, mut fate: impl FnMut(&[u8]) -> Fate) -> Vec<u8> {
+    let mut result = Vec::with_capacity(text.len() + 80);
+    let mut is_placed = false;
+    for line in lines(text) {
+        let bare = without_end(line);
+        match fate(bare) {
+            Fate::Stays => result.extend_from_slice(line),
+            Fate::Right if !is_placed => {
+                result.extend_from_slice(line);
+                is_placed = true;
+            }
+            Fate::Becomes(wanted) if !is_placed => {
+                result.extend_from_slice(wanted.as_bytes());
+                result.extend_from_slice(&line[bare.len()..]);
+                is_placed = true;
+            }
+            Fate::Right | Fate::Becomes(_) | Fate::Goes => {}
+        }
+    }
+    if let Some(line) = missing.filter(|_| !is_placed) {
+        append(&mut result, line.as_bytes(), line_end(text));
+    }
+    result
+}
+
+/// Adds a line at the end. A last line without an end is given one.
+fn append(text: &mut Vec<u8>, line: &[u8], end: &[u8]) {
+    if !text.is_empty() && !text.ends_with(b"\n") {
+        text.extend_from_slice(end);
+    }
+    text.extend_from_slice(line);
+    text.extend_from_slice(end);
+}
+
+/// How the lines of a text end: as its first one does.
+pub fn line_end(text: &[u8]) -> &'static [u8] {
+    match lines(text).next() {
+        Some(first) if first.ends_with(b"\r\n") => b"\r\n",
+        _ => b"\n",
+    }
+}
+
 /// The lines of a text with their ends.
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n')
 }
 
-fn without_end(line: &[u8]) -> &[u8] {
+/// A line without its end.
+pub fn without_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
@@ -110,6 +159,30 @@ mod tests {
         assert_eq!(added("x\r\ny", "a\nb"), "x\r\ny\r\na\r\nb\r\n");
         assert_eq!(added("x\ny\r\n", "a"), "x\ny\r\na\n");
         assert_eq!(added("x\n", "a\n\n"), "x\na\n\n");
+    }
+
+    #[test]
+    fn one_line_of_a_sort_is_put_in_its_place_or_at_the_end() {
+        let put = |text: &str, missing| {
+            let fate = |line: &[u8]| match line {
+                b"k=1" => Fate::Right,
+                b"gone" => Fate::Goes,
+                _ if line.starts_with(b"k=") => Fate::Becomes("k=1".to_owned()),
+                _ => Fate::Stays,
+            };
+            String::from_utf8(put(text.as_bytes(), missing, fate)).unwrap()
+        };
+        for (text, made) in [
+            ("", "k=1\n"),
+            ("a\r\nb", "a\r\nb\r\nk=1\r\n"),
+            ("a\nk=2\r\nb", "a\nk=1\r\nb"),
+            ("k=1", "k=1"),
+            ("k=2\nk=1\nk=3\n", "k=1\n"),
+            ("gone\nk=1\n", "k=1\n"),
+        ] {
+            assert_eq!(put(text, Some("k=1")), made, "{text:?}");
+        }
+        assert_eq!(put("a\ngone\nb", None), "a\nb");
     }
 
     #[test]

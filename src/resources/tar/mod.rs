@@ -14,10 +14,10 @@ use rustix::fs::FileType;
 
 use super::file::target::{Target, normalize};
 use super::wake_on::wake_on;
-use super::{doc_of, long_work, made_file};
+use super::{doc_of, long_work, made_file, path_asks};
 use crate::engine::drift::Shown;
 use crate::engine::entry::Entry as _;
-use crate::engine::kind::{Ask, Uid};
+use crate::engine::kind::Uid;
 use crate::engine::path_watch::Interest;
 use crate::engine::{
     Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Resource, ResourceError,
@@ -126,8 +126,8 @@ impl Kind for TarKind {
             _ => &[],
         };
         let inputs = inputs.iter().filter_map(|input| normalize(input.as_str()?, None).ok());
-        let mut asks = vec![Ask::after(output.ancestors().map(Uid::path).collect())];
-        asks.extend(inputs.map(|input| Ask::after(vec![Uid::path(input.path)])));
+        let mut asks = path_asks::of_target(&output);
+        asks.extend(inputs.map(|input| path_asks::of_source(input.path)));
         Capabilities { offers: vec![Uid::path(output.path)], asks, waits: true, ..Capabilities::default() }
     }
 }

@@ -57,6 +57,52 @@ resources:
 }
 
 #[test]
+fn what_fails_as_before_is_told_once_counted_and_told_again_when_it_is_well() {
+    let scratch = Scratch::new();
+    let graph = r#"
+graph: bell
+resources:
+  exec:
+  - name: bad
+    cmd: echo try >> DIR/tries; cat DIR/why >&2; test -e DIR/mended
+    shell: /bin/sh
+    watchfiles: [DIR/bell]
+  - name: after
+    cmd: touch DIR/after
+edges:
+- from: {kind: exec, name: bad}
+  to: {kind: exec, name: after}
+"#;
+    scratch.save("why", "first reason");
+    let agent = scratch.agent(graph, &[]);
+    let tries = || scratch.read("tries").lines().count();
+    let ring = |times: usize| {
+        for _ in 0..times {
+            let before = tries();
+            scratch.save("bell", &format!("{before}"));
+            agent.until("it is tried again", || tries() > before);
+        }
+    };
+    ring(3);
+    assert_eq!(agent.log().matches("first reason").count(), 1, "{}", agent.log());
+    scratch.save("why", "second reason");
+    ring(3);
+    agent.until_said("second reason", 1);
+    let log = agent.log();
+    assert_eq!(log.matches("cannot apply exec[\"bad\"]").count(), 2, "{log}");
+    assert_eq!(log.matches("is blocked by a failure").count(), 1, "{log}");
+    scratch.save("mended", "");
+    scratch.save("bell", "now");
+    agent.until("what waited has run", || scratch.path("after").exists());
+    agent.until_said("exec[\"bad\"] is well again failures=", 1);
+    let log = agent.log();
+    let count = log.split("is well again failures=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let failures: usize = count.unwrap().parse().unwrap();
+    // One try at the least for each ring, and the last one was well.
+    assert!((6..tries()).contains(&failures), "{failures} of {}: {log}", tries());
+}
+
+#[test]
 fn a_timeout_ends_what_takes_too_long() {
     let scratch = Scratch::new();
     let output = scratch.once(

@@ -37,7 +37,7 @@ fn a_terminal_shows_levels() {
       file["folder"]
 
     level 2
-      file["a"]  automatically after file["folder"]
+      file["a"]  automatically after file["folder"] (the directory it is in)
 
     level 3
       file["<b> & \"c\""]  refreshed by file["a"]
@@ -53,7 +53,7 @@ fn graphviz_gets_dot() {
     	v1 [label="file[\"a\"]"];
     	v2 [label="file[\"<b> & \\\"c\\\"\"]"];
     	v1 -> v2 [style=bold];
-    	v0 -> v1 [style=dashed];
+    	v0 -> v1 [style=dashed, tooltip="the directory it is in"];
     }
     "#);
 }
@@ -101,7 +101,11 @@ fn grouped() -> Graph {
     let edges =
         [(0, 1, ""), (0, 4, ""), (4, 2, "a"), (4, 3, "a"), (2, 6, "n"), (3, 6, "n"), (1, 5, ""), (0, 6, "")];
     for (from, to, how) in edges {
-        graph.connect(nodes[from], nodes[to], Edge { notify: how == "n", auto: how == "a" });
+        graph.connect(
+            nodes[from],
+            nodes[to],
+            Edge { notify: how == "n", auto: (how == "a").then_some("the file it reads") },
+        );
     }
     graph
 }

@@ -2,6 +2,7 @@
 
 mod exports;
 mod graphs;
+mod groups;
 mod looks;
 mod replays;
 mod runs;

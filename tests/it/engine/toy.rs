@@ -35,6 +35,8 @@ pub struct Inner {
     pub log: Vec<String>,
     /// What each toy is like now.
     pub state: HashMap<String, String>,
+    /// Those that were told to fail no longer do.
+    pub mended: bool,
     wakers: HashMap<String, mgmt::engine::cx::Waker>,
 }
 
@@ -72,6 +74,8 @@ mgmt::entry! {
         panics: bool = false,
         /// It applies only once the test lets it.
         waits: bool = false,
+        /// It may be applied together with others.
+        group: bool = false,
         /// It has something to do once it has left.
         parts: bool = false,
     }
@@ -119,8 +123,91 @@ impl Kind for ToyKind {
         Ok(Box::new(Toy { world: self.world.clone(), name: declaration.label.name.to_string(), params }))
     }
 
-    fn capabilities(&self, _: &Declaration) -> Capabilities {
-        Capabilities { refreshable: true, reversible: true, ..Capabilities::default() }
+    fn capabilities(&self, declaration: &Declaration) -> Capabilities {
+        let group = declaration.params.get("group").map(|_| "toys".into());
+        Capabilities { refreshable: true, reversible: true, group, ..Capabilities::default() }
+    }
+
+    fn group(&self, members: &[Declaration]) -> Result<Box<dyn Resource>, Vec<ParamError>> {
+        use mgmt::engine::entry::Entry as _;
+        let toys = members.iter().map(|declaration| {
+            let params = ToyParams::decode(&declaration.params)?;
+            Ok(Toy { world: self.world.clone(), name: declaration.label.name.to_string(), params })
+        });
+        Ok(Box::new(Toys(toys.collect::<Result<_, Vec<ParamError>>>()?)))
+    }
+}
+
+/// Several that are checked and applied together, each of which may fail alone.
+#[derive(Debug)]
+struct Toys(Vec<Toy>);
+
+impl Toys {
+    fn named(&self, wanted: impl Fn(u32) -> bool) -> String {
+        let named = (0..).zip(&self.0).filter(|(at, _)| wanted(*at)).map(|(_, toy)| toy.name.as_str());
+        named.collect::<Vec<_>>().join("+")
+    }
+}
+
+#[async_trait]
+impl Resource for Toys {
+    async fn watch(&self, cx: &Cx) -> Result<Wakes, ResourceError> {
+        for toy in &self.0 {
+            toy.watch(cx).await?;
+        }
+        Ok(Wakes::never())
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
+        self.0[0].world.say("check", &self.named(|at| cx.concerns(at)));
+        let mut found = Found::nothing();
+        for (at, toy) in (0..).zip(&self.0).filter(|(at, _)| cx.concerns(*at)) {
+            let one = toy.look(cx.refresh);
+            found.drift.join(at, &one.drift);
+            found.outputs.send(at, "value", Some(Value::Str(toy.params.value.clone())));
+        }
+        Ok(found)
+    }
+
+    async fn apply(&self, cx: &Cx, drift: Drift) -> Result<Outputs, ResourceError> {
+        self.0[0].world.say("apply", &self.named(|at| drift.has_member(at)));
+        let mut outputs = Outputs::none();
+        for (at, toy) in (0..).zip(&self.0).filter(|(at, _)| drift.has_member(*at)) {
+            match toy.put(cx).await {
+                Ok(()) => outputs.send(at, "value", Some(Value::Str(toy.params.value.clone()))),
+                Err(error) => cx.member_failed(at, error),
+            }
+        }
+        Ok(outputs)
+    }
+}
+
+impl Toy {
+    fn look(&self, refresh: bool) -> Found {
+        let is = self.world.inner.lock().unwrap().state.get(&self.name).cloned();
+        let mut found = Found::nothing();
+        if is.as_deref() != Some(&*self.params.value) {
+            let is = is.map_or(Shown::Absent, Shown::text);
+            found.drift.add("value", is, Shown::Text(self.params.value.clone()));
+        } else if refresh {
+            found.drift.add("refresh", Shown::Absent, Shown::Absent);
+        }
+        found
+    }
+
+    async fn put(&self, cx: &Cx) -> Result<(), ResourceError> {
+        if self.params.waits {
+            tokio::select! {
+                () = self.world.released.notified() => {}
+                () = cx.cancel.cancelled() => return Err(ResourceError::transient(ToldToFail)),
+            }
+        }
+        assert!(!self.params.panics, "it was told to panic");
+        if self.params.fails && !self.world.inner.lock().unwrap().mended {
+            return Err(ResourceError::transient(ToldToFail));
+        }
+        self.world.inner.lock().unwrap().state.insert(self.name.clone(), self.params.value.to_string());
+        Ok(())
     }
 }
 
@@ -133,14 +220,7 @@ impl Resource for Toy {
 
     async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
         self.world.say("check", &self.name);
-        let is = self.world.inner.lock().unwrap().state.get(&self.name).cloned();
-        let mut found = Found::nothing();
-        if is.as_deref() != Some(&*self.params.value) {
-            let is = is.map_or(Shown::Absent, Shown::text);
-            found.drift.add("value", is, Shown::Text(self.params.value.clone()));
-        } else if cx.refresh {
-            found.drift.add("refresh", Shown::Absent, Shown::Absent);
-        }
+        let mut found = self.look(cx.refresh);
         found.outputs = Outputs::from_iter([("value", Value::Str(self.params.value.clone()))]);
         Ok(found)
     }
@@ -148,17 +228,7 @@ impl Resource for Toy {
     async fn apply(&self, cx: &Cx, drift: Drift) -> Result<Outputs, ResourceError> {
         let what = if drift.has("refresh") { "refresh" } else { "apply" };
         self.world.say(what, &self.name);
-        if self.params.waits {
-            tokio::select! {
-                () = self.world.released.notified() => {}
-                () = cx.cancel.cancelled() => return Err(ResourceError::transient(ToldToFail)),
-            }
-        }
-        assert!(!self.params.panics, "it was told to panic");
-        if self.params.fails {
-            return Err(ResourceError::transient(ToldToFail));
-        }
-        self.world.inner.lock().unwrap().state.insert(self.name.clone(), self.params.value.to_string());
+        self.put(cx).await?;
         Ok(Outputs::from_iter([("value", Value::Str(self.params.value.clone()))]))
     }
 
@@ -214,15 +284,18 @@ impl Observer for Tell {
             Happening::Ran(_) => return,
             Happening::Changed { vertex, .. } => format!("changed {}", vertex.label().name),
             Happening::WouldChange { vertex, .. } => format!("would change {}", vertex.label().name),
-            Happening::Failed { vertex, error, next } => {
+            Happening::Failed { vertex, error, next, .. } => {
                 format!("failed {}: {error} ({next:?})", vertex.label().name)
             }
-            Happening::Recovered { vertex } => format!("recovered {}", vertex.label().name),
-            Happening::Blocked { vertex, by } => format!("blocked {} by {}", vertex.label().name, by.name),
+            Happening::Recovered { vertex, .. } => format!("recovered {}", vertex.label().name),
+            Happening::Blocked { vertex, by, .. } => {
+                format!("blocked {} by {}", vertex.label().name, by.name)
+            }
             Happening::Contended { vertex } => format!("contended {}", vertex.label().name),
             Happening::Swapped(_) => "swapped".to_owned(),
             Happening::Converged(converged) => format!("converged {converged}"),
             Happening::ExitRequested(code) => format!("exit {code}"),
+            Happening::FactsChanged(_) => "facts changed".to_owned(),
             Happening::Stopped(_) => "stopped".to_owned(),
         };
         let _ = self.0.send(line);
@@ -270,7 +343,7 @@ impl Bench {
         let node = |graph: &Graph, name: &str| graph.find(&Label::new("toy", name)).unwrap();
         for (from, to, notify) in edges {
             let (from, to) = (node(&graph, from), node(&graph, to));
-            graph.connect(from, to, Edge { notify: *notify, auto: false });
+            graph.connect(from, to, Edge { notify: *notify, auto: None });
         }
         let prepared = prepare::prepare(graph, Options::default()).unwrap();
         self.engine.swap(prepared).await.unwrap()

@@ -85,7 +85,7 @@ impl Scene {
             nodes.push(graph.add(Vertex::new(kind, declaration)).unwrap());
         }
         for (from, to) in edges {
-            graph.connect(nodes[*from], nodes[*to], Edge { notify: false, auto: false });
+            graph.connect(nodes[*from], nodes[*to], Edge { notify: false, auto: None });
         }
         let prepared = prepare::prepare(graph, Options::default()).unwrap();
         self.engine.swap(prepared).await.unwrap();

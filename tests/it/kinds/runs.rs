@@ -191,7 +191,7 @@ async fn a_password_reaches_who_receives_it_and_a_later_run_says_that_it_knows_n
         let kind = |name: &str| agent.registry.get(name).unwrap().clone();
         let sender = graph.add(Vertex::new(kind("password"), sender)).unwrap();
         let receiver = graph.add(Vertex::new(kind("print"), receiver)).unwrap();
-        graph.connect(sender, receiver, mgmt::engine::graph::Edge { notify: false, auto: false });
+        graph.connect(sender, receiver, mgmt::engine::graph::Edge { notify: false, auto: None });
         graph
     };
     let mut agent = Agent::start(dir.path());
@@ -226,7 +226,7 @@ async fn a_value_is_sent_on_and_kept_for_a_later_run() {
         let kind = |name: &str| agent.registry.get(name).unwrap().clone();
         let sender = graph.add(Vertex::new(kind("value"), sender)).unwrap();
         let receiver = graph.add(Vertex::new(kind("print"), receiver)).unwrap();
-        graph.connect(sender, receiver, mgmt::engine::graph::Edge { notify: false, auto: false });
+        graph.connect(sender, receiver, mgmt::engine::graph::Edge { notify: false, auto: None });
         graph
     };
     let mut agent = Agent::start(dir.path());

@@ -31,9 +31,9 @@ pub fn told(event: &Event) -> String {
     text += &format!(", connect {:?}, renotify {:?}", delta.connect, delta.renotify);
     text += &format!(", rebind {:?}", delta.rebind);
     for added in &delta.add {
-        let Added { vertex, generation, label, policy, receives, replaces } = added;
+        let Added { vertex, generation, label, policy, receives, replaces, team } = added;
         text += &format!("\n         + {vertex:?} {generation:?} {} {policy:?}", label.name);
-        text += &format!(" receives {receives:?} replaces {replaces:?}");
+        text += &format!(" receives {receives:?} replaces {replaces:?} team {team:?}");
     }
     text
 }

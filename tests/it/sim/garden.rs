@@ -20,6 +20,8 @@ pub struct Plant {
     pub receives: Vec<u32>,
     pub id: VertexId,
     pub generation: Generation,
+    /// Which labels run together.
+    pub team: Option<u32>,
 }
 
 /// The present graph, and the ids that are taken.
@@ -34,6 +36,8 @@ pub struct Garden {
     slots: u32,
     generation: u32,
     wanted: u64,
+    /// How many were in each team.
+    sizes: BTreeMap<u32, usize>,
     /// What each occupant of a slot is to bring about, leaving ones included.
     wishes: BTreeMap<(VertexId, Generation), u64>,
 }
@@ -75,7 +79,7 @@ impl Garden {
         if percent(rng, 15) {
             self.chain(rng);
         }
-        self.delta(edit)
+        self.delta(edit, rng)
     }
 
     /// The delta to another graph.
@@ -99,7 +103,7 @@ impl Garden {
                 _ => self.connect(rng),
             }
         }
-        self.delta(edit)
+        self.delta(edit, rng)
     }
 
     /// What a vertex is to bring about.
@@ -138,6 +142,7 @@ impl Garden {
             receives,
             id: VertexId(u32::MAX),
             generation: Generation(self.generation + 1),
+            team: None,
         };
         // Whoever receives comes after, as a rule.
         for from in plant.receives.clone() {
@@ -229,7 +234,61 @@ impl Garden {
         false
     }
 
-    fn delta(&mut self, edit: Edit) -> Delta {
+    /// The length of the longest path to each label.
+    fn depths(&self) -> BTreeMap<u32, usize> {
+        let mut depths: BTreeMap<u32, usize> = self.plants.keys().map(|label| (*label, 0)).collect();
+        // Each round settles those at one depth at least.
+        for _ in 0..depths.len() {
+            for (from, to) in self.edges.keys() {
+                let below = depths[from] + 1;
+                depths.entry(*to).and_modify(|depth| *depth = below.max(*depth));
+            }
+        }
+        depths
+    }
+
+    /// Teams that are not as they were fall apart, and new ones form: of those that come, and are equally deep.
+    fn team_up(&mut self, edit: &mut Edit, rng: &mut Rng) {
+        let depths = self.depths();
+        let mut teams: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (label, plant) in &self.plants {
+            plant.team.iter().for_each(|team| teams.entry(*team).or_default().push(*label));
+        }
+        for (team, labels) in teams {
+            let whole = labels.len() == self.sizes[&team]
+                && labels
+                    .iter()
+                    .all(|label| depths[label] == depths[&labels[0]] && !edit.fresh.contains(label));
+            for label in labels.into_iter().filter(|_| !whole) {
+                let plant = self.plants.get_mut(&label).expect("it was just there");
+                plant.team = None;
+                if edit.fresh.insert(label) {
+                    edit.gone.insert(label, plant.id);
+                }
+            }
+        }
+        let mut level: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        for label in edit.fresh.iter().filter(|label| self.plants[label].receives.is_empty()) {
+            level.entry(depths[label]).or_default().push(*label);
+        }
+        for labels in level.into_values().filter(|labels| labels.len() > 1) {
+            if !percent(rng, 30) {
+                continue;
+            }
+            let team = self.sizes.len() as u32;
+            let labels = &labels[..rng.usize(2..=labels.len())];
+            let policy = Policy { hidden: false, ..self.plants[&labels[0]].policy.clone() };
+            self.sizes.insert(team, labels.len());
+            for label in labels {
+                let plant = self.plants.get_mut(label).expect("what is fresh is planted");
+                plant.team = Some(team);
+                plant.policy = policy.clone();
+            }
+        }
+    }
+
+    fn delta(&mut self, mut edit: Edit, rng: &mut Rng) -> Delta {
+        self.team_up(&mut edit, rng);
         let mut delta = Delta { remove: edit.gone.values().copied().collect(), ..Delta::default() };
         for (&label, &id) in &edit.gone {
             self.leaving.entry(label).or_default().push(id);
@@ -289,16 +348,19 @@ impl Garden {
         let plant = &self.plants[&label];
         let mut replaces = self.leaving.get(&label).cloned().unwrap_or_default();
         replaces.extend(edit.joined.iter().filter(|(into, _)| *into == label).map(|(_, id)| *id));
-        let receives = plant.receives.iter().map(|from| Receiving {
-            sender: self.plants.get(from).map(|plant| plant.id),
-            member: 0,
-            key: "v".into(),
-        });
+        let receives = plant
+            .receives
+            .iter()
+            .map(|from| Receiving { sender: self.plants.get(from).map(|plant| plant.id), key: "v".into() });
         Added {
             vertex: plant.id,
             generation: plant.generation,
             label: Label::new("sim", format!("n{label}").as_str()),
             policy: plant.policy.clone(),
+            team: plant.team.map(|team| {
+                let mut mates = self.plants.values().filter(|other| other.team == Some(team));
+                mates.next().expect("it is of its own team").id
+            }),
             receives: receives.collect(),
             replaces,
         }

@@ -22,6 +22,10 @@ pub struct Known {
     pub generation: Generation,
     pub label: Label,
     pub policy: Policy,
+    /// The others that run together with it.
+    pub mates: BTreeSet<VertexId>,
+    /// Its run was started for another of them.
+    pub rides: bool,
     pub before: BTreeSet<VertexId>,
     pub after: BTreeMap<VertexId, bool>,
     pub receives: Vec<Binding>,
@@ -55,6 +59,8 @@ impl Known {
             generation: added.generation,
             label: added.label.clone(),
             policy: added.policy.clone(),
+            mates: BTreeSet::new(),
+            rides: false,
             before: BTreeSet::new(),
             after: BTreeMap::new(),
             receives: vec![Binding::default(); added.receives.len()],

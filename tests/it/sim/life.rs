@@ -13,6 +13,7 @@ use super::dice::{self, percent, short};
 use super::ending::{Ended, Trace, told};
 use super::garden::{Garden, LABELS};
 use super::invariants::{Invariant, Scene, Violation, all};
+use super::known::Known;
 use super::model::Model;
 use super::world::{Object, Run, World};
 
@@ -225,8 +226,11 @@ impl Life {
     fn break_watch(&mut self) -> Result<(), Violation> {
         let watches: Vec<_> = self.world.watches.iter().map(|(id, watch)| (*id, *watch)).collect();
         let Some((vertex, (generation, label))) = self.rng.choice(watches) else { return Ok(()) };
-        self.world.watches.remove(&vertex);
-        self.world.objects.get_mut(&label).expect("every label has an object").unwatched = true;
+        // A team has one watch.
+        for mate in self.mates(vertex).into_iter().chain([(vertex, generation, label)]) {
+            self.world.watches.remove(&mate.0);
+            self.world.objects.get_mut(&mate.2).expect("every label has an object").unwatched = true;
+        }
         let retryable = percent(&mut self.rng, 80);
         self.tell(Event::WatchFailed { vertex, generation, retryable })
     }
@@ -246,11 +250,33 @@ impl Life {
         self.tell(Event::Finished { vertex, generation, outcome })
     }
 
-    fn start(&mut self, vertex: VertexId, arm: bool, refresh: bool) {
+    /// The others of a team, and what they keep.
+    fn mates(&self, vertex: VertexId) -> Vec<(VertexId, Generation, u32)> {
+        let mates = self.model.vertices.get(&vertex).map(|known| &known.mates);
+        let there = mates.into_iter().flatten().filter_map(|id| Some((*id, self.model.vertices.get(id)?)));
+        there.map(|(id, known)| (id, known.generation, label_of(known))).collect()
+    }
+
+    fn start(&mut self, vertex: VertexId, with: &[VertexId], arm: bool, refresh: bool) {
+        let first = self.world.next_run + 1;
+        if arm {
+            self.world.watches.remove(&vertex);
+            for (mate, ..) in self.mates(vertex) {
+                self.world.watches.remove(&mate);
+            }
+        }
+        for vertex in std::iter::once(&vertex).chain(with) {
+            self.start_one(*vertex, first, arm, refresh);
+        }
+        let at = self.now + short(&mut self.rng, self.slowness);
+        self.at(at, What::Look(first));
+    }
+
+    fn start_one(&mut self, vertex: VertexId, first: u64, arm: bool, refresh: bool) {
         let Some(known) = self.model.vertices.get(&vertex) else { return };
-        let generation = known.generation;
-        let label = known.label.name[1..].parse().expect("labels are n and a number");
+        let (generation, label) = (known.generation, label_of(known));
         let run = Run {
+            first,
             vertex,
             generation,
             label,
@@ -265,35 +291,41 @@ impl Life {
             cancelled: false,
         };
         self.world.next_run += 1;
-        let number = self.world.next_run;
-        if arm {
-            self.world.watches.remove(&vertex);
-        }
-        self.world.runs.insert(number, run);
-        let at = self.now + short(&mut self.rng, self.slowness);
-        self.at(at, What::Look(number));
+        self.world.runs.insert(self.world.next_run, run);
     }
 
-    fn look(&mut self, number: u64) {
-        let Some(run) = self.world.runs.get(&number) else { return };
-        let (refresh, noop) = (run.refresh, run.noop);
-        self.world.look(number, self.now);
-        let run = &self.world.runs[&number];
-        let acts = !noop && (refresh || run.found.is_some_and(|found| found.contains(&true)));
-        let writes = acts && run.fails.is_none();
-        self.note(|| format!("         run {number} looks"));
-        let at = self.now + short(&mut self.rng, self.slowness);
-        if writes {
-            let (vertex, generation) = (self.world.runs[&number].vertex, self.world.runs[&number].generation);
-            if self.rng.bool() {
-                self.at(self.now, What::Tell(Event::Applying { vertex, generation }));
+    fn look(&mut self, first: u64) {
+        let Some(run) = self.world.runs.get(&first) else { return };
+        let (vertex, generation) = (run.vertex, run.generation);
+        if run.arm {
+            for (mate, generation, label) in self.mates(vertex) {
+                self.world.watches.insert(mate, (generation, label));
             }
         }
-        self.at(at, if writes { What::Write(number) } else { What::End(number) });
+        let together = self.world.together(first);
+        together.iter().for_each(|number| self.world.look(*number, self.now));
+        self.note(|| format!("         run {first} looks, for {together:?}"));
+        let at = self.now + short(&mut self.rng, self.slowness);
+        let writes = together.iter().any(|number| self.world.runs[number].acts());
+        if writes && self.rng.bool() {
+            self.at(self.now, What::Tell(Event::Applying { vertex, generation }));
+        }
+        self.at(at, if writes { What::Write(first) } else { What::End(first) });
     }
 
-    fn write(&mut self, number: u64) {
-        let Some(run) = self.world.runs.get(&number) else { return };
+    fn write(&mut self, first: u64) {
+        let together = self.world.together(first);
+        for number in together {
+            if self.world.runs[&number].acts() {
+                self.write_one(number);
+            }
+        }
+        let at = self.now + short(&mut self.rng, self.slowness);
+        self.at(at, What::End(first));
+    }
+
+    fn write_one(&mut self, number: u64) {
+        let run = &self.world.runs[&number];
         let (label, wanted) = (run.label, run.wanted);
         let found = run.found.expect("it has looked");
         if found.contains(&true) {
@@ -312,23 +344,29 @@ impl Life {
         }
         self.world.runs.get_mut(&number).expect("it was just there").applied = true;
         self.note(|| format!("         run {number} writes n{label}"));
-        let at = self.now + short(&mut self.rng, self.slowness);
-        self.at(at, What::End(number));
     }
 
-    fn end_run(&mut self, number: u64) -> Result<(), Violation> {
-        let Some(run) = self.world.runs.remove(&number) else { return Ok(()) };
-        let outcome = self.world.outcome(&run, &mut self.rng);
-        self.tell(Event::Finished { vertex: run.vertex, generation: run.generation, outcome })
+    /// Those that ran together end at the same time, each by itself: one may have failed where the others have not.
+    fn end_run(&mut self, first: u64) -> Result<(), Violation> {
+        for number in self.world.together(first) {
+            let Some(run) = self.world.runs.remove(&number) else { continue };
+            let outcome = self.world.outcome(&run, &mut self.rng);
+            self.tell(Event::Finished { vertex: run.vertex, generation: run.generation, outcome })?;
+        }
+        Ok(())
     }
 
     fn interrupt(&mut self, vertex: VertexId) {
-        let found = self.world.runs.iter_mut().find(|(_, run)| run.vertex == vertex);
-        let Some((&number, run)) = found else { return };
+        let Some(run) = self.world.runs.values().find(|run| run.vertex == vertex) else { return };
+        let first = run.first;
         if percent(&mut self.rng, 80) {
-            run.cancelled = true;
+            self.world
+                .runs
+                .values_mut()
+                .filter(|run| run.first == first)
+                .for_each(|run| run.cancelled = true);
             let at = self.now + short(&mut self.rng, Duration::from_millis(50));
-            self.at(at, What::End(number));
+            self.at(at, What::End(first));
         }
     }
 
@@ -369,7 +407,7 @@ impl Life {
 
     fn obey(&mut self, command: &Command, retired: Option<Generation>) {
         match command {
-            Command::Run { vertex, arm, refresh, .. } => self.start(*vertex, *arm, *refresh),
+            Command::Run { vertex, arm, refresh, with, .. } => self.start(*vertex, with, *arm, *refresh),
             Command::Cancel { vertex } | Command::Kill { vertex } => self.interrupt(*vertex),
             Command::Retire { vertex } => {
                 self.world.watches.remove(vertex);
@@ -390,4 +428,8 @@ impl Life {
             trace.lock().unwrap().push(line());
         }
     }
+}
+
+fn label_of(known: &Known) -> u32 {
+    known.label.name[1..].parse().expect("labels are n and a number")
 }

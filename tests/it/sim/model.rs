@@ -29,9 +29,11 @@ impl Model {
     pub fn event(&mut self, event: &Event, now: Time) {
         match event {
             Event::Swap(delta) => self.swap(delta, now),
-            Event::Wake { vertex, generation, wake } => self.wake(*vertex, *generation, *wake),
+            Event::Wake { vertex, generation, wake } => {
+                self.team(*vertex, *generation).into_iter().for_each(|id| self.wake(id, *wake));
+            }
             Event::WatchFailed { vertex, generation, retryable } => {
-                self.watch_failed(*vertex, *generation, *retryable);
+                self.team(*vertex, *generation).into_iter().for_each(|id| self.watch_failed(id, *retryable));
             }
             Event::Applying { .. } => {}
             Event::Finished { vertex, generation, outcome } => {
@@ -45,13 +47,12 @@ impl Model {
     /// Takes a command that the scheduler has given.
     pub fn command(&mut self, command: &Command, now: Time) {
         match command {
-            Command::Run { vertex, .. } => {
-                let Some(v) = self.vertices.get_mut(vertex) else { return };
-                v.status = Status::Running;
-                v.during.clear();
-                v.started = Some(now);
-                v.refreshing = std::mem::take(&mut v.refresh);
-                v.receives.iter_mut().for_each(|received| received.taken = received.sent);
+            Command::Run { vertex, with, .. } => {
+                self.started(*vertex, now);
+                for rider in with {
+                    self.started(*rider, now);
+                    self.vertices.entry(*rider).and_modify(|v| v.rides = true);
+                }
             }
             Command::Retire { vertex } => self.retire(*vertex),
             Command::Notice(Notice::Retrying { vertex, at, .. }) => {
@@ -61,6 +62,40 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    fn started(&mut self, id: VertexId, now: Time) {
+        let Some(v) = self.vertices.get_mut(&id) else { return };
+        v.status = Status::Running;
+        v.rides = false;
+        v.during.clear();
+        v.started = Some(now);
+        v.refreshing = std::mem::take(&mut v.refresh);
+        v.receives.iter_mut().for_each(|received| received.taken = received.sent);
+    }
+
+    /// A vertex and all that run together with it.
+    fn team(&self, id: VertexId, generation: Generation) -> Vec<VertexId> {
+        let Some(v) = self.occupant(id, generation) else { return Vec::new() };
+        v.mates.iter().copied().chain([id]).collect()
+    }
+
+    /// Whether a run may begin without those that run together with it and are not ready: nobody of them runs, and
+    /// nobody is about to become ready.
+    pub fn may_start(&self, id: VertexId) -> bool {
+        let leaving = self.vertices[&id].leaving;
+        self.vertices[&id].mates.iter().all(|mate| {
+            let m = &self.vertices[mate];
+            let waits = m.status == Status::Dirty && !self.blocked(*mate) && !self.may_run(*mate);
+            m.status != Status::Running && (leaving || m.leaving || !waits || self.awaits_a_retry(*mate))
+        })
+    }
+
+    fn awaits_a_retry(&self, id: VertexId) -> bool {
+        let v = &self.vertices[&id];
+        let retries = matches!(v.status, Status::Retry(_)) && !self.blocked(id);
+        let waits = v.status == Status::Dirty && !self.may_run(id) && !self.blocked(id);
+        retries || waits && v.before.iter().chain(&v.forerunners).any(|before| self.awaits_a_retry(*before))
     }
 
     /// Draws conclusions after a step.
@@ -129,8 +164,8 @@ impl Model {
         }
     }
 
-    fn wake(&mut self, id: VertexId, generation: Generation, wake: Wake) {
-        let Some(v) = self.occupant(id, generation).filter(|v| !v.leaving) else { return };
+    fn wake(&mut self, id: VertexId, wake: Wake) {
+        let Some(v) = self.vertices.get(&id).filter(|v| !v.leaving) else { return };
         if wake.stamp.is_some() && wake.stamp == v.wrote {
             return;
         }
@@ -141,10 +176,7 @@ impl Model {
         }
     }
 
-    fn watch_failed(&mut self, id: VertexId, generation: Generation, retryable: bool) {
-        if self.occupant(id, generation).is_none() {
-            return;
-        }
+    fn watch_failed(&mut self, id: VertexId, retryable: bool) {
         let v = self.vertices.get_mut(&id).expect("it is there");
         v.armed = false;
         match v.status {
@@ -172,10 +204,12 @@ impl Model {
         if self.occupant(id, generation).is_none_or(|v| v.status != Status::Running) {
             return;
         }
+        for id in self.team(id, generation) {
+            self.vertices.get_mut(&id).expect("it is there").armed = outcome.armed();
+        }
         let v = self.vertices.get_mut(&id).expect("it is there");
         match outcome {
-            Outcome::Done { changed, beat, armed, wrote, sent } => {
-                v.armed = *armed;
+            Outcome::Done { changed, beat, wrote, sent, .. } => {
                 v.wrote = wrote.or(v.wrote);
                 let again = v.during.iter().any(|seen| seen.is_none() || *seen != v.wrote);
                 v.status = if again && !v.leaving { Status::Dirty } else { Status::Good };
@@ -185,16 +219,14 @@ impl Model {
                 }
                 self.succeeded(id, *changed, *beat, sent, now);
             }
-            Outcome::Failed { retryable, armed } => {
-                v.armed = *armed;
+            Outcome::Failed { retryable, .. } => {
                 v.refresh |= v.refreshing;
                 Self::fail(v, *retryable);
                 if v.status == Status::Bad && !v.during.is_empty() {
                     self.cause(id);
                 }
             }
-            Outcome::Cancelled { armed } => {
-                v.armed = *armed;
+            Outcome::Cancelled { .. } => {
                 v.refresh |= v.refreshing;
                 v.status = Status::Dirty;
             }
@@ -265,6 +297,11 @@ impl Model {
             self.vertices.insert(added.vertex, known);
         }
         for added in &delta.add {
+            let mates = delta.add.iter().filter(|other| other.team.is_some() && other.team == added.team);
+            let mates = mates.map(|other| other.vertex).filter(|other| *other != added.vertex);
+            self.vertices.entry(added.vertex).and_modify(|v| v.mates = mates.collect());
+        }
+        for added in &delta.add {
             let senders: Vec<_> = added.receives.iter().map(|received| received.sender).collect();
             self.bind(added.vertex, &senders);
         }
@@ -330,12 +367,14 @@ impl Model {
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
             let v = &self.vertices[&at];
-            for &before in v.before.iter().chain(&v.forerunners) {
-                if before == id {
-                    return true;
-                }
-                if seen.insert(before) {
-                    open.push(before);
+            for before in v.before.iter().chain(&v.forerunners) {
+                for &before in self.vertices[before].mates.iter().chain([before]) {
+                    if before == id {
+                        return true;
+                    }
+                    if seen.insert(before) {
+                        open.push(before);
+                    }
                 }
             }
         }
@@ -347,6 +386,7 @@ impl Model {
         for v in self.vertices.values_mut() {
             v.before.remove(&id);
             v.after.remove(&id);
+            v.mates.remove(&id);
             if v.forerunners.remove(&id) {
                 v.forerunners.extend(&gone.forerunners);
                 v.refresh |= gone.refresh;

@@ -62,6 +62,16 @@ pub struct Run {
     pub applied: bool,
     pub fails: Option<bool>,
     pub cancelled: bool,
+    /// The first of those that run together: they look, write and end with it.
+    pub first: u64,
+}
+
+impl Run {
+    /// Whether it has looked, and is to change something.
+    pub fn acts(&self) -> bool {
+        let differs = self.found.is_some_and(|found| found.contains(&true));
+        !self.noop && (self.refresh || differs) && self.fails.is_none()
+    }
 }
 
 /// All that is outside of the scheduler.
@@ -131,6 +141,11 @@ impl World {
         };
     }
 
+    /// The runs that belong together, by the first of them.
+    pub fn together(&self, first: u64) -> Vec<u64> {
+        self.runs.iter().filter(|(_, run)| run.first == first).map(|(number, _)| *number).collect()
+    }
+
     /// How a run ends.
     pub fn outcome(&mut self, run: &Run, rng: &mut Rng) -> Outcome {
         let armed =
@@ -146,7 +161,7 @@ impl World {
         let changed = run.applied || (run.noop && (drifted || run.refresh));
         let digest = run.wanted.wrapping_mul(31).wrapping_add(object.extra);
         let sends = object.sends && !(run.noop && changed);
-        let sent = sends.then(|| Sent { member: 0, key: "v".into(), digest });
+        let sent = sends.then(|| Sent { key: "v".into(), digest });
         Outcome::Done {
             changed,
             beat: changed || (object.beats && percent(rng, 40)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mgmt::engine::entry::Entry;
-use mgmt::engine::kind::KindDoc;
+use mgmt::engine::kind::{Claim, KindDoc};
 use mgmt::engine::resource::{Found, Outputs, Resource, ResourceError};
 use mgmt::engine::{Cx, Declaration, Drift, Kind, ParamDecl, ParamError, Params, Registry, Type, Value};
 
@@ -80,6 +80,10 @@ impl Kind for Fake {
     fn build(&self, declaration: &Declaration) -> Result<Box<dyn Resource>, Vec<ParamError>> {
         (self.judge)(&declaration.params)?;
         Ok(Box::new(Nothing))
+    }
+    fn claims(&self, declaration: &Declaration) -> Vec<Claim> {
+        let path = declaration.params.get("path").and_then(Value::as_str);
+        path.map(|path| Claim::alone("file", path.trim_end_matches('/'), declaration)).into_iter().collect()
     }
 }
 

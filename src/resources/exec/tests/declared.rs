@@ -36,11 +36,12 @@ fn programs_folders_and_accounts_come_first() {
     let (scene, _) = Scene::fake();
     let asked = |params: &[(&'static str, &str)]| {
         let capabilities = scene.kind.capabilities(&declared(params));
-        let asks =
-            capabilities.asks.iter().map(|ask| format!("{}:{}", ask.first_of[0].sort, ask.first_of[0].id));
+        let asks = capabilities.asks.iter().filter(|ask| ask.first_of[0].sort != "owned");
+        let asks = asks.map(|ask| format!("{}:{}", ask.first_of[0].sort, ask.first_of[0].id));
         (asks.collect::<Vec<_>>().join(" "), capabilities.unwatched)
     };
-    assert_eq!(asked(&[("cmd", "bare word")]), (String::new(), true));
+    assert_eq!(asked(&[("cmd", "bare word")]), ("path:/usr/local/sbin/bare".to_owned(), true));
+    assert_eq!(asked(&[("cmd", "./bare word")]), (String::new(), true));
     let all = [
         ("cmd", "/bin/a b"),
         ("cwd", "/srv/"),
@@ -53,7 +54,7 @@ fn programs_folders_and_accounts_come_first() {
         ("group", "g"),
         ("creates", "/x"),
     ];
-    let asks = "group:g path:/bin/a path:/bin/c path:/bin/d path:/bin/sh path:/srv user:u";
+    let asks = "path:/bin/a path:/bin/c path:/bin/d path:/bin/sh path:/srv user:u group:g";
     assert_eq!(asked(&all), (asks.to_owned(), false));
     for param in [("creates", "/x"), ("mtimes", "[/x]"), ("watchfiles", "[/x]"), ("watchcmd", "x")] {
         assert!(!asked(&[param]).1, "{param:?} is watched");

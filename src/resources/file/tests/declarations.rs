@@ -1,5 +1,7 @@
 use super::*;
-use crate::engine::kind::{Ask, Uid};
+use crate::engine::kind::Uid;
+use crate::resources::file::target::normalize;
+use crate::resources::path_asks;
 
 /// A name, what is declared of it, and the parameter that is wrong.
 type Case<'a> = (&'a str, Vec<(&'static str, Value)>, &'a str);
@@ -88,16 +90,21 @@ fn a_file_asks_for_its_directories_and_for_what_it_is_made_of() {
     };
     let file = of("/a/b/c/", &[]);
     assert_eq!(file.offers, [Uid::path("/a/b/c")]);
-    assert_eq!(file.asks, [Ask::after(vec![Uid::path("/a/b"), Uid::path("/a")])]);
+    assert_eq!(file.asks, path_asks::of_target(&normalize("/a/b/c", None).unwrap()));
+    assert_eq!(file.asks[0].first_of, [Uid::path("/a/b"), Uid::path("/a")]);
+    let sorts: Vec<_> = file.asks.iter().map(|ask| ask.first_of[0].sort).collect();
+    assert_eq!(sorts, ["path", "mount", "owned"]);
     assert!(!file.reversible);
     let file = of("/a", &[("fragments", list(&["/x/".into(), "/y".into()]))]);
-    assert_eq!(file.asks, [Ask::after(vec![Uid::path("/x")]), Ask::after(vec![Uid::path("/y")])]);
+    assert_eq!(file.asks[1..], ["/x", "/y"].map(path_asks::of_source));
     assert!(file.reversible && !file.unwatched);
     let file = of("/a", &[("source", s("/x"))]);
-    assert_eq!(file.asks, [Ask::after(vec![Uid::path("/x")])]);
+    assert_eq!(file.asks[1..], [path_asks::of_source("/x")]);
     assert!(!file.reversible);
     let link = of("/a", &[("source", s("x")), ("symlink", yes())]);
-    assert!(link.asks.is_empty() && link.reversible);
+    assert!(link.asks.len() == 1 && link.reversible);
+    let owned = of("/a", &[("owner", s("anna")), ("group", s("staff"))]);
+    assert_eq!(owned.asks[1..], path_asks::of_owner("anna", "staff").collect::<Vec<_>>());
 }
 
 #[test]

@@ -48,6 +48,7 @@ struct NoControl;
 
 impl Control for NoControl {
     fn exit(&self, _: u8) {}
+    fn facts_changed(&self, _: crate::engine::cx::Done) {}
 }
 
 /// A scratch directory and a host.

@@ -12,6 +12,7 @@ mod in_place;
 mod open;
 mod remove;
 mod sink;
+mod synced;
 mod write;
 mod xattr;
 

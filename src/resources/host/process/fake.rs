@@ -53,6 +53,15 @@ impl Processes for FakeProcesses {
         self.outcome(invocation)
     }
 
+    async fn run_fed(
+        &self,
+        invocation: &Invocation,
+        _: &[u8],
+        cancel: &Cancel,
+    ) -> Result<Outcome, ProcessError> {
+        self.run(invocation, cancel).await
+    }
+
     async fn follow(&self, invocation: &Invocation) -> Result<Following, ProcessError> {
         let outcome = self.outcome(invocation)?;
         let lines = outcome.stdout.text().lines().count();

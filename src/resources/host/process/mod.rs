@@ -1,7 +1,7 @@
 //! Processes: run a command to its end, or follow its lines.
 //!
-//! A command leads a process group of its own, has exactly the environment that it is given, and reads nothing. It is
-//! over when its own process is, though a descendant may hold the pipe. Asked to end, its whole group gets its signal,
+//! A command leads a process group of its own, has exactly the environment that it is given, and reads nothing, or
+//! what it is fed. It is over when its own process is, though a descendant may hold the pipe. Asked to end, its whole group gets its signal,
 //! and then is killed; forgotten (its future dropped), its group is killed and it is reaped. Whoever leaves the group,
 //! as a daemon does, is out of reach. An agent that is killed takes the groups of its commands with it, by way of a
 //! process beside it.
@@ -15,12 +15,14 @@ mod group;
 mod identity;
 mod kept;
 mod lookup;
+mod masked;
 mod output;
 mod pipes;
 mod signal;
 mod start;
 mod switch;
 mod system;
+mod unbroken;
 mod warden;
 
 #[cfg(test)]
@@ -44,6 +46,7 @@ pub use fake::FakeProcesses;
 pub use identity::Identity;
 pub use kept::{KEPT, Kept};
 pub use lookup::DEFAULT_PATH;
+pub use masked::masked;
 pub use signal::{parse_signal, signal_name};
 pub use switch::helper_main;
 pub use system::SystemProcesses;
@@ -58,12 +61,33 @@ pub trait Processes: fmt::Debug + Send + Sync + 'static {
     /// When it cannot be run; that it ran and failed is an [`Outcome`].
     async fn run(&self, invocation: &Invocation, cancel: &Cancel) -> Result<Outcome, ProcessError>;
 
+    /// As [`run`](Self::run), with a standard input that holds exactly this: for what no argument list may show.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); when it is to run as someone else, for whom there is no input.
+    async fn run_fed(
+        &self,
+        invocation: &Invocation,
+        input: &[u8],
+        cancel: &Cancel,
+    ) -> Result<Outcome, ProcessError>;
+
     /// Starts a command and follows the lines of its standard output. The last item is how it ended. Dropping the
     /// stream kills it.
     ///
     /// # Errors
     /// When it cannot be started.
     async fn follow(&self, invocation: &Invocation) -> Result<Following, ProcessError>;
+
+    /// Runs a command that must not be broken off half-way, such as a transaction of the package database: it is killed
+    /// only when `cancel` says at once, and goes on by itself when the future is dropped or the agent ends, however
+    /// that ends. Only [`Outcome::output`] is filled. As the agent's user.
+    ///
+    /// # Errors
+    /// When it cannot be run; that it ran and failed is an [`Outcome`].
+    async fn run_unbroken(&self, invocation: &Invocation, cancel: &Cancel) -> Result<Outcome, ProcessError> {
+        self.run(invocation, cancel).await
+    }
 }
 
 /// What a followed command does.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::kept::Kept;
+use super::masked;
 use super::pipes::From;
 use super::{Ending, Outcome};
 
@@ -82,7 +83,7 @@ impl Lines {
     fn end(&mut self) {
         if !self.partial.is_empty() {
             let line = String::from_utf8_lossy(&self.partial);
-            tracing::debug!(vertex = &*self.name, stream = self.stream, "{}", line.trim_end());
+            tracing::debug!(vertex = &*self.name, stream = self.stream, "{}", masked(line.trim_end()));
             self.partial.clear();
         }
     }

@@ -1,13 +1,15 @@
 //! Starting a command.
 
 use std::ffi::OsStr;
-use std::io::{self, PipeReader, PipeWriter};
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::Command;
@@ -32,15 +34,16 @@ pub(super) struct Running {
     pub report: Option<Report>,
 }
 
-/// Starts a command; `helper` is this program.
+/// Starts a command; `helper` is this program. It reads `input`, or nothing.
 pub(super) async fn start(
     invocation: &Invocation,
+    input: Option<&[u8]>,
     helper: &Path,
     warden: Option<&Arc<Warden>>,
 ) -> Result<Running, ProcessError> {
     let mut tries = 0;
     loop {
-        let (mut command, pipes, report) = prepare(invocation, helper)?;
+        let (mut command, pipes, report) = prepare(invocation, input, helper)?;
         match command.spawn() {
             Ok(child) => return Ok(Running { group: Group::new(child, warden), pipes, report }),
             Err(error) if Errno::from_io_error(&error) == Some(Errno::TXTBSY) && tries < BUSY_TRIES => {
@@ -55,12 +58,25 @@ pub(super) async fn start(
     }
 }
 
-fn prepare(invocation: &Invocation, helper: &Path) -> Result<(Command, Pipes, Option<Report>), ProcessError> {
+fn prepare(
+    invocation: &Invocation,
+    input: Option<&[u8]>,
+    helper: &Path,
+) -> Result<(Command, Pipes, Option<Report>), ProcessError> {
     let word = invocation.words.first().map_or("", |word| &**word);
     let around = |op| move |source| ProcessError::Around { op, word: word.into(), source };
     let mut report = None;
     let mut command = match &invocation.identity {
-        None => plain(invocation, word)?,
+        None => {
+            let mut command = plain(invocation, word)?;
+            if let Some(input) = input {
+                command.stdin(fed(input).map_err(around("make the input"))?);
+            }
+            command
+        }
+        Some(_) if input.is_some() => {
+            return Err(around("make the input")(io::ErrorKind::Unsupported.into()));
+        }
         Some(identity) => {
             let (reader, writer) = pipe().map_err(around("make a pipe"))?;
             report = Some(Report::new(reader));
@@ -74,7 +90,8 @@ fn prepare(invocation: &Invocation, helper: &Path) -> Result<(Command, Pipes, Op
     Ok((command, Pipes::new(made), report))
 }
 
-fn plain(invocation: &Invocation, word: &str) -> Result<Command, ProcessError> {
+/// A command that is started as the agent's user, without its outputs.
+pub(super) fn plain(invocation: &Invocation, word: &str) -> Result<Command, ProcessError> {
     let path = invocation.env.0.get("PATH").map(|path| OsStr::new(&**path));
     let file = lookup::find(OsStr::new(word), path, invocation.cwd.as_deref())
         .map_err(|error| not_found(invocation, error))?;
@@ -88,6 +105,14 @@ fn plain(invocation: &Invocation, word: &str) -> Result<Command, ProcessError> {
     }
     command.stdin(Stdio::null());
     Ok(command)
+}
+
+/// A file without a name that holds this, to be read from its beginning: nobody has to write while the command reads.
+fn fed(input: &[u8]) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("input", MemfdFlags::CLOEXEC)?);
+    file.write_all(input)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 fn outputs(command: &mut Command, merged: bool) -> io::Result<Vec<(From, Receiver)>> {
@@ -116,7 +141,7 @@ pub(super) fn not_found(invocation: &Invocation, error: io::Error) -> ProcessErr
 }
 
 /// What the system meant when it refused to start `file`: it says the same of a missing folder, command or interpreter.
-fn refused(invocation: &Invocation, file: &Path, source: io::Error) -> ProcessError {
+pub(super) fn refused(invocation: &Invocation, file: &Path, source: io::Error) -> ProcessError {
     if let Some(cwd) = &invocation.cwd
         && let Err(source) = cwd.join(".").metadata()
     {

@@ -13,7 +13,7 @@ use super::output::Output;
 use super::pipes::{From, Pipes};
 use super::start::{Running, start};
 use super::warden::Warden;
-use super::{Followed, Following, Invocation, Outcome, ProcessError, Processes};
+use super::{Followed, Following, Invocation, Outcome, ProcessError, Processes, unbroken};
 use crate::engine::Cancel;
 
 /// How long a pipe is read on after its command's end, if a descendant holds it. What the command itself wrote is in
@@ -59,14 +59,18 @@ enum Asked {
     Killed,
 }
 
-#[async_trait]
-impl Processes for SystemProcesses {
-    async fn run(&self, invocation: &Invocation, cancel: &Cancel) -> Result<Outcome, ProcessError> {
+impl SystemProcesses {
+    async fn run_to_end(
+        &self,
+        invocation: &Invocation,
+        input: Option<&[u8]>,
+        cancel: &Cancel,
+    ) -> Result<Outcome, ProcessError> {
         if cancel.is_cancelled() {
             return Err(ProcessError::Cancelled);
         }
         let Running { mut group, mut pipes, report } =
-            start(invocation, &self.helper, self.warden.as_ref()).await?;
+            start(invocation, input, &self.helper, self.warden.as_ref()).await?;
         let mut output = Output::new(invocation.log.as_ref());
         let mut asked = Asked::Not;
         let (cancelled, killed) = (cancel.cancelled(), cancel.killed());
@@ -101,9 +105,25 @@ impl Processes for SystemProcesses {
             None => Ok(output.into_outcome(ending, is_asked)),
         }
     }
+}
+
+#[async_trait]
+impl Processes for SystemProcesses {
+    async fn run(&self, invocation: &Invocation, cancel: &Cancel) -> Result<Outcome, ProcessError> {
+        self.run_to_end(invocation, None, cancel).await
+    }
+
+    async fn run_fed(
+        &self,
+        invocation: &Invocation,
+        input: &[u8],
+        cancel: &Cancel,
+    ) -> Result<Outcome, ProcessError> {
+        self.run_to_end(invocation, Some(input), cancel).await
+    }
 
     async fn follow(&self, invocation: &Invocation) -> Result<Following, ProcessError> {
-        let running = start(invocation, &self.helper, self.warden.as_ref()).await?;
+        let running = start(invocation, None, &self.helper, self.warden.as_ref()).await?;
         let output = Some(Output::followed(invocation.log.as_ref()));
         let invocation = invocation.clone();
         let follower = Follower { invocation, running, output, lines: 0 };
@@ -112,6 +132,10 @@ impl Processes for SystemProcesses {
             Some((item, follower))
         });
         Ok(items.boxed())
+    }
+
+    async fn run_unbroken(&self, invocation: &Invocation, cancel: &Cancel) -> Result<Outcome, ProcessError> {
+        unbroken::run(invocation, cancel).await
     }
 }
 

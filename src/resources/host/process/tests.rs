@@ -242,3 +242,16 @@ async fn a_forgotten_follower_kills_its_group() {
     drop(following);
     line.gone(pid).await;
 }
+
+#[tokio::test]
+async fn a_command_that_is_fed_reads_exactly_that_and_then_the_end() {
+    let fed = |input: Vec<u8>| async move {
+        let cat = command(&["wc", "-c"]);
+        SystemProcesses::default().run_fed(&cat, &input, &Cancel::default()).await.unwrap().stdout.text()
+    };
+    assert_eq!(fed(Vec::new()).await.trim(), "0");
+    assert_eq!(fed(vec![b'x'; 300_000]).await.trim(), "300000", "more than a pipe holds");
+    let as_other = Invocation { identity: Some(Identity { uid: 1, gid: 1, groups: vec![] }), ..sh("cat") };
+    let refused = SystemProcesses::default().run_fed(&as_other, b"x", &Cancel::default()).await;
+    assert!(matches!(refused, Err(ProcessError::Around { .. })));
+}

@@ -2,7 +2,7 @@
 
 use mgmt::engine::sched::{Command, Event, StopLevel};
 
-use super::{Invariant, Scene, Verdict, hold};
+use super::{Invariant, Scene, Verdict, hold, started};
 use crate::sim::model::Status;
 
 pub struct Answers;
@@ -13,12 +13,16 @@ impl Invariant for Answers {
     }
 
     fn command(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        for vertex in started(command) {
+            let known = scene.model.vertices.get(&vertex);
+            hold(known.is_some(), [vertex], || format!("{vertex} is not there, but is to run"))?;
+            let runs = known.is_some_and(|v| v.status == Status::Running);
+            hold(!runs, [vertex], || format!("{vertex} runs, and is to run again at the same time"))?;
+        }
         match command {
             Command::Run { vertex, generation, .. } => {
                 let known = scene.model.occupant(*vertex, *generation);
-                hold(known.is_some(), [*vertex], || format!("{vertex} is not there, but is to run"))?;
-                let runs = known.is_some_and(|v| v.status == Status::Running);
-                hold(!runs, [*vertex], || format!("{vertex} runs, and is to run again at the same time"))
+                hold(known.is_some(), [*vertex], || format!("an earlier {vertex} is to run"))
             }
             Command::Cancel { vertex } | Command::Kill { vertex } => {
                 let runs = scene.model.vertices.get(vertex).is_some_and(|v| v.status == Status::Running);

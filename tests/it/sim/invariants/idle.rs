@@ -35,10 +35,12 @@ impl Invariant for Idle {
         if model.stop.is_some() {
             return Ok(());
         }
-        let ready =
-            |id: &VertexId, v: &Known| v.status == Status::Dirty && model.may_run(*id) && !model.blocked(*id);
-        let running = model.running().count();
-        let waiting = model.running().filter(|(_, v)| v.policy.waits).count();
+        let ready = |id: &VertexId, v: &Known| {
+            let may = v.status == Status::Dirty && model.may_run(*id) && !model.blocked(*id);
+            may && model.may_start(*id)
+        };
+        let running = model.running().filter(|(_, v)| !v.rides).count();
+        let waiting = model.running().filter(|(_, v)| v.policy.waits && !v.rides).count();
         let full = running >= model.limits.jobs as usize;
         let waits_full = waiting >= model.limits.waiting as usize;
         for (&id, v) in &model.vertices {
@@ -52,7 +54,7 @@ impl Invariant for Idle {
                 || (v.policy.waits && waits_full)
                 || v.policy.semaphores.iter().any(|semaphore| {
                     let shares = |other: &Known| other.policy.semaphores.contains(semaphore);
-                    let holders = model.running().filter(|(_, other)| shares(other)).count();
+                    let holders = model.running().filter(|(_, other)| shares(other) && !other.rides).count();
                     holders >= semaphore.count as usize
                         || waits_full && model.vertices.values().any(|o| o.policy.waits && shares(o))
                 });

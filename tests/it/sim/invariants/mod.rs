@@ -15,6 +15,7 @@ mod retries;
 mod stale;
 mod states;
 mod stopped;
+mod teams;
 mod unchanged;
 
 use mgmt::engine::id::VertexId;
@@ -63,6 +64,14 @@ pub struct Complaint {
     about: Vec<VertexId>,
 }
 
+/// Those whose run a command begins.
+pub fn started(command: &Command) -> Vec<VertexId> {
+    match command {
+        Command::Run { vertex, with, .. } => std::iter::once(vertex).chain(with).copied().collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// A complaint, unless `holds`.
 pub fn hold<const N: usize>(holds: bool, about: [VertexId; N], text: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(Complaint { text: text(), about: about.to_vec() }) }
@@ -107,6 +116,7 @@ pub fn all(seed: u64, limits: Limits) -> Vec<Box<dyn Invariant>> {
         Box::new(converged::Converged::default()),
         Box::new(stopped::Stopped::default()),
         Box::new(stale::Stale),
+        Box::new(teams::Teams),
         Box::new(events::Events),
         Box::new(healthy::Healthy::default()),
         Box::new(repeatable::Repeatable::new(seed, limits)),

@@ -2,7 +2,7 @@
 
 use mgmt::engine::sched::{Command, State};
 
-use super::{Invariant, Scene, Verdict, hold};
+use super::{Invariant, Scene, Verdict, hold, started};
 
 pub struct Order;
 
@@ -12,18 +12,19 @@ impl Invariant for Order {
     }
 
     fn command(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
-        let Command::Run { vertex, .. } = command else { return Ok(()) };
-        let v = &scene.model.vertices[vertex];
-        for before in &v.before {
-            let state = scene.scheduler.state(*before);
-            hold(state == Some(State::Ok), [*vertex, *before], || {
-                format!("{vertex} starts while its predecessor {before} is {state:?}")
-            })?;
-        }
-        for old in &v.forerunners {
-            hold(false, [*vertex, *old], || {
-                format!("{vertex} starts before {old}, which it replaces, has gone")
-            })?;
+        for vertex in started(command) {
+            let v = &scene.model.vertices[&vertex];
+            for before in &v.before {
+                let state = scene.scheduler.state(*before);
+                hold(state == Some(State::Ok), [vertex, *before], || {
+                    format!("{vertex} starts while its predecessor {before} is {state:?}")
+                })?;
+            }
+            for old in &v.forerunners {
+                hold(false, [vertex, *old], || {
+                    format!("{vertex} starts before {old}, which it replaces, has gone")
+                })?;
+            }
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mgmt::engine::id::{Generation, VertexId};
 use mgmt::engine::sched::{Command, Event, Notice, Outcome, Time};
 
-use super::{Invariant, Scene, Verdict, hold};
+use super::{Invariant, Scene, Verdict, hold, started};
 
 /// Between tries of one that is contended.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -22,6 +22,31 @@ pub struct Pace {
     awaited: BTreeSet<(VertexId, Generation)>,
 }
 
+impl Pace {
+    fn starts(&mut self, vertex: VertexId, scene: &Scene<'_>) -> Verdict {
+        let (now, v) = (scene.now, &scene.model.vertices[&vertex]);
+        let key = (vertex, v.generation);
+        if let Some(trouble) = self.trouble.get(&key) {
+            let since = now.since(trouble.last);
+            let paced = !trouble.contended || since >= PAUSE;
+            hold(paced, [vertex], || format!("{vertex} is contended, and runs again after {since:?}"))?;
+        }
+        self.awaited.insert(key);
+        let Some(limit) = v.policy.limit else { return Ok(()) };
+        let starts = self.starts.entry(key).or_default();
+        starts.push(now);
+        // In no span of time there are more starts than the burst and what drips in meanwhile.
+        for (at, start) in starts.iter().rev().enumerate() {
+            let most = f64::from(limit.burst) + now.since(*start).as_secs_f64() * limit.per_second;
+            let count = at as f64 + 1.0;
+            hold(count <= most + 1e-6, [vertex], || {
+                format!("{vertex} has started {count} times since {start}, and the limit is {limit:?}")
+            })?;
+        }
+        Ok(())
+    }
+}
+
 #[derive(Default)]
 struct Trouble {
     last: Time,
@@ -34,24 +59,8 @@ impl Invariant for Pace {
     }
 
     fn command(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
-        let now = scene.now;
-        let Command::Run { vertex, generation, .. } = command else { return Ok(()) };
-        if let Some(trouble) = self.trouble.get(&(*vertex, *generation)) {
-            let since = now.since(trouble.last);
-            let paced = !trouble.contended || since >= PAUSE;
-            hold(paced, [*vertex], || format!("{vertex} is contended, and runs again after {since:?}"))?;
-        }
-        self.awaited.insert((*vertex, *generation));
-        let Some(limit) = scene.model.vertices[vertex].policy.limit else { return Ok(()) };
-        let starts = self.starts.entry((*vertex, *generation)).or_default();
-        starts.push(now);
-        // In no span of time there are more starts than the burst and what drips in meanwhile.
-        for (at, start) in starts.iter().rev().enumerate() {
-            let most = f64::from(limit.burst) + now.since(*start).as_secs_f64() * limit.per_second;
-            let count = at as f64 + 1.0;
-            hold(count <= most + 1e-6, [*vertex], || {
-                format!("{vertex} has started {count} times since {start}, and the limit is {limit:?}")
-            })?;
+        for vertex in started(command) {
+            self.starts(vertex, scene)?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use mgmt::engine::sched::Command;
 
-use super::{Invariant, Scene, Verdict, hold};
+use super::{Invariant, Scene, Verdict, hold, started};
 
 pub struct Refresh;
 
@@ -14,7 +14,7 @@ impl Invariant for Refresh {
 
     fn command(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
         let Command::Run { vertex, refresh, .. } = command else { return Ok(()) };
-        let due = scene.model.vertices[vertex].refresh;
+        let due = started(command).iter().any(|id| scene.model.vertices[id].refresh);
         hold(*refresh == due, [*vertex], || format!("{vertex} runs with refresh {refresh}, and {due} is due"))
     }
 }

@@ -4,7 +4,7 @@
 use mgmt::engine::sched::Command;
 use mgmt::engine::sched::policy::WakePolicy;
 
-use super::{Invariant, Scene, Verdict, hold};
+use super::{Invariant, Scene, Verdict, hold, started};
 use crate::sim::model::Status;
 
 pub struct Unchanged;
@@ -15,14 +15,19 @@ impl Invariant for Unchanged {
     }
 
     fn command(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
-        let Command::Run { vertex, arm, .. } = command else { return Ok(()) };
-        let v = &scene.model.vertices[vertex];
-        let status = v.status;
-        hold(status == Status::Dirty, [*vertex], || {
-            format!("{vertex} runs without a cause: it is {status:?}")
-        })?;
-        hold(!v.policy.hidden, [*vertex], || format!("{vertex} is hidden, and runs"))?;
-        let should = !v.armed && v.policy.wake == WakePolicy::Watch;
-        hold(*arm == should, [*vertex], || format!("the watch of {vertex}: arm is {arm}, and not {should}"))
+        let Command::Run { arm, .. } = command else { return Ok(()) };
+        for vertex in started(command) {
+            let v = &scene.model.vertices[&vertex];
+            let status = v.status;
+            hold(status == Status::Dirty, [vertex], || {
+                format!("{vertex} runs without a cause: it is {status:?}")
+            })?;
+            hold(!v.policy.hidden, [vertex], || format!("{vertex} is hidden, and runs"))?;
+            let should = !v.armed && v.policy.wake == WakePolicy::Watch;
+            hold(*arm == should, [vertex], || {
+                format!("the watch of {vertex}: arm is {arm}, and not {should}")
+            })?;
+        }
+        Ok(())
     }
 }

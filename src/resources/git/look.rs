@@ -1,0 +1,218 @@
+//! How a working tree is, and how it should be.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::command::Git;
+use super::error::{ASK, GitError};
+use super::releases;
+use super::revision::Revision;
+use super::spec::Spec;
+use crate::engine::drift::Shown;
+use crate::engine::{Cx, Drift, ResourceError};
+use crate::resources::host::fs::At;
+use crate::resources::host::process::masked;
+use crate::resources::state_file;
+
+/// The file in the vertex's state folder that says which commit a name stood for.
+const MEMORY: &str = "deployed.json";
+
+/// Which commit a name stood for when it was last deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployed {
+    source: String,
+    revision: String,
+    commit: Box<str>,
+}
+
+/// What lies where the working tree should be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing, or an empty directory.
+    Nothing,
+    /// Something that is no repository, or one without a commit.
+    Other,
+    /// A repository with this commit checked out.
+    Repository(Box<str>),
+}
+
+/// Looks at the path.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub async fn see(spec: &Spec, git: &Git<'_>) -> Result<Seen, GitError> {
+    let fs = &spec.host.fs;
+    let parent = fs.open_parent(spec.path())?;
+    if spec.releases {
+        return releases::see(spec, git).await;
+    }
+    let at = At::new(&parent, spec.path());
+    let Some(stat) = fs.lstat(at)? else { return Ok(Seen::Nothing) };
+    if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return Ok(Seen::Other);
+    }
+    let dir = fs.list_dir(at)?;
+    let mut is_empty = true;
+    fs.for_each_entry(&dir, spec.path(), |_, _| {
+        is_empty = false;
+        Ok(())
+    })?;
+    if is_empty {
+        return Ok(Seen::Nothing);
+    }
+    Ok(releases::head(git).await?.map_or(Seen::Other, Seen::Repository))
+}
+
+/// The commit that should be checked out: of a name, what the repository says if it is `asked`, and else what it said
+/// the last time.
+///
+/// # Errors
+/// When nobody knows.
+pub async fn wanted(
+    spec: &Spec,
+    cx: &Cx,
+    git: &Git<'_>,
+    asked: bool,
+    seen: &Seen,
+) -> Result<Box<str>, ResourceError> {
+    if let Revision::Commit(hash) = &spec.revision {
+        return Ok(hash.clone());
+    }
+    let known = remembered(spec, cx)?;
+    let is_there = matches!(seen, Seen::Repository(_));
+    if let Some(known) = &known
+        && is_there
+        && (!asked || !spec.update)
+    {
+        return Ok(known.clone());
+    }
+    match (ask(spec, git).await, known) {
+        (Ok(commit), _) => Ok(commit),
+        (Err(error @ (GitError::Failed { .. } | GitError::Start { .. })), Some(known)) if is_there => {
+            // What is there is right as far as anybody knows, and does not get worse while the repository is away.
+            tracing::warn!(resource = %cx.label(), error = &error as &dyn std::error::Error,
+                "the repository cannot be asked: what it said last counts");
+            Ok(known)
+        }
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+async fn ask(spec: &Spec, git: &Git<'_>) -> Result<Box<str>, GitError> {
+    let references = spec.revision.references();
+    let mut words = vec!["ls-remote", "--quiet", "--", &*spec.source];
+    words.extend(references.iter().map(String::as_str));
+    let listed = git.anywhere(ASK, &words).await?;
+    let source_name = || masked(&spec.source).into();
+    spec.revision.find(&listed).ok_or_else(|| match &spec.revision {
+        Revision::Named(name) => GitError::NoRevision { source_name: source_name(), revision: name.clone() },
+        _ => GitError::Empty { source_name: source_name() },
+    })
+}
+
+fn revision_text(spec: &Spec) -> String {
+    spec.revision.references().last().cloned().unwrap_or_default()
+}
+
+fn remembered(spec: &Spec, cx: &Cx) -> Result<Option<Box<str>>, GitError> {
+    let Some(stored) = state_file::read(&state_file::path(cx, MEMORY))? else { return Ok(None) };
+    // A damaged memory is none.
+    let deployed: Option<Deployed> = serde_json::from_slice(&stored.bytes).ok();
+    let same = |it: &Deployed| *it.source == *spec.source && it.revision == revision_text(spec);
+    Ok(deployed.filter(same).map(|it| it.commit))
+}
+
+/// Keeps which commit the name stands for now.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn remember(spec: &Spec, cx: &Cx, commit: &str) -> Result<(), ResourceError> {
+    let deployed =
+        Deployed { source: spec.source.to_string(), revision: revision_text(spec), commit: commit.into() };
+    let bytes = serde_json::to_vec(&deployed).expect("texts can be written as JSON");
+    state_file::write(&spec.host.fs, cx, MEMORY, bytes)
+}
+
+/// How the tree differs.
+///
+/// # Errors
+/// When it cannot be looked at; when something else lies there that may not be replaced.
+pub async fn differences(
+    spec: &Spec,
+    git: &Git<'_>,
+    seen: &Seen,
+    wanted: &str,
+) -> Result<Drift, ResourceError> {
+    let mut drift = Drift::none();
+    let head = match seen {
+        Seen::Nothing => {
+            drift.add("path", Shown::Absent, Shown::text(format!("a clone at {}", short(wanted))));
+            return Ok(drift);
+        }
+        Seen::Other if !spec.force => {
+            return Err(GitError::NotARepository { path: spec.path().into() }.into());
+        }
+        Seen::Other => {
+            let found = Shown::text("not a git repository with a commit");
+            drift.add("path", found, Shown::text(format!("a clone at {}", short(wanted))));
+            return Ok(drift);
+        }
+        Seen::Repository(head) => head,
+    };
+    let url = git.try_run("look at", &["config", "--get", "remote.origin.url"]).await?.stdout.text();
+    if url.trim() != &*spec.source {
+        // An address that someone else wrote there may hold a password.
+        drift.add("source", Shown::text("another"), Shown::text(masked(&spec.source)));
+    }
+    if **head != *wanted {
+        drift.add("revision", Shown::text(short(head)), Shown::text(short(wanted)));
+    }
+    if spec.force {
+        let edited = git.run("look at", &["status", "--porcelain", "--untracked-files=no"]).await?;
+        add_lines(&mut drift, "force", &edited, "edited");
+    }
+    if spec.clean {
+        let unknown = git.run("look at", &["clean", "-ndffx"]).await?;
+        add_lines(&mut drift, "clean", &unknown, "unknown to git");
+    }
+    if spec.submodules {
+        let listed = git.run("look at", &["submodule", "status", "--recursive"]).await?;
+        let wrong: Vec<&str> = listed.lines().filter(|line| line.starts_with(['-', '+', 'U'])).collect();
+        add_lines(&mut drift, "submodules", &wrong.join("\n"), "not at their commits");
+    }
+    Ok(drift)
+}
+
+fn add_lines(drift: &mut Drift, what: &'static str, lines: &str, how: &str) {
+    match lines.lines().count() {
+        0 => {}
+        1 => drift.add(what, Shown::text(format!("1 path is {how}")), Shown::text("none")),
+        many => drift.add(what, Shown::text(format!("{many} paths are {how}")), Shown::text("none")),
+    }
+}
+
+fn short(hash: &str) -> &str {
+    &hash[..hash.len().min(12)]
+}
+
+/// What is watched of a repository: what tells of commits and of the index, and with `force` all of the tree.
+pub fn watched(spec: &Spec) -> Vec<(PathBuf, bool)> {
+    if spec.releases {
+        let (folder, repository) = (releases::folder(spec), releases::repository(spec));
+        let trees = if spec.force || spec.clean { folder } else { repository.join(".git/worktrees") };
+        return vec![(spec.path().to_owned(), false), (trees, true)];
+    }
+    if spec.force || spec.clean {
+        return vec![(spec.path().to_owned(), true)];
+    }
+    let git = spec.path().join(".git");
+    vec![
+        (spec.path().to_owned(), false),
+        (git.join("HEAD"), false),
+        (git.join("index"), false),
+        (git.join("packed-refs"), false),
+        (git.join("refs"), true),
+        (git.join("config"), false),
+    ]
+}

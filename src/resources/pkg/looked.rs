@@ -1,0 +1,77 @@
+//! Which events are echoes: those of what was seen already, and of one's own repairs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::engine::Stamp;
+use crate::resources::host::packages::{Marks, Packages};
+
+/// What a resource last saw. An event of files that are as they were then is none: without this, a transaction that
+/// fails would wake the resource that made it, and be made again for ever.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    seen: Mutex<Seen>,
+    repairs: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    database: Option<Stamp>,
+    lists: Option<Stamp>,
+}
+
+impl Seen {
+    fn now(packages: &dyn Packages) -> Self {
+        Self { database: packages.stamp(), lists: packages.lists_stamp() }
+    }
+}
+
+impl Looked {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called before each look.
+    pub fn look(&self, packages: &dyn Packages) {
+        *self.seen() = Seen::now(packages);
+    }
+
+    /// A repair begins: what happens is its own doing until it has ended, or was given up.
+    pub fn begin(&self) -> Repairing<'_> {
+        self.repairs.store(true, Ordering::SeqCst);
+        Repairing(self)
+    }
+
+    /// Whether an event is news.
+    pub fn is_news(&self, marks: Marks, packages: &dyn Packages) -> bool {
+        if self.repairs.load(Ordering::SeqCst) {
+            return false;
+        }
+        let (seen, now) = (*self.seen(), Seen::now(packages));
+        match marks {
+            // Within a transaction nothing is as it will be; its end is an event too.
+            Marks::Change if packages.holder().is_some() => false,
+            Marks::Change | Marks::Ends => seen.database.is_none() || seen.database != now.database,
+            Marks::Lists => seen.lists.is_none() || seen.lists != now.lists,
+        }
+    }
+}
+
+/// A repair under way.
+#[derive(Debug)]
+pub(super) struct Repairing<'a>(&'a Looked);
+
+impl Repairing<'_> {
+    /// It has ended. Whether something happened after its last look, which may not have been its doing.
+    pub fn end(self, packages: &dyn Packages, is_done: bool) -> bool {
+        let now = Seen::now(packages);
+        let before = std::mem::replace(&mut *self.0.seen(), now);
+        is_done && before != now
+    }
+}
+
+impl Drop for Repairing<'_> {
+    fn drop(&mut self) {
+        self.0.repairs.store(false, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,290 @@
+//! Putting a unit right: first its links, then what systemd has read, then the job.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use super::{Startup, SvcError, Unit, Wanted, Whose};
+use crate::engine::{Cx, Drift, ResourceError, Wake};
+use crate::resources::host::process::{Env, Invocation};
+use crate::resources::host::systemd::{FileEdit, FileState, Load, Systemd, SystemdError, UnitName, Verb};
+
+/// So long a unit is left alone that failed too often: as the engine's contention is over after it.
+pub(super) const QUIET: Duration = Duration::from_secs(60);
+/// So long a service must run before its start is believed, where systemd does not know whether it has gone well.
+const SETTLE: Duration = Duration::from_millis(300);
+/// After one that ended at once the next start comes so much later; twice as long each time, up to the minute.
+const AFTER_DEATH: Duration = Duration::from_millis(250);
+/// After one that somebody stopped as soon as it was started: two who disagree must not keep the machine busy.
+const AFTER_STOP: Duration = Duration::from_millis(10);
+/// How long the journal may take to say what a unit wrote.
+const JOURNAL_LIMIT: Duration = Duration::from_secs(3);
+/// What systemd writes when a unit failed too often: service.c, unit.c.
+const TOO_OFTEN: &str = "Start request repeated too quickly";
+/// How much of it is shown.
+const LINES: &str = "--lines=3";
+
+/// What is remembered of a unit across edits of its declaration.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// It was enabled, though its state does not show that.
+    enabled: AtomicBool,
+    /// When it last failed too often.
+    limit_hit: Mutex<Option<Instant>>,
+    /// How often in a row it ended just after it was started.
+    deaths: AtomicU32,
+    /// How many repairs are under way.
+    at_work: AtomicUsize,
+}
+
+/// A repair that is under way, until it is dropped.
+pub(super) struct AtWork(Arc<Past>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.at_work.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Past {
+    /// Whether it was enabled, though its state does not show that.
+    pub fn was_enabled(&self) -> bool {
+        self.enabled.load(Ordering::SeqCst)
+    }
+
+    /// A repair begins.
+    pub(super) fn work(self: &Arc<Self>) -> AtWork {
+        self.at_work.fetch_add(1, Ordering::SeqCst);
+        AtWork(self.clone())
+    }
+
+    /// Whether a repair is under way.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.at_work.load(Ordering::SeqCst) > 0
+    }
+
+    fn limit_hit(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.limit_hit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Unit {
+    /// Puts right what `drift` names.
+    pub(super) async fn repair(&self, cx: &Cx, drift: &Drift) -> Result<(), ResourceError> {
+        let (systemd, spec) = (self.systemd()?, &self.spec);
+        let mut changed = drift.has("files");
+        if drift.has("startup")
+            && let Some(wanted) = spec.startup
+        {
+            changed |= self.set_startup(&*systemd, wanted).await?;
+        }
+        if changed && spec.reloads {
+            systemd.reload().await?;
+            // Remembers which files these were: what goes before the next check is missed then.
+            systemd.is_outdated(&spec.unit).await?;
+        }
+        if drift.has("state") {
+            match spec.state {
+                Some(Wanted::Running) => self.start(cx, &systemd).await?,
+                Some(Wanted::Stopped) => self.stop(&*systemd).await?,
+                Some(Wanted::RestartedOnRefresh) | None => {}
+            }
+        } else if drift.has("refresh")
+            && let Some(verb) = spec.refresh
+        {
+            let began = SystemTime::now();
+            match systemd.job(verb, &spec.unit, spec.limit).await {
+                Ok(()) => self.stays_up(cx, &*systemd, verb, began).await?,
+                Err(error) => return Err(self.explain(&*systemd, error, began).await),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether links were changed.
+    async fn set_startup(&self, systemd: &dyn Systemd, wanted: Startup) -> Result<bool, ResourceError> {
+        let runtime = self.spec.runtime;
+        let unit = self.real_name(systemd).await?;
+        match wanted {
+            Startup::Masked => Ok(systemd.edit_files(FileEdit::Mask, &unit, runtime).await?),
+            Startup::Disabled => Ok(systemd.edit_files(FileEdit::Disable, &unit, runtime).await?),
+            Startup::Enabled => {
+                let mut found = systemd.file_state(&unit).await?;
+                let mut changed = false;
+                if matches!(found, FileState::Masked | FileState::MaskedRuntime) {
+                    changed = systemd.edit_files(FileEdit::Unmask, &unit, false).await?;
+                    found = systemd.file_state(&unit).await?;
+                }
+                if self.verdict(&unit, wanted, found)? {
+                    let made = systemd.edit_files(FileEdit::Enable, &unit, runtime).await?;
+                    changed |= made;
+                    self.past.enabled.store(true, Ordering::SeqCst);
+                    if !made && found != FileState::Indirect {
+                        return Err(SvcError::Static { unit: unit.as_str().into() }.into());
+                    }
+                }
+                Ok(changed)
+            }
+        }
+    }
+
+    async fn real_name(&self, systemd: &dyn Systemd) -> Result<UnitName, ResourceError> {
+        let unit = &self.spec.unit;
+        if unit.is_template() {
+            return Ok(unit.clone());
+        }
+        let id = systemd.status(unit).await?.id;
+        Ok(UnitName::new(&id).unwrap_or_else(|_| unit.clone()))
+    }
+
+    async fn start(&self, cx: &Cx, systemd: &Arc<dyn Systemd>) -> Result<(), ResourceError> {
+        let unit = &self.spec.unit;
+        let limit_hit = *self.past.limit_hit();
+        if let Some(at) = limit_hit {
+            if at.elapsed() < self.quiet {
+                return Err(SvcError::StartLimit { unit: unit.as_str().into() }.into());
+            }
+            systemd.reset_failed(unit).await?;
+            *self.past.limit_hit() = None;
+        }
+        let began = SystemTime::now();
+        let Err(error) = systemd.job(Verb::Start, unit, self.spec.limit).await else {
+            return self.stays_up(cx, &**systemd, Verb::Start, began).await;
+        };
+        // The result is that of the failure before, if there was one: then only the journal tells.
+        if matches!(error, SystemdError::Job { .. })
+            && (&*systemd.facts(unit).await?.result == "start-limit-hit"
+                || self.words(&self.of_unit(began)).await.contains(TOO_OFTEN))
+        {
+            return Err(self.leave_alone(cx));
+        }
+        // Masked with the reload just made, or never read: what systemd has now says why.
+        if matches!(error, SystemdError::NoUnit { .. })
+            && systemd.status(unit).await?.load == Load::BadSetting
+        {
+            let text = systemd.facts(unit).await?.load_error;
+            return Err(SvcError::Broken { unit: unit.as_str().into(), text }.into());
+        }
+        Err(self.explain(&**systemd, error, began).await)
+    }
+
+    /// A start that systemd calls done as soon as there is a process is believed when that still runs a moment later.
+    async fn stays_up(
+        &self,
+        cx: &Cx,
+        systemd: &dyn Systemd,
+        verb: Verb,
+        began: SystemTime,
+    ) -> Result<(), ResourceError> {
+        let unit = &self.spec.unit;
+        if self.spec.limit.is_none() || !systemd.facts(unit).await?.is_believed_early() {
+            return Ok(());
+        }
+        if systemd.ended(unit, SETTLE).await?.active.is_up() {
+            self.past.deaths.store(0, Ordering::SeqCst);
+            return Ok(());
+        }
+        // Whoever stopped it just now is no event, as that came with our own job.
+        let facts = systemd.facts(unit).await?;
+        if facts.was_stopped() {
+            self.wake_after(cx, AFTER_STOP);
+            return Ok(());
+        }
+        let deaths = self.past.deaths.fetch_add(1, Ordering::SeqCst).min(8);
+        self.wake_after(cx, (AFTER_DEATH * 2_u32.pow(deaths)).min(QUIET));
+        let said = self.last_words(systemd, began).await;
+        let (unit, why) = (unit.as_str().into(), facts.result);
+        Err(SvcError::Died { verb, unit, why, status: facts.exit_status, said }.into())
+    }
+
+    /// Remembers that it failed too often, and looks again when it may be tried again.
+    fn leave_alone(&self, cx: &Cx) -> ResourceError {
+        *self.past.limit_hit() = Some(Instant::now());
+        self.wake_after(cx, self.quiet);
+        SvcError::StartLimit { unit: self.spec.unit.as_str().into() }.into()
+    }
+
+    fn wake_after(&self, cx: &Cx, pause: Duration) {
+        let (waker, past) = (cx.waker().clone(), Arc::downgrade(&self.past));
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            // Gone with the declaration: nobody is to be woken.
+            if past.upgrade().is_some() {
+                waker.wake(Wake::default());
+            }
+        });
+    }
+
+    async fn stop(&self, systemd: &dyn Systemd) -> Result<(), ResourceError> {
+        let (unit, began) = (&self.spec.unit, SystemTime::now());
+        let Err(error) = systemd.job(Verb::Stop, unit, self.spec.limit).await else { return Ok(()) };
+        // Killed as it took too long, and failed by that: stopped all the same.
+        if matches!(error, SystemdError::Job { .. }) && systemd.status(unit).await?.active.is_down() {
+            return Ok(());
+        }
+        Err(self.explain(systemd, error, began).await)
+    }
+
+    /// A failed job with how the unit ended and what it wrote.
+    async fn explain(&self, systemd: &dyn Systemd, error: SystemdError, began: SystemTime) -> ResourceError {
+        let SystemdError::Job { verb, unit, result } = error else { return error.into() };
+        let facts = systemd.facts(&self.spec.unit).await.unwrap_or_default();
+        let said = self.last_words(systemd, began).await;
+        SvcError::Job { verb, unit, result, why: facts.result, status: facts.exit_status, said }.into()
+    }
+
+    /// The last lines that the unit wrote in its last run, on one line; empty where the journal does not say.
+    async fn last_words(&self, systemd: &dyn Systemd, began: SystemTime) -> Box<str> {
+        // What was written a moment ago may be on its way yet.
+        self.journal(&["--sync"]).await;
+        // Of the units of a session the journal does not know which start it was.
+        if self.spec.whose == Whose::System {
+            let run = systemd.invocation(&self.spec.unit).await.unwrap_or_default();
+            // First its own words, then those of its manager about it.
+            for field in ["_SYSTEMD_INVOCATION_ID", "INVOCATION_ID"] {
+                let said = match run.is_empty() {
+                    true => "".into(),
+                    false => self.words(&[format!("{field}={run}")]).await,
+                };
+                if !said.is_empty() {
+                    return said;
+                }
+            }
+        }
+        self.words(&self.of_unit(began)).await
+    }
+
+    /// What the journal has of the unit since then, its manager's words among it.
+    fn of_unit(&self, since: SystemTime) -> [String; 2] {
+        let which = if self.spec.whose == Whose::System { "--unit" } else { "--user-unit" };
+        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        [format!("{which}={}", self.spec.unit), format!("--since=@{since:.6}")]
+    }
+
+    /// The last lines of these, on one line.
+    async fn words(&self, which: &[String]) -> Box<str> {
+        let mut words: Vec<&str> = which.iter().map(String::as_str).collect();
+        words.extend([LINES, "--output=cat", "--no-pager", "--quiet"]);
+        let text = self.journal(&words).await;
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        lines.join("; ").into()
+    }
+
+    /// What journalctl(1) prints; nothing where it cannot, or not in time.
+    async fn journal(&self, words: &[&str]) -> String {
+        let invocation = Invocation {
+            words: ["journalctl"].iter().chain(words).map(|word| Arc::from(*word)).collect(),
+            cwd: None,
+            env: Env::default(),
+            identity: None,
+            signal: rustix::process::Signal::TERM,
+            merged: false,
+            log: None,
+        };
+        let cancel = crate::engine::Cancel::default();
+        let run = tokio::time::timeout(JOURNAL_LIMIT, self.host.processes.run(&invocation, &cancel)).await;
+        run.ok().and_then(Result::ok).map(|outcome| outcome.stdout.text().to_string()).unwrap_or_default()
+    }
+}

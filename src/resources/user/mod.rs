@@ -1,0 +1,203 @@
+//! The kind `user`: accounts of people and services.
+//!
+//! A check compares one look at the account files with the declaration. The repair runs one tool, reads the files again,
+//! and goes on from what is there, so that a tool that somebody else came before, or that was killed, is no special case.
+
+mod day;
+mod differences;
+mod foreseen;
+mod home;
+mod params;
+mod spec;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod undo;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::doc_of;
+use crate::engine::kind::{Ask, Uid};
+use crate::engine::path_watch::Interest;
+use crate::engine::{
+    Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Params, Resource,
+    ResourceError, Wakes,
+};
+use crate::resources::host::Host;
+use crate::resources::host::account_files::AccountError;
+use crate::resources::host::account_files::database::Database;
+use crate::resources::host::account_files::shadow_tools::About;
+use crate::resources::path_asks;
+use crate::resources::wake_on::wake_on;
+use differences::{Difference, Surroundings, differences, drift, fields};
+use foreseen::missing_groups;
+use params::UserParams;
+use spec::Spec;
+use steps::{Next, next};
+
+/// How many tools one repair runs at most: each puts right what it can, and there are fewer sorts of them.
+const MOST_STEPS: usize = 8;
+
+/// The kind `user`.
+#[derive(Debug)]
+pub struct UserKind {
+    host: Arc<Host>,
+    doc: KindDoc,
+}
+
+impl UserKind {
+    /// The kind, over a host.
+    pub fn new(host: Arc<Host>) -> Self {
+        Self { host, doc: doc_of::<UserParams>("user", Vec::new()) }
+    }
+}
+
+impl Kind for UserKind {
+    fn describe(&self) -> &KindDoc {
+        &self.doc
+    }
+
+    fn build(&self, declaration: &Declaration) -> Result<Box<dyn Resource>, Vec<ParamError>> {
+        let spec = Spec::new(declaration)?;
+        Ok(Box::new(UserResource { host: self.host.clone(), spec }))
+    }
+
+    fn capabilities(&self, declaration: &Declaration) -> Capabilities {
+        let Ok(spec) = Spec::new(declaration) else { return Capabilities::default() };
+        let given = &spec.given;
+        let mut offers = vec![Uid::new("user", spec.name.clone())];
+        offers.extend(given.uid.map(|uid| Uid::new("user", uid.to_string())));
+        let mut primary: Vec<Uid> =
+            given.group.iter().map(|group| Uid::new("group", group.clone())).collect();
+        primary.extend(given.gid.map(|gid| Uid::new("group", gid.to_string())));
+        if primary.is_empty() {
+            primary.push(Uid::new("group", spec.name.clone()));
+        }
+        let further = given.groups.iter().flatten().map(|group| Uid::new("group", group.clone()));
+        let mut asks: Vec<Ask> = if spec.present {
+            let further = further.map(|group| Ask::after(vec![group], "a group it is in"));
+            [Ask::after(primary, "its group")].into_iter().chain(further).collect()
+        } else {
+            let further = further.map(|group| Ask::before(vec![group], "the user that is in it"));
+            [Ask::before(primary, "the user whose group it is")].into_iter().chain(further).collect()
+        };
+        if let Some(home) = given.homedir.as_deref().filter(|_| given.create_home) {
+            let target = super::file::target::Target { path: home.into(), is_dir: true };
+            asks.extend(path_asks::of_target(&target));
+        }
+        Capabilities { offers, asks, waits: true, reversible: true, ..Capabilities::default() }
+    }
+}
+
+#[derive(Debug)]
+struct UserResource {
+    host: Arc<Host>,
+    spec: Spec,
+}
+
+/// How an account stands.
+struct Standing {
+    db: Arc<Database>,
+    differences: Vec<Difference>,
+    around: Surroundings,
+}
+
+impl UserResource {
+    fn look_around(&self, db: &Database) -> Surroundings {
+        let Some(user) = db.users.get(&*self.spec.name) else { return Surroundings::default() };
+        let home = self.spec.given.homedir.as_deref().unwrap_or(&user.home);
+        let is_known = db.group_name(user.gid).is_some();
+        Surroundings {
+            has_home: !self.spec.given.create_home || Path::new(home).exists(),
+            foreign_group: !is_known && self.host.account_files.elsewhere.has_group(user.gid),
+        }
+    }
+
+    fn compare(&self, db: Arc<Database>) -> Result<Standing, AccountError> {
+        let around = self.look_around(&db);
+        let mut found = differences(&db, &self.spec, around)?;
+        if found == [Difference::Missing]
+            && let Some(foreign) = self.host.account_files.elsewhere.user(&self.spec.name)
+        {
+            if !fields(&self.spec, &foreign).is_empty() {
+                return Err(AccountError::Elsewhere { what: "user", name: (&*self.spec.name).into() });
+            }
+            found.clear();
+        }
+        Ok(Standing { db, differences: found, around })
+    }
+
+    async fn apply_all(&self, cx: &Cx) -> Result<(), AccountError> {
+        let files = &self.host.account_files;
+        let mut last: Option<Next> = None;
+        for _ in 0..MOST_STEPS {
+            let Standing { db, differences, around } = self.compare(files.look_anew().await?)?;
+            let Some(step) = next(&db, &self.spec, &differences, around.has_home)? else { return Ok(()) };
+            if last.as_ref() == Some(&step) {
+                break;
+            }
+            match &step {
+                Next::Run(step) => {
+                    let uid = db.users.get(&*self.spec.name).map(|user| user.uid);
+                    let about = About { what: "user", name: &self.spec.name, uid, primary_of: &[] };
+                    files.run(&*self.host.processes, step, about, &cx.cancel).await?;
+                }
+                Next::MakeHome(path) => {
+                    let Some(user) = db.users.get(&*self.spec.name) else { continue };
+                    let ids = (user.uid, user.gid);
+                    home::make(&*self.host.processes, &self.spec.given.skel, path, ids, &cx.cancel).await?;
+                }
+            }
+            last = Some(step);
+        }
+        let tool = match last {
+            Some(Next::Run(step)) => step.words.into_iter().next().unwrap_or_default(),
+            _ => "cp".to_owned(),
+        };
+        Err(AccountError::NoEffect { tool: tool.into(), what: "user", name: (&*self.spec.name).into() })
+    }
+}
+
+#[async_trait]
+impl Resource for UserResource {
+    async fn watch(&self, cx: &Cx) -> Result<Wakes, ResourceError> {
+        let accounts = self.host.account_files.watch(cx, &*self.host.watch)?;
+        let home = match &self.spec.given.homedir {
+            _ if !self.spec.given.create_home || !self.spec.present => None,
+            Some(home) => Some(home.to_string()),
+            None => {
+                let db = self.host.account_files.look().await?;
+                db.users.get(&*self.spec.name).map(|user| user.home.to_string())
+            }
+        };
+        let Some(home) = home.filter(|home| home.starts_with('/')) else { return Ok(accounts) };
+        let home = wake_on(cx, &*self.host.watch, [(Path::new(&home), Interest::CONTENT)])?;
+        Ok(Wakes::pushed((accounts.guard, home.guard)))
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
+        let db = self.host.account_files.look().await?;
+        let standing = self.compare(db)?;
+        if cx.noop {
+            let elsewhere = &*self.host.account_files.elsewhere;
+            let groups = missing_groups(&standing.db, &self.spec, &standing.differences, elsewhere);
+            if !groups.is_empty() {
+                let name = (&*self.spec.name).into();
+                cx.foresee(0, AccountError::NoGroup { name, groups }.into());
+            }
+        }
+        Ok(Found::drift(drift(&self.spec, &standing.differences)))
+    }
+
+    async fn apply(&self, cx: &Cx, _: Drift) -> Result<Outputs, ResourceError> {
+        self.host.account_files.after(self.apply_all(cx).await).await
+    }
+
+    async fn undo(&self, _: &Cx) -> Result<Option<Params>, ResourceError> {
+        let db = self.host.account_files.look_anew().await?;
+        Ok(Some(undo::undo(&db, &self.spec)))
+    }
+}
