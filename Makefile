@@ -34,7 +34,7 @@ demo: cargo-present ## build it and see the main job done on this machine, in a 
 
 .PHONY: test
 test: cargo-present test-needs ## every test
-	$(CARGO) test --all-targets $(LOCKED)
+	$(CARGO) test --lib --bins --tests $(LOCKED)
 	$(CARGO) test --doc $(LOCKED)
 	tests/etcd_client.sh target/debug/mgmt
 	python3 -B -m unittest discover -q -s bench/tests -t bench

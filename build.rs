@@ -27,9 +27,12 @@ fn main() -> ExitCode {
 fn order_functions() {
     println!("cargo::rerun-if-changed=link/first.ld");
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    println!("cargo::rerun-if-env-changed=MGMT_LINK_ORDER");
     let var = |name| std::env::var(name).unwrap_or_default();
-    let takes_scripts = !var("CARGO_ENCODED_RUSTFLAGS").contains("mold");
-    if var("PROFILE") == "release" && var("CARGO_CFG_TARGET_ENV") == "gnu" && takes_scripts {
+    let takes_scripts =
+        !var("CARGO_ENCODED_RUSTFLAGS").contains("mold") && var("CARGO_CFG_TARGET_ENV") == "gnu";
+    // Off: for the program that the list is made from.
+    if var("PROFILE") == "release" && takes_scripts && var("MGMT_LINK_ORDER") != "off" {
         println!("cargo::rustc-link-arg-bin=mgmt=-Wl,-T,{}/link/first.ld", var("CARGO_MANIFEST_DIR"));
     }
 }

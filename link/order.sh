@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 CARGO=${CARGO:-cargo}
-CARGO_PROFILE_RELEASE_STRIP=none "$CARGO" build --release --bin mgmt
+MGMT_LINK_ORDER=off CARGO_PROFILE_RELEASE_STRIP=none "$CARGO" build --release --bin mgmt
 binary=${CARGO_TARGET_DIR:-target}/release/mgmt
 dir=$(mktemp -d)
 agents=()

@@ -3,7 +3,7 @@
 # elsewhere one line says what is missing and how to get it, and the exit code is 1.
 set -euo pipefail
 
-declare -A package_of=([cc]="gcc libc6-dev" [etcdctl]=etcd-client [etcd]=etcd-server [protoc]=protobuf-compiler [augtool]=augeas-tools [ip]=iproute2 [unshare]=util-linux [cf-agent]=cfengine3 [systemctl]=systemd [dbus-daemon]=dbus [pkcon]="packagekit packagekit-tools" [dpkg-scanpackages]=dpkg-dev [systemd-nspawn]=systemd-container [sshd]=openssh-server [nmcli]=network-manager [rpmbuild]=rpm [createrepo_c]=createrepo-c [pacman]=pacman-package-manager [puppet]=puppet-agent [ansible-playbook]=ansible-core)
+declare -A package_of=([cc]="gcc libc6-dev" [etcdctl]=etcd-client [etcd]=etcd-server [protoc]="protobuf-compiler libprotobuf-dev" [augtool]=augeas-tools [ip]=iproute2 [unshare]=util-linux [cf-agent]=cfengine3 [systemctl]=systemd [dbus-daemon]=dbus [pkcon]="packagekit packagekit-tools" [dpkg-scanpackages]=dpkg-dev [systemd-nspawn]=systemd-container [sshd]=openssh-server [nmcli]=network-manager [rpmbuild]=rpm [createrepo_c]=createrepo-c [pacman]=pacman-package-manager [puppet]=puppet-agent [ansible-playbook]=ansible-core)
 
 missing() { # prints those of its arguments that are no command here
   local name

@@ -48,6 +48,7 @@ pub(crate) mod path_asks;
 pub(crate) mod small_file;
 pub(crate) mod state_choice;
 pub(crate) mod state_file;
+pub(crate) mod wake_later;
 pub(crate) mod wake_on;
 pub(crate) mod world_call;
 

@@ -62,6 +62,12 @@ impl Driver {
                 }
             }
         }
+        let entry = self.roster.get(id);
+        if entry.is_none_or(|entry| entry.team.is_none()) {
+            let own = failed.into_iter().next_back().map(|(_, error)| Ending::Failed(Arc::new(error)));
+            let foreseen = foreseen.into_iter().next_back().map(|(_, error)| error);
+            return self.ended(id, own.unwrap_or(ending), foreseen, wrote, took);
+        }
         let mut failed: BTreeMap<u32, ResourceError> = failed.into_iter().collect();
         let mut foreseen: BTreeMap<u32, ResourceError> = foreseen.into_iter().collect();
         for id in self.roster.running(id) {

@@ -190,16 +190,16 @@ impl Roster {
     }
 
     /// A vertex and all that run together with it.
-    pub fn team(&self, id: VertexId) -> Vec<VertexId> {
-        let team = self.get(id).and_then(|entry| entry.team.as_ref());
-        team.map_or_else(|| vec![id], |(team, _)| team.ids.clone())
+    pub fn team(&self, id: VertexId) -> impl Iterator<Item = VertexId> + use<> {
+        let team = self.get(id).and_then(|entry| Some(entry.team.as_ref()?.0.clone()));
+        let alone = team.is_none().then_some(id);
+        let together = team.into_iter().flat_map(|team| (0..team.ids.len()).map(move |at| team.ids[at]));
+        alone.into_iter().chain(together)
     }
 
     /// Those of a team that are in the present run.
     pub fn running(&self, id: VertexId) -> Vec<VertexId> {
-        let mut running = self.team(id);
-        running.retain(|id| self.get(*id).is_some_and(|entry| entry.running.is_some()));
-        running
+        self.team(id).filter(|id| self.get(*id).is_some_and(|entry| entry.running.is_some())).collect()
     }
 
     pub fn leaving(&self, label: &Label) -> &[VertexId] {

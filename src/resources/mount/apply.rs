@@ -10,10 +10,11 @@ use super::differences::{Devices, Difference, differences, drift};
 use super::error::MountError;
 use super::options::is_of_fstab;
 use super::spec::Spec;
-use super::{kernel, said};
+use super::{foreseen, kernel, said};
 use crate::engine::{Cancel, Cx, ResourceError};
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
+use crate::resources::host::fs::{Halt, Pace};
 use crate::resources::host::mounts::{edit_fstab, fstab};
 use crate::resources::host::tool::{self, ToolError};
 use crate::resources::long_work;
@@ -43,12 +44,9 @@ pub async fn apply(
             umount(host, spec, &cx.cancel).await?;
             continue;
         }
-        let is_missing = || !spec.mkdir && !Path::new(&*spec.point).exists();
-        if found.contains(&Difference::NotMounted) && is_missing() {
-            return Err(MountError::NoPoint { point: (&*spec.point).into() }.into());
-        }
         if found.contains(&Difference::NotMounted) {
-            if spec.mkdir && !Path::new(&*spec.point).exists() {
+            foreseen::needs_point(spec)?;
+            if !foreseen::has_point(spec) {
                 run(host, spec, "make the mount point", &["mkdir", "-p", "--", &spec.point], &cx.cancel)
                     .await?;
             }
@@ -59,7 +57,7 @@ pub async fn apply(
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             run(host, spec, "remount", &words, &cx.cancel).await?;
         }
-        if found.iter().any(|it| matches!(it, Difference::Fstab(_) | Difference::FstabUnwanted(_))) {
+        if found.iter().any(Difference::is_of_fstab) {
             write_fstab(host, spec, cx).await?;
         }
         let left = differences(&*host.mounts.look_anew().await?, spec, devices);
@@ -83,17 +81,10 @@ async fn write_fstab(host: &Host, spec: &Spec, cx: &Cx) -> Result<(), ResourceEr
         if spec.in_fstab { fstab::with(text, &spec.entry) } else { fstab::without(text, &spec.point) }
     };
     // Short, but it is synced to the disk: that may take its time.
-    let cancel = cx.cancel.clone();
-    let edited = {
-        let pace = crate::resources::host::fs::Pace::Long(&cancel);
-        edit_fstab(host, &edit, pace)
-    };
-    match edited {
+    match edit_fstab(host, &edit, Pace::Long(&cx.cancel)) {
         Ok(()) => {}
-        Err(crate::resources::host::fs::Halt::Failed(error)) => return Err(error.into()),
-        Err(crate::resources::host::fs::Halt::Long) => {
-            return Err(HostError::Worker { op: "edit", path: path.into() }.into());
-        }
+        Err(Halt::Failed(error)) => return Err(error.into()),
+        Err(Halt::Long) => return Err(HostError::Worker { op: "edit", path: path.into() }.into()),
     }
     host.mounts
         .reload(run(host, spec, "have systemd read fstab for", &["systemctl", "daemon-reload"], &cx.cancel))
@@ -180,7 +171,7 @@ fn refusal(spec: &Spec, doing: &'static str, error: ToolError) -> MountError {
         return MountError::Refused { doing, point, why: why.into(), hint: Some(hint) };
     }
     let types = kernel::types();
-    let hint = said::hint(&plain, spec, &types.lines().collect::<Vec<_>>());
+    let hint = said::hint(&plain, spec, &types);
     MountError::Refused { doing, point, why: plain.into(), hint: hint.map(Into::into) }
 }
 

@@ -31,6 +31,13 @@ pub enum Difference {
     Options(Vec<(Box<str>, Box<str>)>),
 }
 
+impl Difference {
+    /// Whether only the line in fstab differs.
+    pub fn is_of_fstab(&self) -> bool {
+        matches!(self, Self::Fstab(_) | Self::FstabUnwanted(_))
+    }
+}
+
 /// All differences.
 pub fn differences(state: &State, spec: &Spec, devices: &dyn Devices) -> Vec<Difference> {
     let mut found = Vec::new();

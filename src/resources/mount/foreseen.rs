@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::error::MountError;
+use super::kernel;
 use super::spec::Spec;
 
 /// Where mount(8) looks for its helpers.
@@ -33,22 +34,35 @@ impl Knowledge {
     }
 }
 
-/// Why mounting it would fail; `None`: nothing is known against it.
-pub fn failure(spec: &Spec, has_point: bool, knowledge: &Knowledge) -> Option<MountError> {
-    let point = || (&*spec.point).into();
-    if !has_point && !spec.mkdir {
-        return Some(MountError::NoPoint { point: point() });
+/// Whether there is something to mount it on.
+pub fn has_point(spec: &Spec) -> bool {
+    Path::new(&*spec.point).exists()
+}
+
+/// # Errors
+/// Nothing to mount it on, and it is not to be made.
+pub fn needs_point(spec: &Spec) -> Result<(), MountError> {
+    if spec.mkdir || has_point(spec) {
+        return Ok(());
     }
+    Err(MountError::NoPoint { point: (&*spec.point).into() })
+}
+
+/// # Errors
+/// What is known against mounting it.
+pub fn will_mount(spec: &Spec, knowledge: &Knowledge) -> Result<(), MountError> {
+    needs_point(spec)?;
     let fstype = &*spec.entry.fstype;
     // mount(8) finds out the type, or tries several.
     let is_open = spec.bind || matches!(fstype, "auto" | "none") || fstype.contains(',');
-    (!is_open && !knowledge.knows(fstype))
-        .then(|| MountError::NoType { point: point(), fstype: fstype.into() })
+    if is_open || knowledge.knows(fstype) {
+        return Ok(());
+    }
+    Err(MountError::NoType { point: (&*spec.point).into(), fstype: fstype.into() })
 }
 
 fn kernel_knows(fstype: &str) -> bool {
-    let loaded = fs::read_to_string("/proc/filesystems").unwrap_or_default();
-    if is_listed(&loaded, fstype) {
+    if kernel::types().iter().any(|known| known == fstype) {
         return true;
     }
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -56,11 +70,6 @@ fn kernel_knows(fstype: &str) -> bool {
     let aliases = fs::read_to_string(modules.join("modules.alias")).unwrap_or_default();
     has_module(&aliases, fstype)
         || has_file(&fs::read_to_string(modules.join("modules.dep")).unwrap_or_default(), fstype)
-}
-
-/// Whether a type stands in `/proc/filesystems`: `nodev\tTYPE`, or the type alone.
-fn is_listed(filesystems: &str, fstype: &str) -> bool {
-    filesystems.lines().any(|line| line.rsplit('\t').next() == Some(fstype))
 }
 
 /// Whether `modules.alias` has a module of a file system: `alias fs-TYPE MODULE`.
@@ -87,13 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_are_found_in_the_lists_of_the_kernel() {
-        let loaded = "nodev\tsysfs\nnodev\ttmpfs\n\text4\n";
-        for (fstype, known) in
-            [("tmpfs", true), ("ext4", true), ("ext", false), ("nodev", false), ("xfs", false)]
-        {
-            assert_eq!(is_listed(loaded, fstype), known, "{fstype}");
-        }
+    fn types_are_found_in_the_lists_of_modules() {
         let aliases = "# Aliases\nalias fs-xfs xfs\nalias net-pf-10 ipv6\n";
         assert!(has_module(aliases, "xfs") && !has_module(aliases, "net-pf-10") && !has_module(aliases, "x"));
         let dependencies = "kernel/fs/btrfs/btrfs.ko.zst: kernel/lib/raid6.ko.zst\nkernel/fs/a.ko:\n";

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::differences::Difference;
-use crate::engine::Wake;
 use crate::engine::cx::Waker;
+use crate::resources::wake_later::WakeLater;
 
 /// How long after the first one the next is tried; twice as long each time. systemd is at a stop job for that long: it
 /// unmounts what it was told to, also when it is mounted again meanwhile.
@@ -19,25 +19,16 @@ pub struct InVain {
     left: Vec<Difference>,
     since: Instant,
     pause: Duration,
-    again: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for InVain {
-    fn drop(&mut self) {
-        self.again.abort();
-    }
+    #[expect(dead_code, reason = "held for its drop")]
+    again: WakeLater,
 }
 
 impl InVain {
     /// The next repair has left this, too; the vertex is woken when it is time for another one. To be called within the
     /// runtime.
-    pub fn after(last: Option<&Self>, left: Vec<Difference>, waker: Waker) -> Self {
+    pub fn after(last: Option<&Self>, left: Vec<Difference>, waker: &Waker) -> Self {
         let pause = last.filter(|it| it.left == left).map_or(FIRST, |it| LONGEST.min(it.pause * 2));
-        let again = tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            waker.wake(Wake::default());
-        });
-        Self { left, since: Instant::now(), pause, again }
+        Self { left, since: Instant::now(), pause, again: WakeLater::after(pause, waker) }
     }
 
     /// Whether another repair of the same would come too early.

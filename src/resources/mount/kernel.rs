@@ -7,10 +7,15 @@ use rustix::mount::{FsOpenFlags, fsconfig_set_flag, fsconfig_set_string, fsopen}
 
 use super::options::{is_general, name};
 
-/// The types that the kernel has now, one name a line.
-pub fn types() -> String {
+/// The types that the kernel has now.
+pub fn types() -> Vec<String> {
     let listed = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
-    listed.lines().filter_map(|line| line.split('\t').nth(1)).collect::<Vec<_>>().join("\n")
+    listed.lines().filter_map(of_line).map(str::to_owned).collect()
+}
+
+/// The type of a line of `/proc/filesystems`: `nodev\tTYPE` or `\tTYPE`.
+fn of_line(line: &str) -> Option<&str> {
+    line.split('\t').nth(1)
 }
 
 /// The first option that a file system of this type does not take, and why: a new one is asked for each, and never
@@ -46,4 +51,16 @@ fn why(context: &OwnedFd, fstype: &str) -> Option<String> {
     let mut signs = text.chars();
     let first = signs.next()?.to_ascii_lowercase();
     Some(format!("{first}{}", signs.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_stand_after_a_tab() {
+        for (line, fstype) in [("nodev\ttmpfs", Some("tmpfs")), ("\text4", Some("ext4")), ("", None)] {
+            assert_eq!(of_line(line), fstype);
+        }
+    }
 }

@@ -117,12 +117,11 @@ impl Resource for MountResource {
         let mut drift = drift(&self.spec, &found);
         if found.iter().any(|it| matches!(it, Difference::NotMounted | Difference::Other(_))) {
             let point = &*self.spec.point;
-            let has_point = std::fs::symlink_metadata(point).is_ok();
-            if self.spec.mkdir && !has_point {
+            if self.spec.mkdir && !foreseen::has_point(&self.spec) {
                 drift.add("mkdir", Shown::Absent, Shown::text(point));
             }
             if cx.noop
-                && let Some(error) = foreseen::failure(&self.spec, has_point, &Knowledge::of_this_host())
+                && let Err(error) = foreseen::will_mount(&self.spec, &Knowledge::of_this_host())
             {
                 cx.foresee(0, error.into());
             }
@@ -133,27 +132,24 @@ impl Resource for MountResource {
     async fn apply(&self, cx: &Cx, _: Drift) -> Result<Outputs, ResourceError> {
         let done = apply::apply(&self.host, &self.spec, &SystemDevices, cx).await;
         let state = self.host.mounts.look_anew().await?;
-        let mut in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = match done {
-            Ok(left) => left,
+        let (left, error) = match done {
+            Ok(left) if left.is_empty() => (left, None),
+            Ok(left) => {
+                let error = apply::no_effect(&self.spec, &left).into();
+                (left, Some(error))
+            }
+            // It is mounted, and its line cannot be written: each try is an event by its remount.
             Err(error) => {
-                let left = differences(&state, &self.spec, &SystemDevices);
-                let is_line =
-                    |it: &Difference| matches!(it, Difference::Fstab(_) | Difference::FstabUnwanted(_));
-                if left.iter().all(is_line) {
-                    // It is mounted, and its line cannot be written: each try is an event by its remount.
-                    *in_vain = Some(InVain::after(in_vain.as_ref(), left, cx.waker().clone()));
+                let mut left = differences(&state, &self.spec, &SystemDevices);
+                if !left.iter().all(Difference::is_of_fstab) {
+                    left.clear();
                 }
-                return Err(error);
+                (left, Some(error))
             }
         };
-        if left.is_empty() {
-            *in_vain = None;
-            return Ok(Outputs::none());
-        }
-        let error = apply::no_effect(&self.spec, &left);
-        *in_vain = Some(InVain::after(in_vain.as_ref(), left, cx.waker().clone()));
-        Err(error.into())
+        let mut in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
+        *in_vain = (!left.is_empty()).then(|| InVain::after(in_vain.as_ref(), left, cx.waker()));
+        error.map_or_else(|| Ok(Outputs::none()), Err)
     }
 
     async fn diff(&self, _: &Cx, _: &Drift) -> Result<Option<String>, ResourceError> {

@@ -39,11 +39,12 @@ pub fn is_anything(plain: &str) -> bool {
 }
 
 /// What to do. `types`: the file systems that the kernel has.
-pub fn hint(plain: &str, spec: &Spec, types: &[&str]) -> Option<String> {
+pub fn hint(plain: &str, spec: &Spec, types: &[String]) -> Option<String> {
     let (fstype, device) = (&*spec.entry.fstype, &*spec.entry.device);
     let has = |words: &str| plain.contains(words);
     if has("unknown filesystem type") || has("helper program") && TOOLS.iter().any(|it| it.0 == fstype) {
-        let near = did_you_mean(fstype, types.iter().copied().chain(USUAL)).filter(|near| *near != fstype);
+        let near = did_you_mean(fstype, types.iter().map(String::as_str).chain(USUAL))
+            .filter(|near| *near != fstype);
         return Some(match (near, TOOLS.iter().find(|(name, _)| *name == fstype)) {
             (_, Some((_, packages))) => {
                 format!("the package with its tools may be missing: {}", packages.join(" or "))
@@ -53,13 +54,14 @@ pub fn hint(plain: &str, spec: &Spec, types: &[&str]) -> Option<String> {
         });
     }
     Some(if has("does not exist") || has("can't find") {
-        match () {
-            () if spec.bind => {
-                "what is bound must be there: declare it as a file, and it is made before".to_owned()
-            }
-            () if device.contains('=') => "`blkid` lists the devices with their UUIDs and labels".to_owned(),
-            () => "`lsblk` lists the devices; `nofail: true` keeps the machine booting without it".to_owned(),
-        }
+        let hint = if spec.bind {
+            "what is bound must be there: declare it as a file, and it is made before"
+        } else if device.contains('=') {
+            "`blkid` lists the devices with their UUIDs and labels"
+        } else {
+            "`lsblk` lists the devices; `nofail: true` keeps the machine booting without it"
+        };
+        hint.to_owned()
     } else if has("mount point is not a directory") {
         "a file is in the way: remove it, or choose another mount point".to_owned()
     } else if has(ANYTHING) {
@@ -121,7 +123,7 @@ mod tests {
             ("wrong fs type, bad option, bad superblock on /dev/x", spec("/dev/x", "xfs"), "blkid /dev/x"),
             ("permission denied", spec("/dev/x", "xfs"), "only root"),
         ] {
-            let found = hint(plain, &spec, &["zfs"]).unwrap();
+            let found = hint(plain, &spec, &["zfs".to_owned()]).unwrap();
             assert!(found.contains(wanted), "{plain}: {found}");
         }
         assert_eq!(hint("odd", &spec("t", "tmpfs"), &[]), None);

@@ -1,15 +1,18 @@
 //! Putting a unit right: first its links, then what systemd has read, then the job.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
 use super::{Startup, SvcError, Unit, Wanted, Whose};
-use crate::engine::{Cx, Drift, ResourceError, Wake};
+use crate::engine::{Cx, Drift, ResourceError};
 use crate::resources::host::process::{Env, Invocation};
-use crate::resources::host::systemd::{FileEdit, FileState, Load, Systemd, SystemdError, UnitName, Verb};
+use crate::resources::host::systemd::{
+    FileEdit, FileState, JobResult, Load, Systemd, SystemdError, UnitName, Verb,
+};
+use crate::resources::wake_later::WakeLater;
 
 /// So long a unit is left alone that failed too often: as the engine's contention is over after it.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
@@ -35,6 +38,8 @@ pub struct Past {
     limit_hit: Mutex<Option<Instant>>,
     /// How often in a row it ended just after it was started.
     deaths: AtomicU32,
+    /// A look of its own accord.
+    again: Mutex<Option<WakeLater>>,
     /// How many repairs are under way.
     at_work: AtomicUsize,
 }
@@ -64,10 +69,10 @@ impl Past {
     pub(super) fn is_at_work(&self) -> bool {
         self.at_work.load(Ordering::SeqCst) > 0
     }
+}
 
-    fn limit_hit(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.limit_hit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Unit {
@@ -141,13 +146,14 @@ impl Unit {
 
     async fn start(&self, cx: &Cx, systemd: &Arc<dyn Systemd>) -> Result<(), ResourceError> {
         let unit = &self.spec.unit;
-        let limit_hit = *self.past.limit_hit();
+        let limit_hit = *lock(&self.past.limit_hit);
         if let Some(at) = limit_hit {
-            if at.elapsed() < self.quiet {
+            if let Some(rest) = self.quiet.checked_sub(at.elapsed()) {
+                self.wake_after(cx, rest);
                 return Err(SvcError::StartLimit { unit: unit.as_str().into() }.into());
             }
             systemd.reset_failed(unit).await?;
-            *self.past.limit_hit() = None;
+            *lock(&self.past.limit_hit) = None;
         }
         let began = SystemTime::now();
         let Err(error) = systemd.job(Verb::Start, unit, self.spec.limit).await else {
@@ -159,6 +165,10 @@ impl Unit {
                 || self.words(&self.of_unit(began)).await.contains(TOO_OFTEN))
         {
             return Err(self.leave_alone(cx));
+        }
+        // Somebody's stop came between, and that was no event, as it came with our own job.
+        if matches!(error, SystemdError::Job { result: JobResult::Canceled, .. }) {
+            self.wake_after(cx, AFTER_STOP);
         }
         // Masked with the reload just made, or never read: what systemd has now says why.
         if matches!(error, SystemdError::NoUnit { .. })
@@ -201,20 +211,13 @@ impl Unit {
 
     /// Remembers that it failed too often, and looks again when it may be tried again.
     fn leave_alone(&self, cx: &Cx) -> ResourceError {
-        *self.past.limit_hit() = Some(Instant::now());
+        *lock(&self.past.limit_hit) = Some(Instant::now());
         self.wake_after(cx, self.quiet);
         SvcError::StartLimit { unit: self.spec.unit.as_str().into() }.into()
     }
 
     fn wake_after(&self, cx: &Cx, pause: Duration) {
-        let (waker, past) = (cx.waker().clone(), Arc::downgrade(&self.past));
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            // Gone with the declaration: nobody is to be woken.
-            if past.upgrade().is_some() {
-                waker.wake(Wake::default());
-            }
-        });
+        *lock(&self.past.again) = Some(WakeLater::after(pause, cx.waker()));
     }
 
     async fn stop(&self, systemd: &dyn Systemd) -> Result<(), ResourceError> {

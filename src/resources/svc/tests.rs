@@ -290,6 +290,16 @@ async fn a_service_that_ends_at_once_is_no_repair_and_is_tried_again_later() {
 }
 
 #[tokio::test]
+async fn a_start_that_somebody_cancels_is_tried_again_at_once() {
+    let scene = Scene::with(FakeUnit { start: Some(JobResult::Canceled), ..FakeUnit::new() });
+    let svc = scene.svc(RUNNING);
+    assert!(svc.failure().await.contains("canceled"));
+    scene.systemd.change("a.service", |unit| unit.start = Some(JobResult::Done));
+    scene.bench.woken_after(0).await;
+    svc.repair().await;
+}
+
+#[tokio::test]
 async fn a_start_that_does_not_end_is_cancelled_and_may_not_be_waited_for() {
     let scene = Scene::with(FakeUnit { start: None, ..FakeUnit::new() });
     let svc = scene.svc(&[("state", "running"), ("timeout_ms", "10")]);

@@ -53,12 +53,7 @@ impl Fedora {
     }
 
     fn once(&self, packages: &str) -> Result<(), String> {
-        let output = self.0.once(&graph(packages));
-        if output.status.success() {
-            Ok(())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
+        self.0.try_once(&graph(packages))
     }
 }
 

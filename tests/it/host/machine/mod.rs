@@ -131,6 +131,16 @@ impl Machine {
         self.command("mgmt").args(["run", "--converged-timeout", "0", agent::GRAPH]).output().unwrap()
     }
 
+    /// The same; an error is what it said.
+    pub fn try_once(&self, graph: &str) -> Result<(), String> {
+        let output = self.once(graph);
+        output
+            .status
+            .success()
+            .then_some(())
+            .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// Starts an agent, and waits until its graph has settled for the first time.
     pub fn agent(&self, graph: &str) -> Agent<'_> {
         Agent::start(self, graph)
