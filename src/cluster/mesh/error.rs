@@ -55,6 +55,11 @@ impl MeshError {
         matches!(listen, ListenError::Bind { cause, .. } if cause.kind() == ErrorKind::AddrInUse)
     }
 
+    /// Whether those who were asked do not know this host as a member.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self, Self::Server(error) if matches!(**error, ServerError::NotAMember { .. }))
+    }
+
     /// What to do.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -94,7 +94,8 @@ impl Driver {
         entry.running = None;
         let (generation, armed) = (entry.generation, entry.watch.is_some());
         mask(&entry.vertex, &mut ending);
-        let recovered = self.record_ending(id, &ending, took);
+        let is_news = !std::mem::take(&mut entry.was_right) || !matches!(ending, Ending::Same(_));
+        let recovered = is_news && self.record_ending(id, &ending, took);
         let outcome = self.outcome(id, ending, armed, wrote);
         let done = matches!(outcome, Outcome::Done { .. });
         if done && let Some(entry) = self.roster.get_mut(id) {
@@ -189,7 +190,6 @@ impl Driver {
         };
         entry.ledger.noted = None;
         entry.ledger.error = None;
-        entry.looked_at = false;
         entry.undo = None;
         let sent = receive::digests(&outputs);
         entry.outputs = outputs;

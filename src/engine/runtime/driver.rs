@@ -171,7 +171,6 @@ impl Driver {
                 entry.ledger.dirty_since = now;
                 entry.ledger.woken = true;
             }
-            entry.looked_at = false;
         }
         self.step(Event::Wake { vertex, generation, wake });
     }
@@ -275,7 +274,7 @@ impl Driver {
             }
         }
         self.running += 1;
-        let members = self.concerned(id, with, refresh);
+        let members = self.concerned(id, with);
         let Some(entry) = self.roster.get(id) else { return };
         let generation = entry.generation;
         if let Some(error) = refused {
@@ -316,11 +315,10 @@ impl Driver {
     }
 
     /// Which members of a group a run is about; `None`: it is about a vertex of its own.
-    fn concerned(&self, id: VertexId, with: &[VertexId], refresh: bool) -> Option<Arc<[u32]>> {
+    fn concerned(&self, id: VertexId, with: &[VertexId]) -> Option<Arc<[u32]>> {
         self.roster.get(id)?.team.as_ref()?;
         let all = std::iter::once(&id).chain(with).filter_map(|id| self.roster.get(*id));
-        let concerned = all.filter(|entry| refresh || !entry.looked_at);
-        let mut members: Vec<u32> = concerned.filter_map(|entry| Some(entry.team.as_ref()?.1)).collect();
+        let mut members: Vec<u32> = all.filter_map(|entry| Some(entry.team.as_ref()?.1)).collect();
         members.sort_unstable();
         Some(members.into())
     }

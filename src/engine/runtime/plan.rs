@@ -333,7 +333,7 @@ impl Plan {
             generation,
             surroundings: reach.surroundings(id, generation, &label),
             undo: undo.then(|| UndoTask::new(&reach.prefix, &label)),
-            looked_at: team.is_some() && regrouped && old.is_some_and(is_right),
+            was_right: team.is_some() && regrouped && old.is_some_and(is_right),
             regrouped,
             noop: policy.noop,
             place: capabilities.place,
@@ -374,7 +374,8 @@ fn senders(declared: &Declaration, holders: &HashMap<Label, VertexId>) -> Vec<Op
 
 /// Whether a vertex was found as wanted, as far as is known.
 fn is_right(entry: &Entry) -> bool {
-    entry.ledger.checks > 0 && entry.ledger.error.is_none() && entry.running.is_none()
+    let Ledger { checks, error, noted, .. } = &entry.ledger;
+    *checks > 0 && error.is_none() && noted.is_none() && entry.running.is_none()
 }
 
 /// Stands in for a resource until it has received its parameters.

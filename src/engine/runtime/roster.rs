@@ -58,8 +58,8 @@ pub(super) struct Entry {
     pub place: Option<u64>,
     /// See [`Capabilities::informs`](crate::engine::kind::Capabilities::informs).
     pub informs: bool,
-    /// It was as wanted in a group that has since changed around it: its next run need not look at it.
-    pub looked_at: bool,
+    /// It was as wanted in a group that has since changed around it: that its next run finds it so again is no news.
+    pub was_right: bool,
     /// It came only because its group had changed around it.
     pub regrouped: bool,
     /// How to undo it, still to be asked.

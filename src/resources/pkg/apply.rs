@@ -1,6 +1,7 @@
 //! Putting packages right: one transaction for all of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::compare::{decide, differences};
 use super::error::{PkgError, Refusal};
@@ -23,6 +24,8 @@ pub(super) struct Repair<'a> {
     /// The members that differ, by their index, with the version in their file if they have one.
     members: Vec<(u32, Member)>,
     refused: Vec<(u32, PkgError)>,
+    /// Why the lists at hand may not be the newest.
+    not_fetched: Option<Arc<str>>,
 }
 
 /// Those that are not as wanted after a repair.
@@ -51,7 +54,7 @@ impl PkgResource {
             cx.waker().wake(Wake::default());
         }
         // Even if it failed, or was broken off.
-        host.packages.seen.changed();
+        host.packages.seen(&*packages).changed();
         cx.edges_derived().await;
         result
     }
@@ -104,6 +107,7 @@ impl PkgResource {
             only_looks,
             members: Vec::new(),
             refused: Vec::new(),
+            not_fetched: None,
         };
         for index in members {
             let member = &self.group.members[*index as usize];
@@ -136,6 +140,12 @@ pub(super) async fn resolved(
 
 impl Repair<'_> {
     fn refuse(&mut self, index: u32, member: &Member, refusal: Refusal) {
+        let refusal = match &self.not_fetched {
+            Some(cause) if refusal.is_of_lists() => {
+                Refusal::NotFetched { refusal: Box::new(refusal), cause: cause.clone() }
+            }
+            _ => refusal,
+        };
         self.refused.push((index, PkgError { name: member.name.clone(), refusal }));
     }
 
@@ -156,10 +166,11 @@ impl Repair<'_> {
         }
         let offered = self.offered(&installed).await?;
         let (changes, change_held) = self.decide(&installed, &offered);
-        self.unhold(&installed).await?;
+        // Before the transaction: what is let go may be changed by it. The rest is held after it.
+        self.set_hold(&installed, false).await?;
         if !changes.is_empty() {
             let terms = Terms { change_held, ..self.group.terms.clone() };
-            ended = self.packages.transact(&changes, &terms, self.cancel).await;
+            ended = self.transact(&changes, &terms).await;
             if let Err(
                 error @ (PackagesError::Locked { .. }
                 | PackagesError::Cancelled
@@ -171,7 +182,7 @@ impl Repair<'_> {
             self.looked.look(self.packages);
             installed = self.packages.installed(self.cancel).await?;
         }
-        if self.hold(&installed).await? {
+        if self.set_hold(&installed, true).await? {
             self.looked.look(self.packages);
             installed = self.packages.installed(self.cancel).await?;
         }
@@ -189,7 +200,10 @@ impl Repair<'_> {
     }
 
     /// What could be installed of those that are to be, from lists that are new enough.
-    async fn offered(&self, installed: &Installed) -> Result<BTreeMap<PackageName, Offered>, PackagesError> {
+    async fn offered(
+        &mut self,
+        installed: &Installed,
+    ) -> Result<BTreeMap<PackageName, Offered>, PackagesError> {
         let none = BTreeMap::new();
         let wanted = self.members().filter(|member| {
             let by_name = member.source.is_none() && !matches!(member.want, Want::Absent { .. });
@@ -218,7 +232,8 @@ impl Repair<'_> {
                 let refusal = decide(member, &installed.standing(&member.name), offered.get(&member.name));
                 refusal.is_err_and(|refusal| refusal.is_of_lists())
             };
-            let may_be_there = wanted.iter().any(is_missing) && self.packages.lists_are_outdated();
+            let is_old = || self.packages.lists_are_outdated() || self.looked.not_fetched();
+            let may_be_there = wanted.iter().any(is_missing) && is_old();
             if self.only_looks || !may_be_there {
                 return Ok(offered);
             }
@@ -226,6 +241,7 @@ impl Repair<'_> {
         if let Err(error) = self.packages.refresh(terms, self.cancel).await {
             // One repository that does not answer is no reason to leave the others alone.
             tracing::warn!(vertex = &*terms.log, %error, "cannot fetch all lists of packages; those at hand are used");
+            self.not_fetched = Some(error.to_string().into());
         }
         if self.cancel.is_cancelled() {
             return Ok(offered);
@@ -264,31 +280,46 @@ impl Repair<'_> {
         (changes, change_held)
     }
 
-    fn held(&self, installed: &Installed, wanted: bool) -> Vec<PackageName> {
-        let differs = |member: &&Member| match installed.standing(&member.name) {
+    /// One transaction; if that would take others along, what only comes is brought all the same.
+    async fn transact(&self, changes: &[Change], terms: &Terms) -> Ended {
+        let ended = self.packages.transact(changes, terms, self.cancel).await;
+        let comes: Vec<Change> = changes.iter().filter(|change| !change.to.is_removal()).cloned().collect();
+        if !matches!(ended, Err(PackagesError::TakesOthers { .. })) || comes.is_empty() {
+            return ended;
+        }
+        self.packages.transact(&comes, terms, self.cancel).await?;
+        ended
+    }
+
+    /// Holds the members that are to be held, or lets those go that are not. Whether something was changed.
+    ///
+    /// # Errors
+    /// When others are in the way; those that cannot be held are refused.
+    async fn set_hold(&mut self, installed: &Installed, wanted: bool) -> Result<bool, PackagesError> {
+        let differs = |member: &Member| match installed.standing(&member.name) {
             Standing::Known(row) => row.held != wanted && row.status != Status::ConfigFiles,
             _ => false,
         };
-        let members = self.members().filter(|member| member.hold == Some(wanted)).filter(differs);
-        members.map(|member| member.name.clone()).collect()
-    }
-
-    /// Before a transaction: what is to be let go may be changed by it.
-    async fn unhold(&self, installed: &Installed) -> Ended {
-        let names = self.held(installed, false);
-        if names.is_empty() {
-            return Ok(());
+        let is_due = |member: &Member| member.hold == Some(wanted) && differs(member);
+        let (due, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.members).into_iter().partition(|(_, member)| is_due(member));
+        self.members = rest;
+        if due.is_empty() {
+            return Ok(false);
         }
-        self.packages.hold(&names, false, &self.group.terms, self.cancel).await
-    }
-
-    /// After it. Whether something was held.
-    async fn hold(&self, installed: &Installed) -> Result<bool, PackagesError> {
-        let names = self.held(installed, true);
-        if !names.is_empty() {
-            self.packages.hold(&names, true, &self.group.terms, self.cancel).await?;
+        let names: Vec<PackageName> = due.iter().map(|(_, member)| member.name.clone()).collect();
+        match self.packages.hold(&names, wanted, &self.group.terms, self.cancel).await {
+            Ok(()) => self.members.extend(due),
+            Err(error @ (PackagesError::Locked { .. } | PackagesError::Cancelled)) => return Err(error),
+            Err(error) => {
+                let source = Arc::new(error);
+                for (index, member) in &due {
+                    self.refuse(*index, member, Refusal::Hold { wanted, source: source.clone() });
+                }
+                return Ok(false);
+            }
         }
-        Ok(!names.is_empty())
+        Ok(true)
     }
 
     /// Which members are as wanted now, whatever the tool says of the whole.
@@ -314,6 +345,8 @@ impl Repair<'_> {
         if let (Some(error), true) = (&error, undone.is_empty()) {
             tracing::warn!(vertex = &*self.group.terms.log, %error, "all is as wanted, though the package tool failed");
         }
+        let misses = self.refused.iter().any(|(_, refused)| refused.refusal.is_of_lists());
+        self.looked.miss_lists(misses, self.not_fetched.is_some());
         // The words of the tool are long: one of those that they may be about has them.
         let mut hint = error.and_then(|error| error.hint());
         let failed = self.refused.into_iter().map(|(index, refused)| {

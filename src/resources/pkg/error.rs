@@ -16,6 +16,22 @@ pub enum Refusal {
     /// No repository knows the name.
     #[error("no repository of this host has a package of this name")]
     Unknown,
+    /// The lists may have it, and cannot be fetched.
+    #[error("{refusal}, and the lists of packages cannot be fetched: {cause}")]
+    NotFetched {
+        /// By the lists that are here.
+        refusal: Box<Refusal>,
+        /// Why.
+        cause: Arc<str>,
+    },
+    /// It cannot be held, or let go.
+    #[error("{}: {source}", if *.wanted { "hold it" } else { "let it go" })]
+    Hold {
+        /// Whether it is to be held.
+        wanted: bool,
+        /// Why.
+        source: Arc<PackagesError>,
+    },
     /// It is known, but its repositories are ruled out.
     #[error("this host's preferences rule out every version of it")]
     NoCandidate,
@@ -107,13 +123,16 @@ fn because(cause: &Option<String>) -> String {
 impl Refusal {
     /// Whether newer lists of packages may make it good.
     pub fn is_of_lists(&self) -> bool {
-        matches!(self, Self::Unknown | Self::NoVersion { .. } | Self::NoCandidate)
+        matches!(self, Self::Unknown | Self::NoVersion { .. } | Self::NoCandidate | Self::NotFetched { .. })
     }
 
     fn class(&self) -> Class {
         match self {
             // A broken package may be mended by its next version, a transaction by another try.
-            Self::Undone { .. } | Self::Broken { .. } | Self::Source { .. } => Class::Transient,
+            Self::Undone { .. } | Self::Broken { .. } | Self::Source { .. } | Self::NotFetched { .. } => {
+                Class::Transient
+            }
+            Self::Hold { source, .. } => source.class(),
             _ => Class::User,
         }
     }
@@ -132,7 +151,8 @@ impl Refusal {
             }
             Self::Broken { .. } => "add `reinstall_broken: true` to have it installed again",
             Self::WrongPackage { .. } => "the name of the resource is that of the package",
-            Self::Source { .. } | Self::Undone { .. } => return None,
+            Self::Hold { source, .. } => return source.hint(),
+            Self::Source { .. } | Self::Undone { .. } | Self::NotFetched { .. } => return None,
         };
         Some(fixed.to_owned())
     }

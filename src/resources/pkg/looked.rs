@@ -12,6 +12,8 @@ use crate::resources::host::packages::{Marks, Packages};
 pub(super) struct Looked {
     seen: Mutex<Seen>,
     repairs: AtomicBool,
+    misses_lists: AtomicBool,
+    not_fetched: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,22 @@ impl Looked {
     /// To be called before each look.
     pub fn look(&self, packages: &dyn Packages) {
         *self.seen() = Seen::now(packages);
+    }
+
+    /// Whether the last repair missed something that other lists of packages may have.
+    pub fn misses_lists(&self) -> bool {
+        self.misses_lists.load(Ordering::SeqCst)
+    }
+
+    /// Whether it could not fetch them.
+    pub fn not_fetched(&self) -> bool {
+        self.not_fetched.load(Ordering::SeqCst)
+    }
+
+    /// Says both.
+    pub fn miss_lists(&self, misses: bool, not_fetched: bool) {
+        self.misses_lists.store(misses, Ordering::SeqCst);
+        self.not_fetched.store(not_fetched, Ordering::SeqCst);
     }
 
     /// A repair begins: what happens is its own doing until it has ended, or was given up.

@@ -142,7 +142,7 @@ impl PkgResource {
     /// What differs, member by member.
     async fn compare(&self, cx: &Cx, packages: &dyn Packages) -> Result<Drift, ResourceError> {
         let look = packages.installed(&cx.cancel);
-        let installed = self.host.packages.seen.state(false, look).await?;
+        let installed = self.host.packages.seen(packages).state(false, look).await?;
         let newest: Vec<PackageName> = self
             .members(cx)
             .filter(|(_, member)| needs_offers(member))
@@ -185,15 +185,16 @@ impl Resource for PkgResource {
             let (host, packages, waker) = (self.host.clone(), packages.clone(), cx.waker().clone());
             let looked = self.looked.clone();
             let sink: PathSink = Arc::new(move |_| {
-                if marks.is_none_or(|marks| looked.is_news(marks, &*packages)) {
-                    host.packages.seen.changed();
+                let counts = |marks| newest || marks != Marks::Lists || looked.misses_lists();
+                if marks.is_none_or(|marks| counts(marks) && looked.is_news(marks, &*packages)) {
+                    host.packages.seen(&*packages).changed();
                     waker.wake(Wake::default());
                 }
             });
             self.host.watch.watch(path, interest, sink).map_err(HostError::from)
         };
         let mut guards = Vec::new();
-        for watched in packages.watched(newest) {
+        for watched in packages.watched() {
             guards.push(arm(&watched.path, watched.interest, Some(watched.marks))?);
         }
         for source in self.group.members.iter().filter_map(|member| member.source.as_deref()) {

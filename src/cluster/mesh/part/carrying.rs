@@ -1,5 +1,7 @@
 //! Carrying the store: from when the steward asks for it until this host is a member no more.
 
+use std::time::{Duration, Instant};
+
 use super::{AGAIN, Open, Part};
 use crate::cluster::link::Line;
 use crate::cluster::mesh::MeshError;
@@ -8,6 +10,11 @@ use crate::cluster::mesh::stewarding::StoredNomination;
 use crate::cluster::mesh::store::{self, Beginning, Store};
 use crate::cluster::node::Ended;
 use crate::cluster::peer::PeerUrl;
+
+/// How long every member may take to note that this host was added: none of use is further behind than an election takes.
+const NOTED: Duration = Duration::from_secs(5);
+/// They are asked again after this.
+const NOTED_SOON: Duration = Duration::from_millis(100);
 
 impl Part {
     /// The steward has asked for something: to carry the store, once it has added this host to the members.
@@ -59,8 +66,17 @@ impl Part {
     }
 
     async fn carry(&self) -> Result<Store, MeshError> {
-        let ask: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|endpoint| endpoint.url).collect();
-        self.start(Beginning::Added(ask)).await
+        let until = Instant::now() + NOTED;
+        loop {
+            let ask: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|it| it.url).collect();
+            match self.start(Beginning::Added(ask)).await {
+                // It was added: whoever was asked is a moment behind.
+                Err(error) if error.is_unknown() && Instant::now() < until => {
+                    tokio::time::sleep(NOTED_SOON).await;
+                }
+                carried => return carried,
+            }
+        }
     }
 
     async fn start(&self, beginning: Beginning) -> Result<Store, MeshError> {

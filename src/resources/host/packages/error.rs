@@ -62,6 +62,12 @@ pub enum PackagesError {
         /// What.
         what: &'static str,
     },
+    /// Packages would go of which nobody has said so.
+    #[error("it would take {} along, which nobody has declared uninstalled", .others.join(", "))]
+    TakesOthers {
+        /// These.
+        others: Vec<String>,
+    },
     /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -105,7 +111,9 @@ impl PackagesError {
     /// What decides retry, exit code and log level.
     pub fn class(&self) -> Class {
         match self {
-            Self::NoTool | Self::NotHere { .. } | Self::Unable { .. } => Class::User,
+            Self::NoTool | Self::NotHere { .. } | Self::Unable { .. } | Self::TakesOthers { .. } => {
+                Class::User
+            }
             Self::Host(error) => error.class(),
             _ => Class::Transient,
         }
@@ -116,6 +124,10 @@ impl PackagesError {
         Some(match self {
             Self::NoTool => "apt, dnf, pacman and PackageKit are known".to_owned(),
             Self::NotHere { .. } => "leave `backend` out to have the host's own tool".to_owned(),
+            Self::TakesOthers { .. } => {
+                "they need what is to go, or cannot be beside what comes: declare them with `state: uninstalled`, too"
+                    .to_owned()
+            }
             Self::Locked { .. } => "`lock_timeout_ms` says how long to wait".to_owned(),
             Self::Start { source, .. } => return source.hint(),
             Self::Failed { said, .. } if !said.is_empty() => format!("it said:\n{said}"),

@@ -49,6 +49,12 @@ pub struct FakeHost {
     pub lists_age: Option<Duration>,
     /// A repository is newer than the lists.
     pub is_outdated: bool,
+    /// Its repositories cannot be reached.
+    pub is_cut_off: bool,
+    /// What goes along with a package that is removed.
+    pub needed_by: BTreeMap<String, String>,
+    /// It has nothing to hold packages with.
+    pub cannot_hold: bool,
     /// What was asked for, in order, in few words.
     pub calls: Vec<String>,
 }
@@ -156,11 +162,13 @@ impl Packages for FakePackages {
         "fake"
     }
 
-    fn watched(&self, newest: bool) -> Vec<Watched> {
+    fn watched(&self) -> Vec<Watched> {
         let watched = |path: &str, marks| Watched { path: path.into(), interest: Interest::SELF, marks };
-        let mut all = vec![watched(DATABASE, Marks::Change), watched(LOCK, Marks::Ends)];
-        all.extend(newest.then(|| watched("/fake/lists", Marks::Lists)));
-        all
+        vec![
+            watched(DATABASE, Marks::Change),
+            watched(LOCK, Marks::Ends),
+            watched("/fake/lists", Marks::Lists),
+        ]
     }
 
     fn holder(&self) -> Option<Holder> {
@@ -225,6 +233,13 @@ impl Packages for FakePackages {
 
     async fn refresh(&self, _: &Terms, _: &Cancel) -> Result<(), PackagesError> {
         let mut host = self.call("refresh");
+        if host.is_cut_off {
+            return Err(PackagesError::Failed {
+                tool: "apt-get update",
+                ending: Ending::Exit(100),
+                said: "E: could not resolve".into(),
+            });
+        }
         let upstream = host.upstream.clone();
         host.repository.extend(upstream);
         host.lists_age = Some(Duration::ZERO);
@@ -256,6 +271,12 @@ impl Packages for FakePackages {
         });
         let held = if terms.change_held { " (held too)" } else { "" };
         let mut host = self.call(format!("transact {}{held}", joined(words)));
+        let going = changes.iter().filter(|change| change.to.is_removal());
+        let others: Vec<String> =
+            going.filter_map(|change| host.needed_by.get(&*change.name.name).cloned()).collect();
+        if !others.is_empty() {
+            return Err(PackagesError::TakesOthers { others });
+        }
         for change in changes {
             host.change(change);
         }
@@ -280,6 +301,9 @@ impl Packages for FakePackages {
         _: &Cancel,
     ) -> Result<(), PackagesError> {
         let mut host = self.call(format!("{} {}", if hold { "hold" } else { "unhold" }, joined(names)));
+        if host.cannot_hold {
+            return Err(PackagesError::Unable { tool: "fake", what: "hold packages" });
+        }
         for name in names {
             if let Some(row) = host.installed.get_mut(&*name.name) {
                 row.held = hold;

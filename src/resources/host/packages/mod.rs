@@ -45,8 +45,8 @@ pub trait Packages: fmt::Debug + Send + Sync + 'static {
     /// What users call it, such as `apt`.
     fn name(&self) -> &'static str;
 
-    /// The files whose changes tell that the state may be another. `newest`: what could be installed matters too.
-    fn watched(&self, newest: bool) -> Vec<Watched>;
+    /// The files whose changes tell that the state may be another, or what could be installed.
+    fn watched(&self) -> Vec<Watched>;
 
     /// Who changes packages just now, as far as that can be told.
     fn holder(&self) -> Option<Holder>;
@@ -61,6 +61,11 @@ pub trait Packages: fmt::Debug + Send + Sync + 'static {
 
     /// The file whose [`Ends`](Marks::Ends) event says that it may be free; `None`: there is none.
     fn lock_file(&self) -> Option<PathBuf>;
+
+    /// Whether a removal leaves configuration files behind, which a purge sees to.
+    fn leaves_configuration(&self) -> bool {
+        false
+    }
 
     /// What is installed, all of it.
     ///

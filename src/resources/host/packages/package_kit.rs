@@ -56,6 +56,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct PackageKit {
     /// What reads the host's database, if it is one that we know.
     reader: Option<Arc<dyn Packages>>,
+    /// What reads the lists of its repositories, likewise.
+    lists: Option<Arc<dyn Packages>>,
     bus: Link,
 }
 
@@ -207,8 +209,9 @@ fn bus_error(error: zbus::Error) -> PackagesError {
 
 impl PackageKit {
     /// Nothing is connected to before it is first needed.
-    pub fn new(reader: Option<Arc<dyn Packages>>) -> Self {
-        Self { reader, bus: Link::new(vec![Place::SystemBus], Hearing::default(), Arc::new(Deaf)) }
+    pub fn new(reader: Option<Arc<dyn Packages>>, knows_lists: bool) -> Self {
+        let lists = reader.clone().filter(|_| knows_lists);
+        Self { reader, lists, bus: Link::new(vec![Place::SystemBus], Hearing::default(), Arc::new(Deaf)) }
     }
 
     /// Runs one method as a transaction to its end, and says what was heard. Cancelling does not end it.
@@ -279,8 +282,8 @@ impl Packages for PackageKit {
         "packagekit"
     }
 
-    fn watched(&self, newest: bool) -> Vec<Watched> {
-        self.reader.as_ref().map(|reader| reader.watched(newest)).unwrap_or_default()
+    fn watched(&self) -> Vec<Watched> {
+        self.reader.as_ref().map(|reader| reader.watched()).unwrap_or_default()
     }
 
     fn holder(&self) -> Option<Holder> {
@@ -292,7 +295,7 @@ impl Packages for PackageKit {
     }
 
     fn lists_stamp(&self) -> Option<Stamp> {
-        self.reader.as_ref()?.lists_stamp()
+        self.lists.as_ref()?.lists_stamp()
     }
 
     fn lock_file(&self) -> Option<PathBuf> {
@@ -312,18 +315,18 @@ impl Packages for PackageKit {
         terms: &Terms,
         cancel: &Cancel,
     ) -> Result<BTreeMap<PackageName, Offered>, PackagesError> {
-        match &self.reader {
-            Some(reader) => reader.offered(names, terms, cancel).await,
+        match &self.lists {
+            Some(lists) => lists.offered(names, terms, cancel).await,
             None => Ok(offered(&self.resolve(names).await?, names)),
         }
     }
 
     fn lists_age(&self) -> Option<Duration> {
-        self.reader.as_ref()?.lists_age()
+        self.lists.as_ref()?.lists_age()
     }
 
     fn lists_are_outdated(&self) -> bool {
-        self.reader.as_ref().is_some_and(|reader| reader.lists_are_outdated())
+        self.lists.as_ref().is_some_and(|lists| lists.lists_are_outdated())
     }
 
     async fn refresh(&self, _: &Terms, cancel: &Cancel) -> Result<(), PackagesError> {
@@ -343,19 +346,20 @@ impl Packages for PackageKit {
         terms: &Terms,
         cancel: &Cancel,
     ) -> Result<(), PackagesError> {
-        if let Some(reader) = &self.reader {
-            // PackageKit knows of no configuration files that were left.
-            let rest: Vec<Change> =
-                changes.iter().filter(|change| change.to == To::PurgeRest).cloned().collect();
-            if !rest.is_empty() {
-                reader.transact(&rest, terms, cancel).await?;
-            }
-        }
         let names: Vec<PackageName> = changes.iter().map(|change| change.name.clone()).collect();
         let told = self.resolve(&names).await?;
         let Calls { install, remove, files, flags } = calls(changes, terms, &told);
         if !remove.is_empty() {
             self.run("RemovePackages", &(flags, remove, false, false), Some(cancel)).await?;
+        }
+        // PackageKit knows of no configuration files that are left.
+        if let Some(reader) = self.reader.as_ref().filter(|reader| reader.leaves_configuration()) {
+            let purged = changes.iter().filter(|change| matches!(change.to, To::Purge | To::PurgeRest));
+            let rest: Vec<Change> =
+                purged.map(|change| Change { name: change.name.clone(), to: To::PurgeRest }).collect();
+            if !rest.is_empty() {
+                reader.transact(&rest, terms, cancel).await?;
+            }
         }
         if !install.is_empty() {
             self.run("InstallPackages", &(flags, install), Some(cancel)).await?;

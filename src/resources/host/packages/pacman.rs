@@ -109,16 +109,13 @@ impl Packages for Pacman {
         "pacman"
     }
 
-    fn watched(&self, newest: bool) -> Vec<Watched> {
+    fn watched(&self) -> Vec<Watched> {
         let watched = |path, interest, marks| Watched { path: self.0.at(path), interest, marks };
-        let mut all = vec![
+        vec![
             watched(INSTALLED, Interest::TREE, Marks::Change),
             watched(LOCK, Interest::SELF, Marks::Ends),
-        ];
-        if newest {
-            all.push(watched(LISTS, Interest::TREE, Marks::Lists));
-        }
-        all
+            watched(LISTS, Interest::TREE, Marks::Lists),
+        ]
     }
 
     fn holder(&self) -> Option<Holder> {

@@ -70,10 +70,37 @@ impl Rpm {
         self.fetched(|path| name_of(path).contains("primary"))
     }
 
+    /// # Errors
+    /// When packages need those that go: dnf would remove them too.
+    async fn refuse_others(&self, changes: &[Change], cancel: &Cancel) -> Result<(), PackagesError> {
+        let going = changes.iter().filter(|change| change.to.is_removal());
+        let going: Vec<Arc<str>> = going.map(|change| spec(&change.name, None)).collect();
+        if going.is_empty() {
+            return Ok(());
+        }
+        let mut command = words(["rpm", "-e", "--test"]);
+        command.extend(going);
+        // What else may be wrong with it dnf says itself.
+        let outcome = self.runner.ask("rpm -e --test", command, cancel).await?;
+        let others = needed_by(&outcome.stderr.text());
+        if others.is_empty() { Ok(()) } else { Err(PackagesError::TakesOthers { others }) }
+    }
+
     /// What dnf's plugin holds; nothing where it is not installed.
     fn locked(&self) -> String {
         std::fs::read_to_string(self.runner.at(LOCKED)).unwrap_or_default()
     }
+}
+
+/// Who needs what is to go: `x is needed by (installed) y-1.0-1.noarch`.
+fn needed_by(said: &str) -> Vec<String> {
+    let mut others: Vec<String> = said
+        .lines()
+        .filter_map(|line| Some(line.split_once(" is needed by (installed) ")?.1.trim().to_owned()))
+        .collect();
+    others.sort();
+    others.dedup();
+    others
 }
 
 fn name_of(path: &Path) -> &str {
@@ -188,17 +215,15 @@ impl Packages for Rpm {
         "dnf"
     }
 
-    fn watched(&self, newest: bool) -> Vec<Watched> {
+    fn watched(&self) -> Vec<Watched> {
         let watched = |path, interest, marks| Watched { path, interest, marks };
         let mut all = vec![
             watched(self.database(), Interest::TREE, Marks::Change),
             watched(self.database().join(".rpm.lock"), Interest::CONTENT, Marks::Ends),
             watched(self.runner.at(LOCKED), Interest::CONTENT, Marks::Change),
         ];
-        if newest {
-            let lists = CACHES.iter().chain([&REPOSITORIES]);
-            all.extend(lists.map(|path| watched(self.runner.at(path), Interest::TREE, Marks::Lists)));
-        }
+        let lists = CACHES.iter().chain([&REPOSITORIES]);
+        all.extend(lists.map(|path| watched(self.runner.at(path), Interest::TREE, Marks::Lists)));
         all
     }
 
@@ -241,6 +266,10 @@ impl Packages for Rpm {
         terms: &Terms,
         cancel: &Cancel,
     ) -> Result<BTreeMap<PackageName, Offered>, PackagesError> {
+        // Without lists that were fetched dnf may fail, as with the settings of Red Hat.
+        if self.lists().is_empty() {
+            return Ok(BTreeMap::new());
+        }
         let mut ask = words([self.program, "-q", "repoquery", "--cacheonly", "--queryformat", OFFERED]);
         ask.extend(terms.options.iter().cloned());
         ask.extend(names.iter().map(|name| name.name.clone()));
@@ -273,6 +302,7 @@ impl Packages for Rpm {
         terms: &Terms,
         cancel: &Cancel,
     ) -> Result<(), PackagesError> {
+        self.refuse_others(changes, cancel).await?;
         for command in transaction(self.program, changes, terms) {
             self.runner.change("dnf", command, terms, cancel).await?;
         }
@@ -325,9 +355,15 @@ mod tests {
         );
         assert_eq!(found.standing(&PackageName::parse("glibc")), Standing::Absent);
         assert_eq!(found.standing(&PackageName::parse("gpg-pubkey")), Standing::Absent);
+        let names = ["bash", "nosuch"].map(PackageName::parse);
+        let terms = Terms::default();
+        let none = rpm.offered(&names, &terms, &Cancel::default()).await.unwrap();
+        assert!(none.is_empty(), "nothing was fetched, and nothing asked");
+        let lists = dir.path().join("var/cache/dnf/t-1/repodata");
+        std::fs::create_dir_all(&lists).unwrap();
+        std::fs::write(lists.join("9-primary.xml.gz"), "").unwrap();
         let ask = format!("dnf -q repoquery --cacheonly --queryformat {OFFERED} bash nosuch");
         processes.answer(&ask, 0, "bash\tx86_64\t0:5.1.8-9.el9\nbash\tx86_64\t0:5.1.10-1.el9\n");
-        let names = ["bash", "nosuch"].map(PackageName::parse);
         let found = rpm.offered(&names, &Terms::default(), &Cancel::default()).await.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[&names[0]].versions, ["5.1.10-1.el9".into(), "5.1.8-9.el9".into()]);

@@ -24,8 +24,7 @@ pub struct PackageTools {
     made: Mutex<BTreeMap<&'static str, Arc<dyn Packages>>>,
     /// Held by our own transaction: two of ours need not meet at the tool's lock.
     pub turn: tokio::sync::Mutex<()>,
-    /// What is installed, shared by all who look at once.
-    pub seen: Observer<Installed>,
+    seen: Mutex<BTreeMap<&'static str, Arc<Observer<Installed>>>>,
 }
 
 impl Default for PackageTools {
@@ -35,7 +34,7 @@ impl Default for PackageTools {
             fixed: None,
             made: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
-            seen: Observer::default(),
+            seen: Mutex::default(),
         }
     }
 }
@@ -72,6 +71,12 @@ impl PackageTools {
         Ok(made.entry(name).or_insert_with(|| self.make(name, processes)).clone())
     }
 
+    /// What a tool says is installed, shared by all who look at once.
+    pub fn seen(&self, tool: &dyn Packages) -> Arc<Observer<Installed>> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.entry(tool.name()).or_default().clone()
+    }
+
     fn has(&self, name: &str) -> bool {
         let any = |paths: &[&str]| paths.iter().any(|path| self.root.join(path).exists());
         match name {
@@ -91,7 +96,9 @@ impl PackageTools {
             _ => {
                 let known =
                     BACKENDS.into_iter().filter(|name| *name != "packagekit").find(|name| self.has(name));
-                Arc::new(PackageKit::new(known.map(|name| self.make(name, &processes))))
+                // Whoever changes it, zypper too, rpm's database can be read and watched.
+                let read = known.or_else(|| self.root.join("usr/bin/rpm").exists().then_some("dnf"));
+                Arc::new(PackageKit::new(read.map(|name| self.make(name, &processes)), known.is_some()))
             }
         }
     }

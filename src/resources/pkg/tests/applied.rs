@@ -253,3 +253,51 @@ async fn an_undo_brings_back_what_was_there() {
         ])
     );
 }
+
+#[tokio::test]
+async fn what_goes_takes_nothing_along_and_what_comes_comes_all_the_same() {
+    let shop = Shop::stocked();
+    shop.fake.install("out", "1.0");
+    shop.fake.host().needed_by.insert("out".into(), "needy".into());
+    let group = shop.group(&[("tiny", &[]), ("out", &[("state", text("uninstalled"))])]);
+    let failed = group.failing_alone().await;
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].0, 1);
+    let (said, hint) = (failed[0].1.to_string(), failed[0].1.hint().unwrap());
+    assert!(said.contains("take needy along") && hint.contains("state: uninstalled"), "{said} {hint}");
+    assert_eq!(shop.version("tiny").as_deref(), Some("2.0"));
+    assert_eq!(shop.fake.host().installed["out"].status, Status::Configured);
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_held_fails_alone() {
+    let shop = Shop::stocked();
+    shop.fake.host().cannot_hold = true;
+    let group = shop.group(&[("tiny", &[("hold", YES)]), ("other", &[])]);
+    let failed = group.failing_alone().await;
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].1.to_string(), "tiny: hold it: fake cannot hold packages");
+    assert_eq!(shop.version("tiny").as_deref(), Some("2.0"));
+}
+
+#[tokio::test]
+async fn lists_that_cannot_be_fetched_are_fetched_again_and_newer_ones_are_heard_of() {
+    let shop = Shop::stocked();
+    let mut host = shop.fake.host();
+    (host.is_outdated, host.is_cut_off) = (true, true);
+    host.upstream.insert("fresh".into(), vec!["1.0"]);
+    drop(host);
+    let fresh = shop.pkg("fresh", &[]);
+    let error = fresh.try_run(fresh.cx()).await.unwrap_err();
+    assert_eq!(error.class(), Class::Transient);
+    assert!(error.to_string().contains("the lists of packages cannot be fetched: apt-get update"), "{error}");
+    // What apt had begun to fetch makes its lists look new.
+    (shop.fake.host().is_outdated, shop.fake.host().is_cut_off) = (false, false);
+    let wakes = shop.bench.wakes();
+    let _watch = fresh.resource.watch(&fresh.cx()).await.unwrap();
+    shop.fake.host().repository.insert("another".into(), vec!["1.0"]);
+    assert_eq!(shop.watch.change("/fake/lists"), 1);
+    assert_eq!(shop.bench.wakes(), wakes + 1);
+    fresh.repair().await;
+    assert_eq!(shop.version("fresh").as_deref(), Some("1.0"));
+}

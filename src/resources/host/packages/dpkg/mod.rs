@@ -53,6 +53,38 @@ impl Dpkg {
         entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
     }
 
+    /// # Errors
+    /// When packages would go of which nobody has said so: `--no-remove` rules them out only while none is to go.
+    async fn refuse_others(
+        &self,
+        changes: &[Change],
+        terms: &Terms,
+        cancel: &Cancel,
+    ) -> Result<(), PackagesError> {
+        let going = simulation::going(&self.simulation(changes, terms, cancel).await?);
+        let is_meant = |name: &String| {
+            let name = PackageName::parse(name);
+            // apt leaves out the host's own architecture.
+            let is_it = |known: &PackageName| {
+                known.name == name.name && (name.arch.is_none() || known.arch == name.arch)
+            };
+            changes.iter().any(|change| change.to.is_removal() && is_it(&change.name))
+        };
+        let others: Vec<String> = going.into_iter().filter(|name| !is_meant(name)).collect();
+        if others.is_empty() { Ok(()) } else { Err(PackagesError::TakesOthers { others }) }
+    }
+
+    async fn simulation(
+        &self,
+        changes: &[Change],
+        terms: &Terms,
+        cancel: &Cancel,
+    ) -> Result<String, PackagesError> {
+        let mut words = words::install(changes, terms);
+        words.insert(1, "-s".into());
+        self.0.answer("apt-get -s", words, cancel).await
+    }
+
     async fn providers(
         &self,
         names: &[PackageName],
@@ -70,20 +102,21 @@ impl Packages for Dpkg {
         "apt"
     }
 
-    fn watched(&self, newest: bool) -> Vec<Watched> {
+    fn leaves_configuration(&self) -> bool {
+        true
+    }
+
+    fn watched(&self) -> Vec<Watched> {
         let watched = |path: &str, interest, marks| Watched { path: self.0.at(path), interest, marks };
-        let mut all = vec![
+        vec![
             watched("var/lib/dpkg/status", Interest::SELF, Marks::Change),
             watched("var/lib/dpkg/lock-frontend", Interest::CONTENT, Marks::Ends),
-        ];
-        if newest {
             // Closed at the end of an update, where the lists themselves change many times.
-            all.push(watched("var/lib/apt/lists/lock", Interest::CONTENT, Marks::Lists));
-            all.push(watched("var/lib/apt/extended_states", Interest::SELF, Marks::Lists));
-            all.push(watched("etc/apt/preferences", Interest::CONTENT, Marks::Lists));
-            all.push(watched("etc/apt/preferences.d", Interest::TREE, Marks::Lists));
-        }
-        all
+            watched("var/lib/apt/lists/lock", Interest::CONTENT, Marks::Lists),
+            watched("var/lib/apt/extended_states", Interest::SELF, Marks::Lists),
+            watched("etc/apt/preferences", Interest::CONTENT, Marks::Lists),
+            watched("etc/apt/preferences.d", Interest::TREE, Marks::Lists),
+        ]
     }
 
     fn holder(&self) -> Option<Holder> {
@@ -186,9 +219,10 @@ impl Packages for Dpkg {
     ) -> Result<(), PackagesError> {
         let (mut rest, changes): (Vec<Change>, Vec<Change>) =
             changes.iter().cloned().partition(|change| change.to == To::PurgeRest);
-        if !words::purges_all(&changes) {
-            // Some are removed and some purged: the latter lose the rest afterwards.
-            rest.extend(changes.iter().filter(|change| change.to == To::Purge).cloned());
+        // A transaction can only be told to purge all that goes: this is done afterwards, of those that are meant.
+        rest.extend(changes.iter().filter(|change| change.to == To::Purge).cloned());
+        if changes.iter().any(|change| change.to.is_removal()) {
+            self.refuse_others(&changes, terms, cancel).await?;
         }
         let mut ended = Ok(());
         if !changes.is_empty() {
@@ -207,13 +241,7 @@ impl Packages for Dpkg {
         terms: &Terms,
         cancel: &Cancel,
     ) -> Result<Option<Vec<String>>, PackagesError> {
-        let mut words = words::install(changes, terms);
-        words.insert(1, "-s".into());
-        let outcome = self.0.ask("apt-get -s", words, cancel).await?;
-        if !outcome.ending.is_success() {
-            return Err(PackagesError::failed("apt-get -s", &outcome));
-        }
-        Ok(Some(simulation::parse(&outcome.stdout.text())))
+        Ok(Some(simulation::parse(&self.simulation(changes, terms, cancel).await?)))
     }
 
     async fn hold(

@@ -5,6 +5,13 @@ pub fn parse(text: &str) -> Vec<String> {
     text.lines().filter_map(line).collect()
 }
 
+/// The names of the packages that would go, by the same answer.
+pub fn going(text: &str) -> Vec<String> {
+    let words = text.lines().filter_map(|line| line.split_once(' '));
+    let going = words.filter(|(action, _)| matches!(*action, "Remv" | "Purg"));
+    going.filter_map(|(_, rest)| Some(rest.split(' ').next()?.to_owned())).collect()
+}
+
 fn line(line: &str) -> Option<String> {
     let (action, rest) = line.split_once(' ')?;
     let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -33,5 +40,6 @@ mod tests {
                     Conf libtiny (1.0 test:repo [all])\nPurg away [3]\n";
         let wanted = ["-old 1.0", "+libtiny 1.0", "-tiny 1.0\n+tiny 2.0", "-away 3"];
         assert_eq!(parse(text), wanted);
+        assert_eq!(going(text), ["old", "away"]);
     }
 }

@@ -33,7 +33,6 @@ pub fn install(changes: &[Change], terms: &Terms) -> Vec<Arc<str>> {
     flag("--allow-downgrades", terms.allow_downgrade);
     flag("--allow-unauthenticated", terms.allow_untrusted);
     flag("--allow-change-held-packages", terms.change_held);
-    flag("--purge", purges_all(changes));
     flag("--reinstall", changes.iter().any(|change| change.to == To::Again));
     words.extend(terms.options.iter().cloned());
     words.push("install".into());
@@ -44,12 +43,6 @@ pub fn install(changes: &[Change], terms: &Terms) -> Vec<Arc<str>> {
         To::Remove | To::Purge | To::PurgeRest => format!("{name}-").into(),
     }));
     words
-}
-
-/// Whether all that goes goes wholly: a transaction can say so of all of them only.
-pub fn purges_all(changes: &[Change]) -> bool {
-    let mut removals = changes.iter().filter(|change| change.to.is_removal()).peekable();
-    removals.peek().is_some() && removals.all(|change| change.to != To::Remove)
 }
 
 /// Removes what packages that are gone have left: an installation does not see to these.
@@ -71,6 +64,8 @@ pub fn configure_all(terms: &Terms) -> Vec<Arc<str>> {
 /// Fetches the lists.
 pub fn update(terms: &Terms) -> Vec<Arc<str>> {
     let mut words: Vec<Arc<str>> = ["apt-get", "-q"].map(Arc::from).to_vec();
+    // Without it, a host that is not reached is only a warning.
+    words.extend(["-o", "APT::Update::Error-Mode=any"].map(Arc::from));
     words.extend(selecting(terms));
     words.push("update".into());
     words
@@ -138,10 +133,6 @@ mod tests {
         let changes = [change("a:i386", To::Candidate), change("c", To::Remove), change("g++", To::Purge)];
         let words = install(&changes, &Terms::default()).join(" ");
         assert_eq!(words, format!("{FIXED} --no-install-recommends install a:i386 c- g++-"));
-        assert!(!purges_all(&changes));
-        let changes = [change("a", To::Candidate), change("c", To::Purge)];
-        let words = install(&changes, &Terms::default()).join(" ");
-        assert_eq!(words, format!("{FIXED} --no-install-recommends --purge install a c-"));
     }
 
     #[test]
@@ -170,7 +161,7 @@ mod tests {
         );
         let names = [PackageName::parse("a")];
         assert_eq!(cache("policy", &names, &terms).join(" "), "apt-cache -t backports policy a");
-        assert_eq!(update(&terms).join(" "), "apt-get -q -t backports update");
+        assert_eq!(update(&terms).join(" "), "apt-get -q -o APT::Update::Error-Mode=any -t backports update");
         assert_eq!(configure_all(&terms).join(" "), "dpkg --force-confnew --configure -a");
         assert_eq!(hold(&names, false).join(" "), "apt-mark unhold a");
     }
