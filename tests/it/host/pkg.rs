@@ -112,6 +112,30 @@ fn unknown_and_broken_ones_fail_alone() {
 }
 
 #[test]
+fn what_goes_takes_nothing_along_that_nobody_declared() {
+    let Some(host) = Machine::bare() else { return };
+    let needy = Deb::new("needy", "1.0").field("Depends: footing").conffile("/etc/needy.conf", "x");
+    let rival = Deb::new("rival", "1.0").field("Conflicts: bystander");
+    let others = ["footing", "bystander", "away"].map(|name| Deb::new(name, "1.0"));
+    Repository::with(&host, &others.into_iter().chain([needy, rival]).collect::<Vec<_>>());
+    host.sh("apt-get -y -q install needy bystander away >/dev/null 2>&1");
+    let gone = |name: &str| format!("  - name: {name}\n    state: uninstalled\n    purge: true\n");
+    let said = host.try_once(&graph(&gone("footing"))).unwrap_err();
+    assert!(said.contains("it would take needy along") && said.contains("state: uninstalled"), "{said}");
+    // A purge is declared, and something comes that cannot be beside a third one.
+    let said = host.try_once(&graph(&(gone("away") + "  - name: rival\n"))).unwrap_err();
+    assert!(said.contains("it would take bystander along"), "{said}");
+    let said = host.try_once(&graph("  - name: rival\n")).unwrap_err();
+    assert!(said.contains("it would take bystander along"), "{said}");
+    for name in ["footing", "needy", "bystander"] {
+        assert_eq!(state(&host, name), "ii 1.0");
+    }
+    let all = gone("footing") + &gone("needy") + &gone("away") + &gone("bystander") + "  - name: rival\n";
+    assert_eq!(host.try_once(&graph(&all)), Ok(()));
+    assert_eq!((state(&host, "needy"), state(&host, "rival")), (String::new(), "ii 1.0".into()));
+}
+
+#[test]
 fn one_that_does_not_exist_fails_alone_at_its_own_place_and_the_others_are_one_transaction() {
     let Some(host) = Machine::bare() else { return };
     let names = ["one", "two", "three"];

@@ -82,7 +82,7 @@ impl Rpm {
         command.extend(going);
         // What else may be wrong with it dnf says itself.
         let outcome = self.runner.ask("rpm -e --test", command, cancel).await?;
-        let others = needed_by(&outcome.stderr.text());
+        let others = needed_by(&outcome.output.text());
         if others.is_empty() { Ok(()) } else { Err(PackagesError::TakesOthers { others }) }
     }
 
@@ -367,6 +367,17 @@ mod tests {
         let found = rpm.offered(&names, &Terms::default(), &Cancel::default()).await.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[&names[0]].versions, ["5.1.10-1.el9".into(), "5.1.8-9.el9".into()]);
+    }
+
+    #[tokio::test]
+    async fn what_takes_others_along_is_not_removed() {
+        let (dir, processes) = (tempfile::tempdir().unwrap(), Arc::new(FakeProcesses::default()));
+        let rpm = Rpm::new(dir.path(), processes.clone());
+        let said = "error: Failed dependencies:\n\tbase is needed by (installed) needy-1.0-1.noarch\n";
+        processes.answer("rpm -e --test base", 1, said);
+        let changes = [Change { name: PackageName::parse("base"), to: To::Remove }];
+        let error = rpm.transact(&changes, &Terms::default(), &Cancel::default()).await.unwrap_err();
+        assert!(matches!(error, PackagesError::TakesOthers { others } if others == ["needy-1.0-1.noarch"]));
     }
 
     #[test]

@@ -227,6 +227,7 @@ impl Packages for Dpkg {
         let mut ended = Ok(());
         if !changes.is_empty() {
             ended = self.0.change("apt-get", words::install(&changes, terms), terms, cancel).await;
+            ended = ended.map_err(others_named);
         }
         if !rest.is_empty() && !cancel.is_cancelled() {
             let purged = self.0.change("apt-get", words::purge_rest(&rest, terms), terms, cancel).await;
@@ -294,6 +295,16 @@ impl Packages for Dpkg {
             entries.flatten().map(|entry| entry.path()).filter(|path| is_contents(path)).collect();
         found.sort();
         found
+    }
+}
+
+/// apt only says that packages would go, and which: that is the error.
+fn others_named(error: PackagesError) -> PackagesError {
+    match error {
+        PackagesError::Failed { said, .. } if said.contains(simulation::NO_REMOVE) => {
+            PackagesError::TakesOthers { others: simulation::removed(&said) }
+        }
+        other => other,
     }
 }
 

@@ -5,6 +5,16 @@ pub fn parse(text: &str) -> Vec<String> {
     text.lines().filter_map(line).collect()
 }
 
+/// What apt-get says in the end when packages would go, and `--no-remove` rules that out.
+pub const NO_REMOVE: &str = "Packages need to be removed but remove is disabled";
+
+/// The packages under apt-get's heading of those that would go.
+pub fn removed(said: &str) -> Vec<String> {
+    let below = said.lines().skip_while(|line| !line.ends_with("will be REMOVED:")).skip(1);
+    let names = below.take_while(|line| line.starts_with(' ')).flat_map(str::split_whitespace);
+    names.map(|name| name.trim_end_matches('*').to_owned()).collect()
+}
+
 /// The names of the packages that would go, by the same answer.
 pub fn going(text: &str) -> Vec<String> {
     let words = text.lines().filter_map(|line| line.split_once(' '));
@@ -32,6 +42,14 @@ fn line(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_to_be_removed_is_named() {
+        let said = "The following packages will be REMOVED:\n  one two*\n  three\nThe following NEW packages will be \
+                    installed:\n  four\nE: Packages need to be removed but remove is disabled.\n";
+        assert_eq!(removed(said), ["one", "two", "three"]);
+        assert!(said.contains(NO_REMOVE));
+    }
 
     #[test]
     fn what_would_come_change_and_go_is_read() {
