@@ -8,7 +8,6 @@ use super::unit_text;
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
 use crate::resources::small_file::SmallFile;
-use crate::resources::svc::Whose;
 
 /// Where the administrator's unit files lie.
 pub const FOLDER: &str = "/etc/systemd/system";
@@ -32,10 +31,8 @@ impl Place {
     /// When there is no such user.
     pub fn of(host: &Host, spec: &Spec, root: &Path) -> Result<Self, HostError> {
         let below = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
-        let user = match &spec.whose {
-            Whose::System => return Ok(Self { folder: below(Path::new(FOLDER)), owner: None }),
-            Whose::Session(Some(user)) => user.to_string(),
-            Whose::Session(None) => rustix::process::geteuid().as_raw().to_string(),
+        let Some(user) = spec.whose.user() else {
+            return Ok(Self { folder: below(Path::new(FOLDER)), owner: None });
         };
         let home = host.accounts.home(&user)?;
         let owner = std::fs::metadata(&home).ok().map(|home| (home.uid(), home.gid()));

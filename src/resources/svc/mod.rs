@@ -146,11 +146,7 @@ struct Seen {
 /// # Errors
 /// When there is no such user.
 pub fn manager(host: &Host, whose: &Whose) -> Result<Arc<dyn Systemd>, HostError> {
-    let user: Arc<str> = match whose {
-        Whose::System => return Ok(host.systemd.system()),
-        Whose::Session(Some(user)) => user.clone(),
-        Whose::Session(None) => rustix::process::geteuid().as_raw().to_string().into(),
-    };
+    let Some(user) = whose.user() else { return Ok(host.systemd.system()) };
     Ok(host.systemd.session(host.accounts.user(&user)?, &host.accounts.home(&user)?))
 }
 

@@ -31,6 +31,7 @@ use async_trait::async_trait;
 pub use error::SystemdError;
 pub use fake::{FakeSystemd, FakeUnit, FakeUnits};
 pub use file_state::FileState;
+pub use files::settings_of;
 pub use live::{Live, Scope};
 pub use names::{NameError, UnitName, drop_in_folders};
 pub use scopes::Scopes;
