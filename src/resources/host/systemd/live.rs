@@ -20,7 +20,7 @@ use super::{
     TimerFacts, UnitName, Verb, signals,
 };
 use crate::engine::path_watch::{Interest, PathSink, PathWatch};
-use crate::resources::host::bus::{ACTIVATION_LIMIT, Hearing, Link, Place};
+use crate::resources::host::bus::{ACTIVATION_LIMIT, BusError, Hearing, Link, Place};
 use calls::Calls;
 use known::Known;
 
@@ -68,8 +68,8 @@ pub struct Live {
     known: Arc<Known>,
     scope: Scope,
     watch: Arc<dyn PathWatch>,
-    /// One look at a time: who comes meanwhile may find the answer.
-    look: tokio::sync::Mutex<()>,
+    /// One look at a time: who comes meanwhile may find the answer, or that there was none and since when.
+    look: tokio::sync::Mutex<Option<(Instant, BusError)>>,
     reloads: Reloads,
     freshness: Mutex<Freshness>,
 }
@@ -138,9 +138,10 @@ impl Live {
         let mut own = None;
         for part in asked.chunks(MOST_NAMES) {
             let names: Vec<&str> = part.iter().map(|(name, _)| &**name).collect();
-            let Ok(found) = self.calls.list(&names).await else {
+            let found = match self.calls.list(&names).await {
                 // One that systemd cannot answer for fails all: then each for itself.
-                return self.calls.one(unit).await;
+                Err(BusError::Refused { .. }) => return self.calls.one(unit).await,
+                other => other?,
             };
             let mut rows = self.known.rows();
             for ((name, ticket), status) in part.iter().zip(&found) {
@@ -189,13 +190,29 @@ impl Systemd for Live {
             return Ok(status.clone());
         }
         crate::resources::long_work::reach_runtime().await;
-        let _looking = self.look.lock().await;
+        let came = Instant::now();
+        let mut unanswered = self.look.lock().await;
         if let Some(status) = self.known.rows().known(unit.as_str(), Instant::now()) {
             return Ok(status.clone());
         }
-        self.calls.ready().await?;
-        self.known.reloaded(RELOAD_LIMIT).await;
-        self.look(unit).await
+        // A manager that hangs is waited for once by all who ask meanwhile, and not by one after the other.
+        if let Some((_, error)) = unanswered.as_ref().filter(|(at, _)| came <= *at) {
+            return Err(error.clone().into());
+        }
+        let found = match self.calls.ready().await {
+            Ok(()) => {
+                self.known.reloaded(RELOAD_LIMIT).await;
+                self.look(unit).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        *unanswered = match &found {
+            Err(SystemdError::Bus(error @ (BusError::TimedOut { .. } | BusError::StillConnecting(_)))) => {
+                Some((Instant::now(), error.clone()))
+            }
+            _ => None,
+        };
+        found
     }
 
     async fn settled(&self, unit: &UnitName, limit: Duration) -> Result<Status, SystemdError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::names::path_of;
 use super::scan::Role;
 use super::{Active, ChangeSink, Guard, Live, Scope, Systemd, SystemdError, UnitName, Verb};
 use crate::resources::host::FakeWatch;
-use crate::resources::host::bus::Place;
+use crate::resources::host::bus::{BusError, Place};
 use crate::resources::host::bus::peer::{Handler, Peer};
 
 /// What the played daemon knows.
@@ -27,6 +27,8 @@ struct Daemon {
     jobs: AtomicU32,
     /// How a job to start something ends; `None`: it does not.
     result: Mutex<Option<&'static str>>,
+    /// It answers no question about units.
+    hangs: AtomicBool,
 }
 
 impl Daemon {
@@ -38,6 +40,9 @@ impl Daemon {
             "ListUnitsByNames" => {
                 let (names,): (Vec<String>,) = body.deserialize().unwrap();
                 self.note(format!("list {}", names.len()));
+                if self.hangs.load(Ordering::SeqCst) {
+                    return;
+                }
                 if names.iter().any(|name| name == "bad.service") {
                     let name = "org.freedesktop.DBus.Error.InvalidArgs";
                     return connection.reply_error(&header, name, &"no").await.unwrap();
@@ -187,6 +192,24 @@ async fn one_that_cannot_be_listed_spoils_nothing_for_others() {
     let _mentions = (scene.live.mention(&good), scene.live.mention(&bad));
     assert_eq!(scene.live.status(&good).await.unwrap().active, Active::Inactive);
     assert!(matches!(scene.live.status(&bad).await, Err(SystemdError::Refused { .. })));
+}
+
+#[tokio::test]
+async fn a_manager_that_hangs_is_waited_for_once_by_all_who_ask_meanwhile() {
+    let scene = Scene::new();
+    let units: Vec<UnitName> = (0..300).map(|at| unit(&format!("u{at}"))).collect();
+    let _guards: Vec<Guard> = units.iter().map(|unit| scene.follow(unit)).collect();
+    scene.live.status(&units[0]).await.unwrap();
+    scene.live.reload().await.unwrap();
+    scene.daemon.asked();
+    scene.daemon.hangs.store(true, Ordering::SeqCst);
+    tokio::time::pause();
+    for status in join_all(units.iter().map(|unit| scene.live.status(unit))).await {
+        assert!(matches!(status, Err(SystemdError::Bus(BusError::TimedOut { .. }))), "{status:?}");
+    }
+    assert_eq!(scene.daemon.asked(), ["list 300"]);
+    scene.daemon.hangs.store(false, Ordering::SeqCst);
+    scene.live.status(&units[1]).await.unwrap();
 }
 
 #[tokio::test]
