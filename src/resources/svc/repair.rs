@@ -189,7 +189,14 @@ impl Unit {
         began: SystemTime,
     ) -> Result<(), ResourceError> {
         let unit = &self.spec.unit;
-        if self.spec.limit.is_none() || !systemd.facts(unit).await?.is_believed_early() {
+        if self.spec.limit.is_none() {
+            return Ok(());
+        }
+        let facts = systemd.facts(unit).await?;
+        if facts.is_unmet && systemd.status(unit).await?.active.is_down() {
+            return Err(SvcError::Condition { verb, unit: unit.as_str().into() }.into());
+        }
+        if !facts.is_believed_early() {
             return Ok(());
         }
         if systemd.ended(unit, SETTLE).await?.active.is_up() {

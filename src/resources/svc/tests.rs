@@ -290,6 +290,25 @@ async fn a_service_that_ends_at_once_is_no_repair_and_is_tried_again_later() {
 }
 
 #[tokio::test]
+async fn a_start_that_a_condition_prevents_is_no_repair_and_is_not_tried_again_and_again() {
+    for service_type in ["simple", "notify"] {
+        let mut unit = FakeUnit::new();
+        unit.facts.service_type = service_type.into();
+        unit.facts.is_unmet = true;
+        let scene = Scene::with(unit);
+        let svc = scene.svc(RUNNING);
+        let error = svc.try_run(svc.cx()).await.unwrap_err();
+        let said = "start a.service: left out by systemd, as one of the unit's conditions is not met";
+        assert_eq!((error.to_string(), error.class()), (said.to_owned(), Class::User));
+        assert!(error.hint().unwrap().contains("systemctl status a.service"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(scene.bench.wakes(), 0);
+        scene.systemd.change("a.service", |unit| unit.facts.is_unmet = false);
+        svc.repair().await;
+    }
+}
+
+#[tokio::test]
 async fn a_start_that_somebody_cancels_is_tried_again_at_once() {
     let scene = Scene::with(FakeUnit { start: Some(JobResult::Canceled), ..FakeUnit::new() });
     let svc = scene.svc(RUNNING);

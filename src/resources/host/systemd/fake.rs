@@ -235,6 +235,8 @@ impl Systemd for FakeSystemd {
         match verb {
             Verb::Stop => found.active = Active::Inactive,
             Verb::TryRestart | Verb::Reload | Verb::ReloadOrTryRestart if !is_up => {}
+            // systemd leaves it out, and calls that done.
+            _ if found.facts.is_unmet => found.active = Active::Inactive,
             _ => match (found.start, limit) {
                 (Some(JobResult::Done), _) => {
                     let ends = &*found.facts.service_type == "oneshot" && !found.facts.remain_after_exit;

@@ -293,6 +293,7 @@ impl Systemd for Live {
     async fn facts(&self, unit: &UnitName) -> Result<Facts, SystemdError> {
         let status = self.status(unit).await?;
         let mut facts = self.calls.facts(&status.id).await?;
+        facts.is_unmet = !self.calls.unit_property::<bool>(&status.id, "ConditionResult").await?;
         if matches!(status.load, Load::Error | Load::BadSetting) {
             let (_, text) = self.calls.unit_property::<(String, String)>(&status.id, "LoadError").await?;
             facts.load_error = text.into();

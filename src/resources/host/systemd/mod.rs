@@ -275,6 +275,8 @@ pub struct Facts {
     pub exit_status: i32,
     /// How its main process ended.
     pub main: MainProcess,
+    /// One of its conditions was not met when it was last to be started; also before it ever was.
+    pub is_unmet: bool,
     /// Why it could not be loaded.
     pub load_error: Box<str>,
 }
