@@ -246,6 +246,25 @@ impl Unit {
         }
     }
 
+    /// Whether something happened during a repair that has woken nobody, and is not looked after anyway: what is between two
+    /// states now tells of the next.
+    fn has_missed(&self, active: Active, drift: &Drift, failed: bool) -> bool {
+        let as_wanted = match self.spec.state {
+            Some(Wanted::Running) => active.is_up(),
+            Some(Wanted::Stopped) => active.is_down(),
+            Some(Wanted::RestartedOnRefresh) | None => return false,
+        };
+        let undone = !as_wanted && !active.is_between() && !self.past.looks_later();
+        match (drift.has("state"), failed) {
+            // The manager, or somebody, has done it all the same.
+            (true, true) => as_wanted,
+            (true, false) => undone,
+            // It may have been stopped in between, or be down by the refresh itself.
+            (false, true) => drift.has("refresh") && undone,
+            (false, false) => false,
+        }
+    }
+
     fn compare_state(&self, cx: &Cx, active: Active, drift: &mut Drift) {
         let found = Shown::text(active.word());
         let starts = active == Active::Activating && (cx.noop || self.spec.limit.is_none());
@@ -314,16 +333,16 @@ impl Resource for Unit {
             cx.waker().wake(Wake::default());
         }
         let at_work = self.past.work();
-        self.repair(cx, &drift).await?;
+        let repaired = self.repair(cx, &drift).await;
         drop(at_work);
-        // What happened meanwhile has woken nobody.
-        if drift.has("state") && self.spec.limit.is_some() {
-            let active = self.systemd()?.status(&self.spec.unit).await?.active;
-            if (self.spec.state == Some(Wanted::Running)) != active.is_up() {
+        if self.spec.limit.is_some() && !self.spec.unit.is_template() {
+            // Where systemd cannot be asked, it tells all once it can.
+            let active = self.systemd()?.status(&self.spec.unit).await.map(|status| status.active);
+            if active.is_ok_and(|active| self.has_missed(active, &drift, repaired.is_err())) {
                 cx.waker().wake(Wake::default());
             }
         }
-        Ok(Outputs::none())
+        repaired.map(|()| Outputs::none())
     }
 
     async fn undo(&self, _: &Cx) -> Result<Option<Params>, ResourceError> {

@@ -59,6 +59,11 @@ impl Past {
         self.enabled.load(Ordering::SeqCst)
     }
 
+    /// Whether it is looked at again soon, of its own accord.
+    pub(super) fn looks_later(&self) -> bool {
+        lock(&self.again).as_ref().is_some_and(WakeLater::is_to_come)
+    }
+
     /// A repair begins.
     pub(super) fn work(self: &Arc<Self>) -> AtWork {
         self.at_work.fetch_add(1, Ordering::SeqCst);
@@ -91,6 +96,8 @@ impl Unit {
             systemd.is_outdated(&spec.unit).await?;
         }
         if drift.has("state") {
+            // This is the look that was to come.
+            *lock(&self.past.again) = None;
             match spec.state {
                 Some(Wanted::Running) => self.start(cx, &systemd).await?,
                 Some(Wanted::Stopped) => self.stop(&*systemd).await?,

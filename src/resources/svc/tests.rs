@@ -309,6 +309,32 @@ async fn a_start_that_a_condition_prevents_is_no_repair_and_is_not_tried_again_a
 }
 
 #[tokio::test]
+async fn what_systemd_starts_again_while_a_failed_start_is_explained_is_looked_at_again() {
+    let scene =
+        Scene::with(FakeUnit { start: Some(JobResult::Failed), recovers: true, ..FakeUnit::new() });
+    let svc = scene.svc(RUNNING);
+    assert!(svc.failure().await.contains("start a.service: failed"));
+    assert_eq!(scene.bench.wakes(), 1);
+    assert!(svc.run().await.drift.is_empty());
+    let scene = Scene::with(FakeUnit { start: Some(JobResult::Failed), ..FakeUnit::new() });
+    scene.svc(RUNNING).failure().await;
+    assert_eq!(scene.bench.wakes(), 0, "what stays down has nothing to tell");
+}
+
+#[tokio::test]
+async fn what_is_down_after_a_refresh_that_failed_is_started() {
+    let scene =
+        Scene::with(FakeUnit { start: Some(JobResult::Canceled), ..FakeUnit::new().running() });
+    let svc = scene.svc(RUNNING);
+    let mut refresh = svc.cx();
+    refresh.refresh = true;
+    assert!(svc.try_run(refresh).await.unwrap_err().to_string().contains("canceled"));
+    assert_eq!(scene.bench.wakes(), 1);
+    scene.systemd.change("a.service", |unit| unit.start = Some(JobResult::Done));
+    assert_eq!(svc.repair().await.shown(), ["state: failed -> running"]);
+}
+
+#[tokio::test]
 async fn a_start_that_somebody_cancels_is_tried_again_at_once() {
     let scene = Scene::with(FakeUnit { start: Some(JobResult::Canceled), ..FakeUnit::new() });
     let svc = scene.svc(RUNNING);

@@ -31,6 +31,8 @@ pub struct FakeUnit {
     pub start: Option<JobResult>,
     /// It ends a moment after it was started.
     pub dies: bool,
+    /// The manager itself starts it again a moment after a job failed.
+    pub recovers: bool,
     /// What it waits for, as a timer.
     pub timer: TimerFacts,
 }
@@ -47,6 +49,7 @@ impl FakeUnit {
             outdated: false,
             start: Some(JobResult::Done),
             dies: false,
+            recovers: false,
             timer: TimerFacts::default(),
         }
     }
@@ -207,7 +210,10 @@ impl Systemd for FakeSystemd {
         self.status(unit).await
     }
 
-    async fn invocation(&self, _: &UnitName) -> Result<Box<str>, SystemdError> {
+    async fn invocation(&self, unit: &UnitName) -> Result<Box<str>, SystemdError> {
+        if let Some(unit) = self.lock().real(unit).filter(|unit| unit.recovers) {
+            unit.active = Active::Active;
+        }
         Ok("0123abcd".into())
     }
 
