@@ -226,19 +226,26 @@ impl Unit {
     ) -> Result<(), ResourceError> {
         let Some(wanted) = self.spec.startup else { return Ok(()) };
         let found = systemd.file_state(unit).await?;
-        if self.verdict(unit, wanted, found)? {
+        if self.verdict(unit, wanted, found, systemd).await? {
             drift.add("startup", Shown::text(found.word()), Shown::text(wanted.word()));
         }
         Ok(())
     }
 
     /// Whether a unit file in this state is to be changed.
-    fn verdict(&self, unit: &UnitName, wanted: Startup, found: FileState) -> Result<bool, ResourceError> {
+    async fn verdict(
+        &self,
+        unit: &UnitName,
+        wanted: Startup,
+        found: FileState,
+        systemd: &dyn Systemd,
+    ) -> Result<bool, ResourceError> {
         let name = || unit.as_str().into();
         match judge(wanted, self.spec.runtime, found) {
             Verdict::Fine => Ok(false),
             Verdict::Differs => Ok(true),
-            Verdict::Unclear => Ok(!self.past.was_enabled()),
+            Verdict::Unclear if self.past.was_enabled() => Ok(false),
+            Verdict::Unclear => Ok(!systemd.is_enabled_through_others(unit, self.spec.runtime).await?),
             Verdict::Static => Err(SvcError::Static { unit: name() }.into()),
             Verdict::Made => Err(SvcError::Made { unit: name(), state: found }.into()),
             Verdict::Bad => Err(SvcError::Broken { unit: name(), text: "".into() }.into()),

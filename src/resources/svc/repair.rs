@@ -32,7 +32,7 @@ const LINES: &str = "--lines=3";
 /// What is remembered of a unit across edits of its declaration.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// It was enabled, though its state does not show that.
+    /// To enable it has changed nothing, though its state does not show that it is.
     enabled: AtomicBool,
     /// When it last failed too often.
     limit_hit: Mutex<Option<Instant>>,
@@ -54,7 +54,7 @@ impl Drop for AtWork {
 }
 
 impl Past {
-    /// Whether it was enabled, though its state does not show that.
+    /// Whether to enable it has changed nothing, though its state does not show that it is.
     pub fn was_enabled(&self) -> bool {
         self.enabled.load(Ordering::SeqCst)
     }
@@ -129,10 +129,10 @@ impl Unit {
                     changed = systemd.edit_files(FileEdit::Unmask, &unit, false).await?;
                     found = systemd.file_state(&unit).await?;
                 }
-                if self.verdict(&unit, wanted, found)? {
+                if self.verdict(&unit, wanted, found, systemd).await? {
                     let made = systemd.edit_files(FileEdit::Enable, &unit, runtime).await?;
                     changed |= made;
-                    self.past.enabled.store(true, Ordering::SeqCst);
+                    self.past.enabled.store(!made, Ordering::SeqCst);
                     if !made && found != FileState::Indirect {
                         return Err(SvcError::Static { unit: unit.as_str().into() }.into());
                     }

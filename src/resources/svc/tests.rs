@@ -140,6 +140,15 @@ async fn what_enables_others_is_enabled_once() {
 }
 
 #[tokio::test]
+async fn what_has_enabled_others_already_is_left_alone_by_a_new_agent() {
+    let scene = Scene::with(FakeUnit { through_others: true, ..FakeUnit::of(FileState::Indirect) });
+    let svc = scene.svc(ENABLED);
+    assert!(svc.run().await.drift.is_empty());
+    scene.systemd.change("a.service", |unit| unit.through_others = false);
+    assert_eq!(svc.run().await.shown(), ["startup: indirect -> enabled"]);
+}
+
+#[tokio::test]
 async fn an_alias_is_enabled_under_its_real_name() {
     let scene = Scene::with(FakeUnit { id: Some("real.service".into()), ..FakeUnit::of(FileState::Alias) });
     scene.systemd.add("real.service", FakeUnit::new());

@@ -23,6 +23,8 @@ pub struct FakeUnit {
     pub active: Active,
     /// What is to become of it at start-up.
     pub file: FileState,
+    /// What it enables in its place is enabled.
+    pub through_others: bool,
     /// More.
     pub facts: Facts,
     /// Whether its files are not as they were read.
@@ -45,6 +47,7 @@ impl FakeUnit {
             load: Load::Loaded,
             active: Active::Inactive,
             file: FileState::Disabled,
+            through_others: false,
             facts: Facts { service_type: "simple".into(), result: "success".into(), ..Facts::default() },
             outdated: false,
             start: Some(JobResult::Done),
@@ -219,6 +222,10 @@ impl Systemd for FakeSystemd {
 
     async fn file_state(&self, unit: &UnitName) -> Result<FileState, SystemdError> {
         Ok(self.lock().units.get(unit.as_str()).map_or(FileState::Missing, |unit| unit.file))
+    }
+
+    async fn is_enabled_through_others(&self, unit: &UnitName, _: bool) -> Result<bool, SystemdError> {
+        Ok(self.lock().units.get(unit.as_str()).is_some_and(|unit| unit.through_others))
     }
 
     async fn is_outdated(&self, unit: &UnitName) -> Result<bool, SystemdError> {

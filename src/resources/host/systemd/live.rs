@@ -264,6 +264,29 @@ impl Systemd for Live {
         self.calls.file_state(unit).await
     }
 
+    async fn is_enabled_through_others(&self, unit: &UnitName, runtime: bool) -> Result<bool, SystemdError> {
+        let folders = self.folders().await?;
+        let mut through = vec![unit.clone()];
+        let mut at = 0;
+        while let Some(unit) = through.get(at) {
+            let also = scan::only_also(&folders, unit, |path| std::fs::read_to_string(path));
+            let Ok(Some(also)) = also else { return Ok(false) };
+            for name in also {
+                let Ok(other) = UnitName::new(&name) else { return Ok(false) };
+                match self.file_state(&other).await? {
+                    FileState::Enabled | FileState::Alias | FileState::Static => {}
+                    FileState::Generated | FileState::Transient => {}
+                    FileState::EnabledRuntime if runtime => {}
+                    FileState::Indirect if through.contains(&other) => {}
+                    FileState::Indirect => through.push(other),
+                    _ => return Ok(false),
+                }
+            }
+            at += 1;
+        }
+        Ok(true)
+    }
+
     async fn is_outdated(&self, unit: &UnitName) -> Result<bool, SystemdError> {
         if unit.is_template() {
             return Ok(false);

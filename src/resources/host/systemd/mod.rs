@@ -97,6 +97,12 @@ pub trait Systemd: fmt::Debug + Send + Sync + 'static {
     /// When neither the files nor systemd say so.
     async fn file_state(&self, unit: &UnitName) -> Result<FileState, SystemdError>;
 
+    /// Whether all is enabled that enabling a unit would enable in its place, `Also=`; `false` too where that cannot be told.
+    ///
+    /// # Errors
+    /// When neither the files nor systemd say so.
+    async fn is_enabled_through_others(&self, unit: &UnitName, runtime: bool) -> Result<bool, SystemdError>;
+
     /// Whether the files of the unit are not as systemd has read them.
     ///
     /// # Errors

@@ -288,6 +288,33 @@ async fn all_are_told_after_a_reload_a_reconnect_and_an_edit_of_a_unit_file() {
 }
 
 #[tokio::test]
+async fn what_enables_others_is_enabled_once_they_all_are() {
+    let scene = Scene::new();
+    let etc = scene.dir.path().join("etc");
+    std::fs::create_dir_all(etc.join("x.target.wants")).unwrap();
+    for (name, install) in [
+        ("a.service", "Also=b.service c.socket d.service"),
+        ("b.service", "Also=a.service c.socket"),
+        ("c.socket", "WantedBy=x.target"),
+        ("d.service", ""),
+        ("e.service", "Also=c.socket\nWantedBy=x.target"),
+        ("f.service", "Also=none.service"),
+    ] {
+        std::fs::write(etc.join(name), format!("[Install]\n{install}\n")).unwrap();
+    }
+    let is_enabled = async |name: &str| {
+        scene.live.is_enabled_through_others(&unit(name), false).await.unwrap()
+    };
+    let _follows = scene.follow(&unit("a"));
+    assert!(!is_enabled("a").await && !is_enabled("b").await);
+    std::os::unix::fs::symlink(etc.join("c.socket"), etc.join("x.target.wants/c.socket")).unwrap();
+    scene.watch.change(etc.join("x.target.wants/c.socket"));
+    assert!(is_enabled("a").await && is_enabled("b").await);
+    assert!(!is_enabled("e").await, "it has links of its own");
+    assert!(!is_enabled("f").await && !is_enabled("none").await);
+}
+
+#[tokio::test]
 async fn a_burst_of_reloads_is_one() {
     let scene = Scene::new();
     join_all((0..100).map(|_| scene.live.reload())).await.into_iter().for_each(|done| done.unwrap());
