@@ -1,13 +1,14 @@
 //! The files of a timer: where they are, what is in them, and writing them whole.
 
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::spec::Spec;
 use super::unit_text;
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
-use crate::resources::small_file::SmallFile;
+use crate::resources::host::fs::Fs;
+use crate::resources::small_file::{SmallFile, make_folder};
 
 /// Where the administrator's unit files lie.
 pub const FOLDER: &str = "/etc/systemd/system";
@@ -22,6 +23,8 @@ pub struct Place {
     pub folder: PathBuf,
     /// User and group; `None`: whoever the agent is.
     pub owner: Option<(u32, u32)>,
+    /// The home that it is in, if it is in one.
+    home: Option<PathBuf>,
 }
 
 impl Place {
@@ -32,11 +35,12 @@ impl Place {
     pub fn of(host: &Host, spec: &Spec, root: &Path) -> Result<Self, HostError> {
         let below = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
         let Some(user) = spec.whose.user() else {
-            return Ok(Self { folder: below(Path::new(FOLDER)), owner: None });
+            return Ok(Self { folder: below(Path::new(FOLDER)), owner: None, home: None });
         };
         let home = host.accounts.home(&user)?;
+        let home = below(&home);
         let owner = std::fs::metadata(&home).ok().map(|home| (home.uid(), home.gid()));
-        Ok(Self { folder: below(&home.join(".config/systemd/user")), owner })
+        Ok(Self { folder: home.join(".config/systemd/user"), owner, home: Some(home) })
     }
 
     /// The files as they should be.
@@ -66,20 +70,17 @@ impl Place {
         SmallFile { what: "startup", path, text: None, mode: OPEN, owner: None }
     }
 
-    /// Makes the folder of a session, as far as it is missing, for its owner alone.
+    /// Makes the folder, as far as it is missing: that of a session for its owner alone. A home is not made.
     ///
     /// # Errors
-    /// When the system refuses.
-    pub fn make(&self) -> Result<(), HostError> {
-        let missing: Vec<&Path> = self.folder.ancestors().take_while(|path| !path.exists()).collect();
-        for path in missing.into_iter().rev() {
-            let made = std::fs::DirBuilder::new().mode(0o700).create(path);
-            made.map_err(|error| HostError::io("create", path, error))?;
-            if let Some((uid, gid)) = self.owner {
-                let owned = std::os::unix::fs::lchown(path, Some(uid), Some(gid));
-                owned.map_err(|error| HostError::io("change the owner of", path, error))?;
+    /// When there is no home; when the system refuses; a link on the way that is not to be trusted.
+    pub fn make(&self, fs: &Fs) -> Result<(), HostError> {
+        match (&self.home, self.owner) {
+            (Some(home), None) => Err(HostError::Missing { path: home.as_path().into() }),
+            (_, owner) => {
+                let mode = if owner.is_some() { 0o700 } else { 0o755 };
+                make_folder(fs, &self.folder, mode, owner)
             }
         }
-        Ok(())
     }
 }

@@ -295,7 +295,7 @@ impl Resource for Timer {
         }
         let is_written = drift.has("timer") || drift.has("service");
         if is_written {
-            place.make()?;
+            place.make(&self.host.fs)?;
             for file in place.wanted(&self.spec, self.secret) {
                 file.put(&self.host.fs)?;
             }

@@ -208,6 +208,33 @@ async fn a_secret_command_is_for_root_alone() {
     assert_eq!(fs::metadata(scene.bench.path(TIMER)).unwrap().mode() & 0o777, 0o644);
 }
 
+#[tokio::test]
+async fn a_user_gets_nothing_by_a_link_in_the_way_of_their_own_timers() {
+    let scene = Scene::new();
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give a home to another.
+    }
+    let home = scene.kind.host.accounts.home("0").unwrap();
+    let home = scene.bench.path(home.strip_prefix("/").unwrap().to_str().unwrap());
+    let session = [daily().to_vec(), vec![("session", Value::Bool(true))]].concat();
+    let cron = scene.cron(&session);
+    assert!(cron.failure().await.contains("does not exist"), "a home is not made");
+    fs::create_dir_all(&home).unwrap();
+    std::os::unix::fs::chown(&home, Some(4711), Some(4711)).unwrap();
+    let lib = scene.bench.path("lib");
+    fs::create_dir(&lib).unwrap();
+    std::os::unix::fs::symlink(&lib, home.join(".config")).unwrap();
+    let error = cron.try_run(cron.cx()).await.unwrap_err().to_string();
+    assert!(error.contains("is not followed"), "{error}");
+    assert_eq!(fs::read_dir(&lib).unwrap().count(), 0);
+    assert_eq!(fs::metadata(&lib).unwrap().uid(), 0);
+    fs::remove_file(home.join(".config")).unwrap();
+    let _ = cron.try_run(cron.cx()).await;
+    for path in [".config", ".config/systemd/user", ".config/systemd/user/t.timer"] {
+        assert_eq!(fs::metadata(home.join(path)).unwrap().uid(), 4711, "{path}");
+    }
+}
+
 #[test]
 fn it_offers_timer_and_service_and_comes_after_what_it_runs() {
     let kind = Scene::new().kind;

@@ -13,7 +13,7 @@ use super::doc_of;
 use super::file::target::normalize;
 use super::long_work;
 use super::memory::Memory;
-use super::small_file::SmallFile;
+use super::small_file::{SmallFile, make_folder};
 use super::svc::{self, Spec as UnitSpec, Startup, Unit, Wanted as UnitState, Whose};
 use crate::engine::drift::Shown;
 use crate::engine::entry::Entry as _;
@@ -284,18 +284,11 @@ impl Container {
     fn link_image(&self) -> Result<(), HostError> {
         let Some(image) = &self.spec.image else { return Ok(()) };
         let (place, image) = (self.place(), self.below(image));
-        make_folder(&place, 0o700)?;
+        // The package may not have brought it.
+        make_folder(&self.host.fs, &self.below(MACHINES), 0o700, None)?;
         let dir = self.host.fs.open_parent(&place)?;
         self.host.fs.write_link(At::new(&dir, &place), image.as_os_str().as_encoded_bytes(), Dress::default())
     }
-}
-
-/// Makes the folder of a path, which the package may not have brought.
-fn make_folder(path: &Path, mode: u32) -> Result<(), HostError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let Some(folder) = path.parent() else { return Ok(()) };
-    let made = std::fs::DirBuilder::new().recursive(true).mode(mode).create(folder);
-    made.map_err(|error| HostError::io("create", folder, error))
 }
 
 #[async_trait]
@@ -333,7 +326,7 @@ impl Resource for Container {
         if drift.has("settings")
             && let Some(settings) = self.settings()
         {
-            make_folder(&settings.path, 0o755)?;
+            make_folder(&self.host.fs, &self.below(SETTINGS), 0o755, None)?;
             settings.put(&self.host.fs)?;
         }
         // What runs has the old ones.
