@@ -278,6 +278,10 @@ impl Resource for Timer {
             // What systemd has loaded is of other files.
             return Ok(Found::drift(drift));
         }
+        // Its file may have been written, and then systemd was not told, or did not listen.
+        if self.spec.command.is_some() && systemd.is_outdated(&self.spec.service).await? {
+            drift.add("service", Shown::text("changed on disk"), Shown::text("read by systemd"));
+        }
         self.compare_loaded(&*systemd, &mut drift).await?;
         let found = self.unit.check(cx).await?;
         found.drift.iter().for_each(|item| drift.push(item.clone()));

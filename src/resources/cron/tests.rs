@@ -119,6 +119,17 @@ async fn all_that_others_do_to_it_is_undone() {
 }
 
 #[tokio::test]
+async fn a_service_that_was_written_and_never_read_is_read() {
+    let scene = Scene::new();
+    let cron = scene.cron(&daily());
+    cron.repair().await;
+    scene.done();
+    scene.systemd.change("t.service", |unit| unit.outdated = true);
+    assert_eq!(cron.repair().await.shown(), ["service: changed on disk -> read by systemd"]);
+    assert_eq!(scene.done(), ["reload"]);
+}
+
+#[tokio::test]
 async fn a_new_calendar_restarts_the_timer_and_so_does_a_refresh() {
     let scene = Scene::new();
     scene.cron(&daily()).repair().await;
