@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use super::doc_of;
 use super::file::target::Target;
 use super::memory::Memory;
+use super::small_file::SmallFile;
 use super::svc::{self, Spec as UnitSpec, Unit, Wanted as UnitState, Whose};
 use super::{long_work, path_asks};
 use crate::engine::drift::Shown;
@@ -154,7 +155,7 @@ struct Timer {
     host: Arc<Host>,
     root: PathBuf,
     spec: Spec,
-    /// The command or its environment is a secret: only root may read the service.
+    /// The command or its environment is a secret: both are in files that only the user may read.
     secret: bool,
     unit: Unit,
 }
@@ -297,10 +298,11 @@ impl Resource for Timer {
             self.remove(&*systemd, &place).await?;
             return Ok(Outputs::none());
         }
-        let is_written = drift.has("timer") || drift.has("service");
+        let files = place.wanted(&self.spec, self.secret);
+        let is_written = files.iter().any(|file| drift.has(file.what));
         if is_written {
             place.make(&self.host.fs)?;
-            for file in place.wanted(&self.spec, self.secret) {
+            for file in files {
                 file.put(&self.host.fs)?;
             }
         }
@@ -324,7 +326,9 @@ impl Resource for Timer {
             return Ok(None);
         }
         let mut text = String::new();
-        for file in self.place()?.wanted(&self.spec, false) {
+        // A script that goes was a secret.
+        let open = |file: &SmallFile| matches!(file.what, "timer" | "service");
+        for file in self.place()?.wanted(&self.spec, false).into_iter().filter(open) {
             text.push_str(&file.diff()?);
         }
         Ok((!text.is_empty()).then_some(text))
