@@ -14,6 +14,7 @@ use super::file::target::normalize;
 use super::long_work;
 use super::memory::Memory;
 use super::small_file::{SmallFile, make_folder};
+use super::state_file;
 use super::svc::{self, Spec as UnitSpec, Startup, Unit, Wanted as UnitState, Whose};
 use crate::engine::drift::Shown;
 use crate::engine::entry::Entry as _;
@@ -66,6 +67,10 @@ const MACHINES: &str = "/var/lib/machines";
 const SETTINGS: &str = "/etc/systemd/nspawn";
 /// The longest name of a host on Linux.
 const LONGEST: usize = 64;
+
+/// Which run of the container has old settings, or an old image: until another has begun, also if the agent does not live to
+/// see it.
+const OLD_RUN: &str = "old-run";
 
 /// The kind `nspawn`.
 #[derive(Debug)]
@@ -281,6 +286,24 @@ impl Container {
         if self.spec.runs && !image.exists() { Err(missing(&image).into()) } else { Ok(()) }
     }
 
+    /// Notes that what runs now, if something does, will have old settings.
+    async fn note_old_run(&self, cx: &Cx) -> Result<(), ResourceError> {
+        let systemd = self.host.systemd.system();
+        if systemd.status(&self.spec.unit).await?.active.is_up() {
+            let run = systemd.invocation(&self.spec.unit).await?;
+            state_file::write(&self.host.fs, cx, OLD_RUN, run.as_bytes().to_vec())?;
+        }
+        Ok(())
+    }
+
+    /// Whether what runs has old settings.
+    async fn is_old_run(&self, cx: &Cx) -> Result<bool, ResourceError> {
+        let Some(noted) = state_file::read(&state_file::path(cx, OLD_RUN))? else { return Ok(false) };
+        let systemd = self.host.systemd.system();
+        let is_up = systemd.status(&self.spec.unit).await?.active.is_up();
+        Ok(is_up && systemd.invocation(&self.spec.unit).await?.as_bytes() == noted.bytes)
+    }
+
     fn link_image(&self) -> Result<(), HostError> {
         let Some(image) = &self.spec.image else { return Ok(()) };
         let (place, image) = (self.place(), self.below(image));
@@ -314,12 +337,18 @@ impl Resource for Container {
         if let Some(settings) = self.settings() {
             settings.compare(&mut drift)?;
         }
+        if drift.is_empty() && self.spec.runs && self.is_old_run(cx).await? {
+            drift.add("restart", Shown::text("runs with old settings"), Shown::text("restarted"));
+        }
         let found = self.unit.check(cx).await?;
         found.drift.iter().for_each(|item| drift.push(item.clone()));
         Ok(Found::drift(drift))
     }
 
     async fn apply(&self, cx: &Cx, drift: Drift) -> Result<Outputs, ResourceError> {
+        if self.spec.runs && (drift.has("settings") || drift.has("image")) {
+            self.note_old_run(cx).await?;
+        }
         if drift.has("image") {
             self.link_image()?;
         }
@@ -329,13 +358,12 @@ impl Resource for Container {
             make_folder(&self.host.fs, &self.below(SETTINGS), 0o755, None)?;
             settings.put(&self.host.fs)?;
         }
-        // What runs has the old ones.
-        let restarts = (drift.has("settings") || drift.has("image")) && self.spec.runs && !drift.has("state");
         let outputs = self.unit.apply(cx, drift).await?;
-        if restarts {
+        if self.spec.runs && self.is_old_run(cx).await? {
             let systemd = self.host.systemd.system();
             systemd.job(Verb::TryRestart, &self.spec.unit, Some(JOB_LIMIT)).await?;
         }
+        state_file::remove(cx, OLD_RUN)?;
         Ok(outputs)
     }
 
