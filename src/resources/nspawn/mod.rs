@@ -56,7 +56,7 @@ crate::entry! {
         /// `enabled`: it is started at boot; `disabled`: it is not. Default: any.
         startup: Arc<str>,
         /// The text of `/etc/systemd/nspawn/NAME.nspawn`: systemd.nspawn(5). Empty: there is no such file. Default: whatever
-        /// is there.
+        /// is there. Where it is sensitive, only root may read the file.
         settings: Option<Arc<str>>,
     }
 }
@@ -171,7 +171,9 @@ impl Kind for NspawnKind {
         let params = NspawnParams::decode(&declaration.params)?;
         let spec = Spec::new(&declaration.label.name, &params)?;
         let unit = Unit::new(self.host.clone(), spec.unit(), self.past.of(&declaration.label));
-        Ok(Box::new(Container { host: self.host.clone(), root: self.root.clone(), spec, unit }))
+        let is_secret = declaration.meta.sensitive.iter().any(|param| **param == *"settings");
+        let (host, root) = (self.host.clone(), self.root.clone());
+        Ok(Box::new(Container { host, root, spec, is_secret, unit }))
     }
 
     fn capabilities(&self, declaration: &Declaration) -> Capabilities {
@@ -232,6 +234,8 @@ struct Container {
     host: Arc<Host>,
     root: PathBuf,
     spec: Spec,
+    /// Only root may read the settings.
+    is_secret: bool,
     unit: Unit,
 }
 
@@ -250,7 +254,8 @@ impl Container {
         let text = self.spec.settings.as_ref()?.to_string();
         let path = self.below(&format!("{SETTINGS}/{}.nspawn", self.spec.name));
         let text = (!text.is_empty()).then_some(text);
-        Some(SmallFile { what: "settings", path, text, mode: 0o644, owner: None })
+        let mode = if self.is_secret { 0o600 } else { 0o644 };
+        Some(SmallFile { what: "settings", path, text, mode, owner: None })
     }
 
     /// How the link to an image that lies elsewhere differs.
