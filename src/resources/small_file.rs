@@ -55,9 +55,8 @@ impl SmallFile {
         };
         let at = At::new(&dir, &self.path);
         let Some(stat) = LOOKS.lstat(at)? else { return Ok(None) };
-        let found = |bytes, instead| {
-            Ok(Some(Found { bytes, mode: permissions(&stat), uid: stat.st_uid, instead }))
-        };
+        let found =
+            |bytes, instead| Ok(Some(Found { bytes, mode: permissions(&stat), uid: stat.st_uid, instead }));
         if let Some(instead) = no_small_file(&stat) {
             return found(Vec::new(), Some(instead));
         }
@@ -185,7 +184,7 @@ mod tests {
         let (fifo, huge) = (dir.path().join("fifo"), dir.path().join("huge"));
         let mode = rustix::fs::Mode::from_raw_mode(0o644);
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, mode, 0).unwrap();
-        std::fs::File::create(&huge).unwrap().set_len(1 << 50).unwrap();
+        std::fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
         for (path, shown) in

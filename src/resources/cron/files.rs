@@ -69,7 +69,8 @@ impl Place {
         }
         let command = spec.command.as_ref();
         let hidden = command.filter(|_| secret);
-        let [script, environment] = ["command", "environment"].map(|end| format!("{}.{end}", spec.timer.stem()));
+        let [script, environment] =
+            ["command", "environment"].map(|end| format!("{}.{end}", spec.timer.stem()));
         let script = file("command", &script, hidden.map(unit_text::script));
         let script = SmallFile { mode: RUN, owner: Some(self.runner), ..script };
         let environment = file(

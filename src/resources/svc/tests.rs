@@ -319,8 +319,7 @@ async fn a_start_that_a_condition_prevents_is_no_repair_and_is_not_tried_again_a
 
 #[tokio::test]
 async fn what_systemd_starts_again_while_a_failed_start_is_explained_is_looked_at_again() {
-    let scene =
-        Scene::with(FakeUnit { start: Some(JobResult::Failed), recovers: true, ..FakeUnit::new() });
+    let scene = Scene::with(FakeUnit { start: Some(JobResult::Failed), recovers: true, ..FakeUnit::new() });
     let svc = scene.svc(RUNNING);
     assert!(svc.failure().await.contains("start a.service: failed"));
     assert_eq!(scene.bench.wakes(), 1);
@@ -332,8 +331,7 @@ async fn what_systemd_starts_again_while_a_failed_start_is_explained_is_looked_a
 
 #[tokio::test]
 async fn what_is_down_after_a_refresh_that_failed_is_started() {
-    let scene =
-        Scene::with(FakeUnit { start: Some(JobResult::Canceled), ..FakeUnit::new().running() });
+    let scene = Scene::with(FakeUnit { start: Some(JobResult::Canceled), ..FakeUnit::new().running() });
     let svc = scene.svc(RUNNING);
     let mut refresh = svc.cx();
     refresh.refresh = true;

@@ -68,9 +68,13 @@ pub(super) fn list(folders: &[UnitFolder]) -> io::Result<Vec<Folder>> {
 /// drop-ins. What cannot be read says nothing. `root`: `/`, or where a test has its files.
 pub fn settings_of(unit: &UnitName, root: &Path) -> Vec<Setting> {
     let below = |(path, role): UnitFolder| (root.join(path.strip_prefix("/").unwrap_or(&path)), role);
-    let names: Vec<String> = [Some(unit.as_str().to_owned()), unit.template()].into_iter().flatten().collect();
-    let folders: Vec<Folder> =
-        distinct(&of_system()).into_iter().map(below).map(|(path, role)| list_for(path, role, &names)).collect();
+    let names: Vec<String> =
+        [Some(unit.as_str().to_owned()), unit.template()].into_iter().flatten().collect();
+    let folders: Vec<Folder> = distinct(&of_system())
+        .into_iter()
+        .map(below)
+        .map(|(path, role)| list_for(path, role, &names))
+        .collect();
     let own = names.iter().find_map(|name| Some((scan::fragment(&folders, name)?.0, name)));
     let own = own.map(|(at, name)| folders[at].path.join(name));
     let paths = own.into_iter().chain(scan::drop_ins(&folders, unit.as_str()));

@@ -16,8 +16,8 @@ use super::names::path_of;
 use super::scan::Role;
 use super::{Active, ChangeSink, Guard, Live, Scope, Systemd, SystemdError, UnitName, Verb};
 use crate::resources::host::FakeWatch;
-use crate::resources::host::bus::{BusError, Place};
 use crate::resources::host::bus::peer::{Handler, Peer};
+use crate::resources::host::bus::{BusError, Place};
 
 /// What the played daemon knows.
 #[derive(Default)]
@@ -203,7 +203,6 @@ async fn a_manager_that_hangs_is_waited_for_once_by_all_who_ask_meanwhile() {
     scene.live.reload().await.unwrap();
     scene.daemon.asked();
     scene.daemon.hangs.store(true, Ordering::SeqCst);
-    tokio::time::pause();
     for status in join_all(units.iter().map(|unit| scene.live.status(unit))).await {
         assert!(matches!(status, Err(SystemdError::Bus(BusError::TimedOut { .. }))), "{status:?}");
     }
@@ -302,9 +301,8 @@ async fn what_enables_others_is_enabled_once_they_all_are() {
     ] {
         std::fs::write(etc.join(name), format!("[Install]\n{install}\n")).unwrap();
     }
-    let is_enabled = async |name: &str| {
-        scene.live.is_enabled_through_others(&unit(name), false).await.unwrap()
-    };
+    let is_enabled =
+        async |name: &str| scene.live.is_enabled_through_others(&unit(name), false).await.unwrap();
     let _follows = scene.follow(&unit("a"));
     assert!(!is_enabled("a").await && !is_enabled("b").await);
     std::os::unix::fs::symlink(etc.join("c.socket"), etc.join("x.target.wants/c.socket")).unwrap();

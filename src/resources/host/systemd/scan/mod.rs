@@ -68,9 +68,8 @@ struct Install {
 
 impl Install {
     fn of(settings: &[Setting]) -> Self {
-        let list = |key| -> Vec<String> {
-            words(settings, "Install", key).into_iter().map(str::to_owned).collect()
-        };
+        let list =
+            |key| -> Vec<String> { words(settings, "Install", key).into_iter().map(str::to_owned).collect() };
         let aliases = list("Alias");
         let is_pulled = ["WantedBy", "RequiredBy", "UpheldBy"].iter().any(|key| !list(key).is_empty());
         Self { has_rules: is_pulled || !aliases.is_empty(), also: list("Also"), aliases }
