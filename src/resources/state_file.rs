@@ -51,6 +51,18 @@ pub fn read(path: &Path) -> Result<Option<Stored>, HostError> {
     }
 }
 
+/// Removes a state file, if there is one.
+///
+/// # Errors
+/// When the system refuses.
+pub fn remove(cx: &Cx, name: &str) -> Result<(), HostError> {
+    let path = path(cx, name);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HostError::io("remove", &path, error)),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a state file, and the folder if there is none yet.
 ///
 /// # Errors

@@ -18,6 +18,11 @@ impl WakeLater {
             waker.wake(Wake::default());
         }))
     }
+
+    /// Whether it has not come yet.
+    pub fn is_to_come(&self) -> bool {
+        !self.0.is_finished()
+    }
 }
 
 impl Drop for WakeLater {

@@ -24,14 +24,12 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// A unified diff, where there is one and no part of it is sensitive.
+    /// A unified diff, where there is one and nothing of what is declared is sensitive: it may be in any line.
     ///
     /// # Errors
     /// When the system cannot be read.
     pub async fn diff(&self) -> Result<Option<String>, ResourceError> {
-        let masked = self.members.iter().any(|member| {
-            member.meta.sensitive.iter().any(|param| matches!(&**param, "content" | "source" | "fragments"))
-        });
+        let masked = self.members.iter().any(|member| !member.meta.sensitive.is_empty());
         if masked || self.drift.is_empty() {
             Ok(None)
         } else {
@@ -70,5 +68,67 @@ impl Driver {
             all[at].add(member, noted);
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::engine::cx::{Control, Done, Surroundings, Waker};
+    use crate::engine::drift::Shown;
+    use crate::engine::id::Label;
+    use crate::engine::world::nowhere::Nowhere;
+    use crate::engine::{Found, Outputs, Params, Wakes};
+
+    #[derive(Debug)]
+    struct Shows;
+
+    #[async_trait]
+    impl Resource for Shows {
+        async fn watch(&self, _: &Cx) -> Result<Wakes, ResourceError> {
+            unreachable!("nothing is watched")
+        }
+
+        async fn check(&self, _: &Cx) -> Result<Found, ResourceError> {
+            unreachable!("nothing is checked")
+        }
+
+        async fn apply(&self, _: &Cx, _: Drift) -> Result<Outputs, ResourceError> {
+            unreachable!("nothing is applied")
+        }
+
+        async fn diff(&self, _: &Cx, _: &Drift) -> Result<Option<String>, ResourceError> {
+            Ok(Some("+the secret".to_owned()))
+        }
+    }
+
+    impl Control for Shows {
+        fn exit(&self, _: u8) {}
+
+        fn facts_changed(&self, _: Done) {}
+    }
+
+    #[tokio::test]
+    async fn a_diff_is_shown_unless_a_parameter_of_any_name_is_sensitive() {
+        for (sensitive, shown) in [(None, Some("+the secret".to_owned())), (Some("settings"), None)] {
+            let label = Label::new("toy", "a");
+            let mut member = Declaration::new(label.clone(), Params::new());
+            Arc::make_mut(&mut member.meta).sensitive.extend(sensitive.map(Arc::from));
+            let surroundings = Surroundings {
+                label,
+                prefix: Arc::from(std::path::Path::new("/nowhere")),
+                waker: Waker::new(|_| {}),
+                world: Nowhere::of("here".parse().unwrap()),
+                control: Arc::new(Shows),
+            };
+            let mut drift = Drift::none();
+            drift.add("settings", Shown::Absent, Shown::text("9 bytes"));
+            let cx = Cx::new(Arc::new(surroundings), Cancel::default());
+            let (members, unknown) = (vec![member], Vec::new());
+            let pending = Pending { members, drift, unknown, resource: Arc::new(Shows), cx };
+            assert_eq!(pending.diff().await.unwrap(), shown);
+        }
     }
 }

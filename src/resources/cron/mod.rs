@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use super::doc_of;
 use super::file::target::Target;
 use super::memory::Memory;
+use super::small_file::SmallFile;
 use super::svc::{self, Spec as UnitSpec, Unit, Wanted as UnitState, Whose};
 use super::{long_work, path_asks};
 use crate::engine::drift::Shown;
@@ -154,7 +155,7 @@ struct Timer {
     host: Arc<Host>,
     root: PathBuf,
     spec: Spec,
-    /// The command or its environment is a secret: only root may read the service.
+    /// The command or its environment is a secret: both are in files that only the user may read.
     secret: bool,
     unit: Unit,
 }
@@ -278,6 +279,10 @@ impl Resource for Timer {
             // What systemd has loaded is of other files.
             return Ok(Found::drift(drift));
         }
+        // Its file may have been written, and then systemd was not told, or did not listen.
+        if self.spec.command.is_some() && systemd.is_outdated(&self.spec.service).await? {
+            drift.add("service", Shown::text("changed on disk"), Shown::text("read by systemd"));
+        }
         self.compare_loaded(&*systemd, &mut drift).await?;
         let found = self.unit.check(cx).await?;
         found.drift.iter().for_each(|item| drift.push(item.clone()));
@@ -293,10 +298,11 @@ impl Resource for Timer {
             self.remove(&*systemd, &place).await?;
             return Ok(Outputs::none());
         }
-        let is_written = drift.has("timer") || drift.has("service");
+        let files = place.wanted(&self.spec, self.secret);
+        let is_written = files.iter().any(|file| drift.has(file.what));
         if is_written {
-            place.make()?;
-            for file in place.wanted(&self.spec, self.secret) {
+            place.make(&self.host.fs)?;
+            for file in files {
                 file.put(&self.host.fs)?;
             }
         }
@@ -320,7 +326,9 @@ impl Resource for Timer {
             return Ok(None);
         }
         let mut text = String::new();
-        for file in self.place()?.wanted(&self.spec, false) {
+        // A script that goes was a secret.
+        let open = |file: &SmallFile| matches!(file.what, "timer" | "service");
+        for file in self.place()?.wanted(&self.spec, false).into_iter().filter(open) {
             text.push_str(&file.diff()?);
         }
         Ok((!text.is_empty()).then_some(text))

@@ -55,7 +55,8 @@ crate::entry! {
         remainafterelapse: bool = true,
         /// A text for people. Default: the name.
         description: Option<Arc<str>>,
-        /// What to run, by a shell: makes the service, too.
+        /// What to run, by a shell: makes the service, too. Where it or `env` is sensitive, both lie beside the service, in files
+        /// that nobody else may read.
         command: Arc<str>,
         /// Whom `command` runs as, who must be there. Default: root. With `session`: whose session it is; default: the agent's user.
         user: Arc<str>,

@@ -119,6 +119,17 @@ async fn all_that_others_do_to_it_is_undone() {
 }
 
 #[tokio::test]
+async fn a_service_that_was_written_and_never_read_is_read() {
+    let scene = Scene::new();
+    let cron = scene.cron(&daily());
+    cron.repair().await;
+    scene.done();
+    scene.systemd.change("t.service", |unit| unit.outdated = true);
+    assert_eq!(cron.repair().await.shown(), ["service: changed on disk -> read by systemd"]);
+    assert_eq!(scene.done(), ["reload"]);
+}
+
+#[tokio::test]
 async fn a_new_calendar_restarts_the_timer_and_so_does_a_refresh() {
     let scene = Scene::new();
     scene.cron(&daily()).repair().await;
@@ -192,20 +203,99 @@ async fn an_undo_removes_what_was_not_there() {
     assert!(!scene.bench.path(TIMER).exists() && !scene.bench.path(SERVICE).exists());
 }
 
-#[tokio::test]
-async fn a_secret_command_is_for_root_alone() {
-    let scene = Scene::new();
-    let params = daily().into_iter().collect();
+/// The same, with a sensitive command.
+fn secret(scene: &Scene, params: &[(&'static str, Value)]) -> Subject {
+    let params = params.iter().cloned().collect();
     let mut declaration = crate::engine::Declaration::new(crate::engine::id::Label::new("cron", "t"), params);
     let mut meta = crate::engine::Meta::clone(&declaration.meta);
     meta.sensitive = ["command".into()].into_iter().collect();
     declaration.meta = Arc::new(meta);
-    let subject = scene.bench.subject(declaration.label.clone(), scene.kind.build(&declaration).unwrap());
+    scene.bench.subject(declaration.label.clone(), scene.kind.build(&declaration).unwrap())
+}
+
+#[tokio::test]
+async fn a_secret_command_is_told_to_nobody_by_systemd_or_its_files() {
+    let scene = Scene::new();
+    let env = Value::Map([(Value::str("TOKEN"), Value::str("a \"$b\"\\"))].into_iter().collect());
+    let mut params = [daily().to_vec(), vec![("env", env)]].concat();
+    let subject = secret(&scene, &params);
     let noop = subject.noop().await;
     assert!(subject.resource.diff(&subject.cx(), &noop.drift).await.unwrap().is_none());
     subject.repair().await;
-    assert_eq!(fs::metadata(scene.bench.path(SERVICE)).unwrap().mode() & 0o777, 0o600);
-    assert_eq!(fs::metadata(scene.bench.path(TIMER)).unwrap().mode() & 0o777, 0o644);
+    let folder = scene.bench.path(FOLDER);
+    let (script, env) = (folder.join("t.command"), folder.join("t.environment"));
+    assert_eq!(
+        scene.bench.read(SERVICE),
+        format!(
+            "# Made by mgmt: edits are undone.\n[Unit]\nDescription=t\n\n[Service]\nType=oneshot\n\
+             EnvironmentFile={}\nExecStart=:/bin/sh \"{}\"\n",
+            env.display(),
+            script.display()
+        )
+    );
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!((mode(&script), mode(&env), mode(&scene.bench.path(SERVICE))), (0o700, 0o600, 0o644));
+    let head = "# Made by mgmt: edits are undone.\n";
+    assert_eq!(fs::read_to_string(&script).unwrap(), format!("{head}echo \"100% $HOME\"\n"));
+    assert_eq!(fs::read_to_string(&env).unwrap(), format!("{head}TOKEN=\"a \\\"\\$b\\\"\\\\\"\n"));
+    // What is no secret any more leaves none behind, and none in the plan.
+    params.pop();
+    let cron = scene.cron(&params);
+    let noop = cron.noop().await;
+    let diff = cron.resource.diff(&cron.cx(), &noop.drift).await.unwrap().unwrap();
+    assert!(!diff.contains("TOKEN"), "{diff}");
+    cron.repair().await;
+    assert!(!script.exists() && !env.exists());
+    secret(&scene, &params).repair().await;
+    assert!(script.exists() && !env.exists());
+    scene.cron(&[("state", Value::str("absent"))]).repair().await;
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    fs::write(&script, "somebody's\n").unwrap();
+    assert!(scene.cron(&params[..1]).try_run(scene.cron(&params[..1]).cx()).await.is_err());
+    assert!(script.exists(), "another's file is left alone");
+}
+
+#[tokio::test]
+async fn the_script_of_a_secret_command_is_of_whom_it_runs_as() {
+    let scene = Scene::new();
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give it away.
+    }
+    let daemon = scene.kind.host.accounts.user("daemon").unwrap();
+    let of_daemon = [daily().to_vec(), vec![("user", Value::str("daemon"))]].concat();
+    let script = scene.bench.path(FOLDER).join("t.command");
+    secret(&scene, &of_daemon).repair().await;
+    assert_eq!(fs::metadata(&script).unwrap().uid(), daemon);
+    // Else it would run as root what its last owner makes of it.
+    secret(&scene, &daily()).repair().await;
+    assert_eq!(fs::metadata(&script).unwrap().uid(), 0);
+}
+
+#[tokio::test]
+async fn a_user_gets_nothing_by_a_link_in_the_way_of_their_own_timers() {
+    let scene = Scene::new();
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give a home to another.
+    }
+    let home = scene.kind.host.accounts.home("0").unwrap();
+    let home = scene.bench.path(home.strip_prefix("/").unwrap().to_str().unwrap());
+    let session = [daily().to_vec(), vec![("session", Value::Bool(true))]].concat();
+    let cron = scene.cron(&session);
+    assert!(cron.failure().await.contains("does not exist"), "a home is not made");
+    fs::create_dir_all(&home).unwrap();
+    std::os::unix::fs::chown(&home, Some(4711), Some(4711)).unwrap();
+    let lib = scene.bench.path("lib");
+    fs::create_dir(&lib).unwrap();
+    std::os::unix::fs::symlink(&lib, home.join(".config")).unwrap();
+    let error = cron.try_run(cron.cx()).await.unwrap_err().to_string();
+    assert!(error.contains("is not followed"), "{error}");
+    assert_eq!(fs::read_dir(&lib).unwrap().count(), 0);
+    assert_eq!(fs::metadata(&lib).unwrap().uid(), 0);
+    fs::remove_file(home.join(".config")).unwrap();
+    let _ = cron.try_run(cron.cx()).await;
+    for path in [".config", ".config/systemd/user", ".config/systemd/user/t.timer"] {
+        assert_eq!(fs::metadata(home.join(path)).unwrap().uid(), 4711, "{path}");
+    }
 }
 
 #[test]

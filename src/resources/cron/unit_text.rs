@@ -1,10 +1,11 @@
-//! The texts of a timer and its service. Pure.
+//! The texts of a timer, its service, and the files that this reads. Pure.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::spec::{Command, Spec};
 
-/// The first line of both, by which what we have made is known.
+/// The first line of each, by which what we have made is known.
 pub const HEAD: &str = "# Made by mgmt: edits are undone.\n";
 
 /// The text of the timer.
@@ -34,18 +35,55 @@ pub fn timer(spec: &Spec) -> String {
     text
 }
 
-/// The text of the service that runs a command.
-pub fn service(spec: &Spec, command: &Command) -> String {
+/// Files for what nobody else may read: whoever asks systemd is told all that stands in a unit file.
+#[derive(Clone, Copy, Debug)]
+pub struct Secrets<'a> {
+    /// The command.
+    pub script: &'a Path,
+    /// Its environment.
+    pub environment: &'a Path,
+}
+
+/// The text of the service that runs a command. `secrets`: where command and environment are instead.
+pub fn service(spec: &Spec, command: &Command, secrets: Option<Secrets<'_>>) -> String {
     let mut text =
         format!("{HEAD}[Unit]\nDescription={}\n\n[Service]\nType=oneshot\n", plain(&spec.description));
     if let Some(user) = &command.user {
         let _ = writeln!(text, "User={}", plain(user));
+    }
+    if let Some(secrets) = secrets {
+        if !command.env.is_empty() {
+            let _ = writeln!(text, "EnvironmentFile={}", plain(&secrets.environment.to_string_lossy()));
+        }
+        let _ = writeln!(text, "ExecStart=:/bin/sh {}", quoted(&secrets.script.to_string_lossy()));
+        return text;
     }
     for (name, value) in &command.env {
         let _ = writeln!(text, "Environment={}", quoted(&format!("{name}={value}")));
     }
     // The colon has systemd leave `$` to the shell.
     let _ = writeln!(text, "ExecStart=:/bin/sh -c {}", quoted(&command.text));
+    text
+}
+
+/// A command as a script.
+pub fn script(command: &Command) -> String {
+    format!("{HEAD}{}\n", command.text)
+}
+
+/// Environment variables, as `EnvironmentFile=` reads them: systemd.exec(5).
+pub fn environment(command: &Command) -> String {
+    let mut text = HEAD.to_owned();
+    for (name, value) in &command.env {
+        let _ = write!(text, "{name}=\"");
+        for c in value.chars() {
+            if matches!(c, '"' | '\\' | '`' | '$') {
+                text.push('\\');
+            }
+            text.push(c);
+        }
+        text.push_str("\"\n");
+    }
     text
 }
 

@@ -49,6 +49,15 @@ impl Accounts {
         find(&self.groups, name, "/etc/group", ask).ok_or_else(|| HostError::NoGroup { name: name.into() })
     }
 
+    /// The primary group of a user, by name or number.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub fn primary_group(&self, name: &str) -> Result<u32, HostError> {
+        let found = uzers::get_user_by_uid(self.user(name)?);
+        Ok(found.ok_or_else(|| HostError::NoUser { name: name.into() })?.primary_group_id())
+    }
+
     /// The home directory of a user, by name or number.
     ///
     /// # Errors

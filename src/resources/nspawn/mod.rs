@@ -13,7 +13,8 @@ use super::doc_of;
 use super::file::target::normalize;
 use super::long_work;
 use super::memory::Memory;
-use super::small_file::SmallFile;
+use super::small_file::{SmallFile, make_folder};
+use super::state_file;
 use super::svc::{self, Spec as UnitSpec, Startup, Unit, Wanted as UnitState, Whose};
 use crate::engine::drift::Shown;
 use crate::engine::entry::Entry as _;
@@ -55,7 +56,7 @@ crate::entry! {
         /// `enabled`: it is started at boot; `disabled`: it is not. Default: any.
         startup: Arc<str>,
         /// The text of `/etc/systemd/nspawn/NAME.nspawn`: systemd.nspawn(5). Empty: there is no such file. Default: whatever
-        /// is there.
+        /// is there. Where it is sensitive, only root may read the file.
         settings: Option<Arc<str>>,
     }
 }
@@ -66,6 +67,10 @@ const MACHINES: &str = "/var/lib/machines";
 const SETTINGS: &str = "/etc/systemd/nspawn";
 /// The longest name of a host on Linux.
 const LONGEST: usize = 64;
+
+/// Which run of the container has old settings, or an old image: until another has begun, also if the agent does not live to
+/// see it.
+const OLD_RUN: &str = "old-run";
 
 /// The kind `nspawn`.
 #[derive(Debug)]
@@ -166,7 +171,9 @@ impl Kind for NspawnKind {
         let params = NspawnParams::decode(&declaration.params)?;
         let spec = Spec::new(&declaration.label.name, &params)?;
         let unit = Unit::new(self.host.clone(), spec.unit(), self.past.of(&declaration.label));
-        Ok(Box::new(Container { host: self.host.clone(), root: self.root.clone(), spec, unit }))
+        let is_secret = declaration.meta.sensitive.iter().any(|param| **param == *"settings");
+        let (host, root) = (self.host.clone(), self.root.clone());
+        Ok(Box::new(Container { host, root, spec, is_secret, unit }))
     }
 
     fn capabilities(&self, declaration: &Declaration) -> Capabilities {
@@ -227,6 +234,8 @@ struct Container {
     host: Arc<Host>,
     root: PathBuf,
     spec: Spec,
+    /// Only root may read the settings.
+    is_secret: bool,
     unit: Unit,
 }
 
@@ -245,7 +254,8 @@ impl Container {
         let text = self.spec.settings.as_ref()?.to_string();
         let path = self.below(&format!("{SETTINGS}/{}.nspawn", self.spec.name));
         let text = (!text.is_empty()).then_some(text);
-        Some(SmallFile { what: "settings", path, text, mode: 0o644, owner: None })
+        let mode = if self.is_secret { 0o600 } else { 0o644 };
+        Some(SmallFile { what: "settings", path, text, mode, owner: None })
     }
 
     /// How the link to an image that lies elsewhere differs.
@@ -281,21 +291,32 @@ impl Container {
         if self.spec.runs && !image.exists() { Err(missing(&image).into()) } else { Ok(()) }
     }
 
+    /// Notes that what runs now, if something does, will have old settings.
+    async fn note_old_run(&self, cx: &Cx) -> Result<(), ResourceError> {
+        let systemd = self.host.systemd.system();
+        if systemd.status(&self.spec.unit).await?.active.is_up() {
+            let run = systemd.invocation(&self.spec.unit).await?;
+            state_file::write(&self.host.fs, cx, OLD_RUN, run.as_bytes().to_vec())?;
+        }
+        Ok(())
+    }
+
+    /// Whether what runs has old settings.
+    async fn is_old_run(&self, cx: &Cx) -> Result<bool, ResourceError> {
+        let Some(noted) = state_file::read(&state_file::path(cx, OLD_RUN))? else { return Ok(false) };
+        let systemd = self.host.systemd.system();
+        let is_up = systemd.status(&self.spec.unit).await?.active.is_up();
+        Ok(is_up && systemd.invocation(&self.spec.unit).await?.as_bytes() == noted.bytes)
+    }
+
     fn link_image(&self) -> Result<(), HostError> {
         let Some(image) = &self.spec.image else { return Ok(()) };
         let (place, image) = (self.place(), self.below(image));
-        make_folder(&place, 0o700)?;
+        // The package may not have brought it.
+        make_folder(&self.host.fs, &self.below(MACHINES), 0o700, None)?;
         let dir = self.host.fs.open_parent(&place)?;
         self.host.fs.write_link(At::new(&dir, &place), image.as_os_str().as_encoded_bytes(), Dress::default())
     }
-}
-
-/// Makes the folder of a path, which the package may not have brought.
-fn make_folder(path: &Path, mode: u32) -> Result<(), HostError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let Some(folder) = path.parent() else { return Ok(()) };
-    let made = std::fs::DirBuilder::new().recursive(true).mode(mode).create(folder);
-    made.map_err(|error| HostError::io("create", folder, error))
 }
 
 #[async_trait]
@@ -321,28 +342,33 @@ impl Resource for Container {
         if let Some(settings) = self.settings() {
             settings.compare(&mut drift)?;
         }
+        if drift.is_empty() && self.spec.runs && self.is_old_run(cx).await? {
+            drift.add("restart", Shown::text("runs with old settings"), Shown::text("restarted"));
+        }
         let found = self.unit.check(cx).await?;
         found.drift.iter().for_each(|item| drift.push(item.clone()));
         Ok(Found::drift(drift))
     }
 
     async fn apply(&self, cx: &Cx, drift: Drift) -> Result<Outputs, ResourceError> {
+        if self.spec.runs && (drift.has("settings") || drift.has("image")) {
+            self.note_old_run(cx).await?;
+        }
         if drift.has("image") {
             self.link_image()?;
         }
         if drift.has("settings")
             && let Some(settings) = self.settings()
         {
-            make_folder(&settings.path, 0o755)?;
+            make_folder(&self.host.fs, &self.below(SETTINGS), 0o755, None)?;
             settings.put(&self.host.fs)?;
         }
-        // What runs has the old ones.
-        let restarts = (drift.has("settings") || drift.has("image")) && self.spec.runs && !drift.has("state");
         let outputs = self.unit.apply(cx, drift).await?;
-        if restarts {
+        if self.spec.runs && self.is_old_run(cx).await? {
             let systemd = self.host.systemd.system();
             systemd.job(Verb::TryRestart, &self.spec.unit, Some(JOB_LIMIT)).await?;
         }
+        state_file::remove(cx, OLD_RUN)?;
         Ok(outputs)
     }
 

@@ -1,10 +1,12 @@
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use super::NspawnKind;
-use crate::engine::Value;
+use crate::engine::id::Label;
 use crate::engine::kind::Uid;
-use crate::resources::host::systemd::{Active, FakeSystemd, FakeUnit, Scopes};
+use crate::engine::{Declaration, Kind as _, Value};
+use crate::resources::host::systemd::{Active, FakeSystemd, FakeUnit, JobResult, Scopes};
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, refused};
 
@@ -71,6 +73,32 @@ async fn new_settings_restart_it() {
     machine.repair().await;
     assert_eq!(scene.systemd.take_done(), [format!("restart {UNIT}")]);
     assert_eq!(scene.bench.read("etc/systemd/nspawn/web.nspawn"), "[Network]\nPrivate=yes\n");
+}
+
+#[tokio::test]
+async fn what_could_not_be_restarted_with_new_settings_is_restarted_by_the_next_run() {
+    let scene = Scene::new();
+    fs::create_dir(scene.bench.path("var/lib/machines/web")).unwrap();
+    scene.systemd.change(UNIT, |unit| (unit.active, unit.start) = (Active::Active, None));
+    let settings = [("settings", Value::str("[Network]\nPrivate=yes\n"))];
+    assert!(scene.machine(&settings).failure().await.contains("not done after"));
+    scene.systemd.change(UNIT, |unit| unit.start = Some(JobResult::Done));
+    scene.systemd.take_done();
+    let machine = scene.machine(&settings);
+    assert_eq!(machine.repair().await.shown(), ["restart: runs with old settings -> restarted"]);
+    assert_eq!(scene.systemd.take_done(), [format!("restart {UNIT}")]);
+}
+
+#[tokio::test]
+async fn sensitive_settings_are_for_root_alone() {
+    let scene = Scene::new();
+    let params = [("settings", Value::str("[Exec]\n")), ("state", Value::str("stopped"))];
+    let mut declaration = Declaration::new(Label::new("nspawn", "web"), params.into_iter().collect());
+    Arc::make_mut(&mut declaration.meta).sensitive.push("settings".into());
+    let machine = scene.bench.subject(declaration.label.clone(), scene.kind.build(&declaration).unwrap());
+    assert_eq!(machine.repair().await.shown(), ["settings: absent -> 7 bytes, 0600"]);
+    let stat = fs::metadata(scene.bench.path("etc/systemd/nspawn/web.nspawn")).unwrap();
+    assert_eq!(stat.mode() & 0o777, 0o600);
 }
 
 #[tokio::test]

@@ -1,16 +1,16 @@
 //! What a unit comes after.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::spec::Whose;
 use crate::engine::kind::{Ask, Uid};
 use crate::resources::file::target::normalize;
-use crate::resources::host::systemd::UnitName;
 use crate::resources::host::systemd::scan::text::{Setting, last, settings, words};
+use crate::resources::host::systemd::{UnitName, settings_of};
 use crate::resources::path_asks;
 
-/// Where unit files of the system lie, those that win first.
+/// Where people and packages put unit files of the system, those that win first.
 pub const FOLDERS: [&str; 5] = [
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -84,25 +84,6 @@ fn of_file(unit: &UnitName) -> Vec<Ask> {
         Ask::after(owned, "the package that brings its unit file"),
         Ask::after_every(path_asks::every_config(stem), "its configuration"),
     ]
-}
-
-/// The settings of the unit file that is there already, and of its drop-ins.
-fn settings_of(unit: &UnitName, root: &Path) -> Vec<Setting> {
-    let folders = FOLDERS.map(|folder| root.join(folder.trim_start_matches('/')));
-    let names: Vec<String> =
-        [Some(unit.as_str().to_owned()), unit.template()].into_iter().flatten().collect();
-    let read = |path: PathBuf| std::fs::read_to_string(path).ok();
-    let own = names.iter().find_map(|name| folders.iter().find_map(|folder| read(folder.join(name))));
-    let mut found = own.map(|text| settings(&text)).unwrap_or_default();
-    for name in &names {
-        for entries in folders.iter().filter_map(|at| std::fs::read_dir(at.join(format!("{name}.d"))).ok()) {
-            let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-            paths.retain(|path| path.extension().is_some_and(|end| end == "conf"));
-            paths.sort();
-            found.extend(paths.into_iter().filter_map(read).flat_map(|text| settings(&text)));
-        }
-    }
-    found
 }
 
 /// Accounts, mounts and files that unit files name. Of several files it is all that any of them names, as none of it does
@@ -212,8 +193,23 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("a.conf"), "[Service]\nUser=anna\n").unwrap();
         std::fs::write(folder.join("a.txt"), "[Service]\nUser=bob\n").unwrap();
-        let asks = on_disk(&UnitName::new("x@1").unwrap(), root.path());
-        assert_eq!(asks, [Ask::after(vec![Uid::new("user", "anna")], "whom it runs as")]);
+        let whom = |user: &str| [Ask::after(vec![Uid::new("user", user)], "whom it runs as")];
+        let asks = |unit: &str| on_disk(&UnitName::new(unit).unwrap(), root.path());
+        assert_eq!(asks("x@1"), whom("anna"));
+        // Of one name only the file that wins counts, and drop-ins of prefixes and types do, too.
+        for (folder, user) in [
+            ("etc/systemd/system/x@.service.d", "bob"),
+            ("etc/systemd/system/a-.service.d", "carl"),
+            ("run/systemd/system/service.d", "dora"),
+        ] {
+            let folder = root.path().join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            let name = if user == "dora" { "0.conf" } else { "a.conf" };
+            std::fs::write(folder.join(name), format!("[Service]\nUser={user}\n")).unwrap();
+        }
+        assert_eq!(asks("x@1"), whom("bob"));
+        assert_eq!(asks("a-b"), whom("carl"));
+        assert_eq!(asks("c"), whom("dora"));
     }
 
     #[test]

@@ -64,6 +64,14 @@ pub enum SvcError {
         /// The end of what it wrote.
         said: Box<str>,
     },
+    /// systemd has left the start out, and calls that done.
+    #[error("{verb} {unit}: left out by systemd, as one of the unit's conditions is not met")]
+    Condition {
+        /// What was asked.
+        verb: Verb,
+        /// The unit.
+        unit: Box<str>,
+    },
     /// It failed so often that systemd does not start it any more.
     #[error("start {unit}: it failed too often (start-limit-hit); left alone for a minute")]
     StartLimit {
@@ -105,6 +113,7 @@ impl SvcError {
             Self::Died { why, .. } if &**why == "success" => {
                 "what ends by itself, and well, is of `Type=oneshot`, mostly with `RemainAfterExit=yes`".to_owned()
             }
+            Self::Condition { unit, .. } => format!("systemctl status {unit} says which `Condition...=` it is"),
             Self::Job { unit, .. } | Self::Died { unit, .. } | Self::StartLimit { unit } => {
                 format!("see systemctl status {unit} and journalctl -u {unit}")
             }

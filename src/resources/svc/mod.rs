@@ -146,11 +146,7 @@ struct Seen {
 /// # Errors
 /// When there is no such user.
 pub fn manager(host: &Host, whose: &Whose) -> Result<Arc<dyn Systemd>, HostError> {
-    let user: Arc<str> = match whose {
-        Whose::System => return Ok(host.systemd.system()),
-        Whose::Session(Some(user)) => user.clone(),
-        Whose::Session(None) => rustix::process::geteuid().as_raw().to_string().into(),
-    };
+    let Some(user) = whose.user() else { return Ok(host.systemd.system()) };
     Ok(host.systemd.session(host.accounts.user(&user)?, &host.accounts.home(&user)?))
 }
 
@@ -230,23 +226,49 @@ impl Unit {
     ) -> Result<(), ResourceError> {
         let Some(wanted) = self.spec.startup else { return Ok(()) };
         let found = systemd.file_state(unit).await?;
-        if self.verdict(unit, wanted, found)? {
+        if self.verdict(unit, wanted, found, systemd).await? {
             drift.add("startup", Shown::text(found.word()), Shown::text(wanted.word()));
         }
         Ok(())
     }
 
     /// Whether a unit file in this state is to be changed.
-    fn verdict(&self, unit: &UnitName, wanted: Startup, found: FileState) -> Result<bool, ResourceError> {
+    async fn verdict(
+        &self,
+        unit: &UnitName,
+        wanted: Startup,
+        found: FileState,
+        systemd: &dyn Systemd,
+    ) -> Result<bool, ResourceError> {
         let name = || unit.as_str().into();
         match judge(wanted, self.spec.runtime, found) {
             Verdict::Fine => Ok(false),
             Verdict::Differs => Ok(true),
-            Verdict::Unclear => Ok(!self.past.was_enabled()),
+            Verdict::Unclear if self.past.was_enabled() => Ok(false),
+            Verdict::Unclear => Ok(!systemd.is_enabled_through_others(unit, self.spec.runtime).await?),
             Verdict::Static => Err(SvcError::Static { unit: name() }.into()),
             Verdict::Made => Err(SvcError::Made { unit: name(), state: found }.into()),
             Verdict::Bad => Err(SvcError::Broken { unit: name(), text: "".into() }.into()),
             Verdict::Missing => Err(SystemdError::NoUnit { unit: name() }.into()),
+        }
+    }
+
+    /// Whether something happened during a repair that has woken nobody, and is not looked after anyway: what is between two
+    /// states now tells of the next.
+    fn has_missed(&self, active: Active, drift: &Drift, failed: bool) -> bool {
+        let as_wanted = match self.spec.state {
+            Some(Wanted::Running) => active.is_up(),
+            Some(Wanted::Stopped) => active.is_down(),
+            Some(Wanted::RestartedOnRefresh) | None => return false,
+        };
+        let undone = !as_wanted && !active.is_between() && !self.past.looks_later();
+        match (drift.has("state"), failed) {
+            // The manager, or somebody, has done it all the same.
+            (true, true) => as_wanted,
+            (true, false) => undone,
+            // It may have been stopped in between, or be down by the refresh itself.
+            (false, true) => drift.has("refresh") && undone,
+            (false, false) => false,
         }
     }
 
@@ -318,16 +340,16 @@ impl Resource for Unit {
             cx.waker().wake(Wake::default());
         }
         let at_work = self.past.work();
-        self.repair(cx, &drift).await?;
+        let repaired = self.repair(cx, &drift).await;
         drop(at_work);
-        // What happened meanwhile has woken nobody.
-        if drift.has("state") && self.spec.limit.is_some() {
-            let active = self.systemd()?.status(&self.spec.unit).await?.active;
-            if (self.spec.state == Some(Wanted::Running)) != active.is_up() {
+        if self.spec.limit.is_some() && !self.spec.unit.is_template() {
+            // Where systemd cannot be asked, it tells all once it can.
+            let active = self.systemd()?.status(&self.spec.unit).await.map(|status| status.active);
+            if active.is_ok_and(|active| self.has_missed(active, &drift, repaired.is_err())) {
                 cx.waker().wake(Wake::default());
             }
         }
-        Ok(Outputs::none())
+        repaired.map(|()| Outputs::none())
     }
 
     async fn undo(&self, _: &Cx) -> Result<Option<Params>, ResourceError> {

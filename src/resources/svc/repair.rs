@@ -32,7 +32,7 @@ const LINES: &str = "--lines=3";
 /// What is remembered of a unit across edits of its declaration.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// It was enabled, though its state does not show that.
+    /// To enable it has changed nothing, though its state does not show that it is.
     enabled: AtomicBool,
     /// When it last failed too often.
     limit_hit: Mutex<Option<Instant>>,
@@ -54,9 +54,14 @@ impl Drop for AtWork {
 }
 
 impl Past {
-    /// Whether it was enabled, though its state does not show that.
+    /// Whether to enable it has changed nothing, though its state does not show that it is.
     pub fn was_enabled(&self) -> bool {
         self.enabled.load(Ordering::SeqCst)
+    }
+
+    /// Whether it is looked at again soon, of its own accord.
+    pub(super) fn looks_later(&self) -> bool {
+        lock(&self.again).as_ref().is_some_and(WakeLater::is_to_come)
     }
 
     /// A repair begins.
@@ -91,6 +96,8 @@ impl Unit {
             systemd.is_outdated(&spec.unit).await?;
         }
         if drift.has("state") {
+            // This is the look that was to come.
+            *lock(&self.past.again) = None;
             match spec.state {
                 Some(Wanted::Running) => self.start(cx, &systemd).await?,
                 Some(Wanted::Stopped) => self.stop(&*systemd).await?,
@@ -122,10 +129,10 @@ impl Unit {
                     changed = systemd.edit_files(FileEdit::Unmask, &unit, false).await?;
                     found = systemd.file_state(&unit).await?;
                 }
-                if self.verdict(&unit, wanted, found)? {
+                if self.verdict(&unit, wanted, found, systemd).await? {
                     let made = systemd.edit_files(FileEdit::Enable, &unit, runtime).await?;
                     changed |= made;
-                    self.past.enabled.store(true, Ordering::SeqCst);
+                    self.past.enabled.store(!made, Ordering::SeqCst);
                     if !made && found != FileState::Indirect {
                         return Err(SvcError::Static { unit: unit.as_str().into() }.into());
                     }
@@ -189,7 +196,14 @@ impl Unit {
         began: SystemTime,
     ) -> Result<(), ResourceError> {
         let unit = &self.spec.unit;
-        if self.spec.limit.is_none() || !systemd.facts(unit).await?.is_believed_early() {
+        if self.spec.limit.is_none() {
+            return Ok(());
+        }
+        let facts = systemd.facts(unit).await?;
+        if facts.is_unmet && systemd.status(unit).await?.active.is_down() {
+            return Err(SvcError::Condition { verb, unit: unit.as_str().into() }.into());
+        }
+        if !facts.is_believed_early() {
             return Ok(());
         }
         if systemd.ended(unit, SETTLE).await?.active.is_up() {

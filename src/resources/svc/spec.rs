@@ -78,13 +78,18 @@ impl Whose {
         }
     }
 
+    /// Whose session it is, by name or number; `None`: it is none.
+    pub fn user(&self) -> Option<Arc<str>> {
+        match self {
+            Self::System => None,
+            Self::Session(Some(user)) => Some(user.clone()),
+            Self::Session(None) => Some(rustix::process::geteuid().as_raw().to_string().into()),
+        }
+    }
+
     /// What a unit is called among automatic edges.
     pub fn uid_of(&self, unit: &str) -> Arc<str> {
-        match self {
-            Self::System => unit.into(),
-            Self::Session(Some(user)) => format!("{user}/{unit}").into(),
-            Self::Session(None) => format!("{}/{unit}", rustix::process::geteuid().as_raw()).into(),
-        }
+        self.user().map_or_else(|| unit.into(), |user| format!("{user}/{unit}").into())
     }
 }
 

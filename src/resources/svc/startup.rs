@@ -39,7 +39,7 @@ pub enum Verdict {
     Fine,
     /// Its links are to be changed.
     Differs,
-    /// Others enable it, or it enables others: whether something is to be done, only a call tells.
+    /// Others enable it, or it enables others: whether something is to be done, only these tell.
     Unclear,
     /// It has no links that could be made.
     Static,

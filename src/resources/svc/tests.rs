@@ -140,6 +140,15 @@ async fn what_enables_others_is_enabled_once() {
 }
 
 #[tokio::test]
+async fn what_has_enabled_others_already_is_left_alone_by_a_new_agent() {
+    let scene = Scene::with(FakeUnit { through_others: true, ..FakeUnit::of(FileState::Indirect) });
+    let svc = scene.svc(ENABLED);
+    assert!(svc.run().await.drift.is_empty());
+    scene.systemd.change("a.service", |unit| unit.through_others = false);
+    assert_eq!(svc.run().await.shown(), ["startup: indirect -> enabled"]);
+}
+
+#[tokio::test]
 async fn an_alias_is_enabled_under_its_real_name() {
     let scene = Scene::with(FakeUnit { id: Some("real.service".into()), ..FakeUnit::of(FileState::Alias) });
     scene.systemd.add("real.service", FakeUnit::new());
@@ -287,6 +296,49 @@ async fn a_service_that_ends_at_once_is_no_repair_and_is_tried_again_later() {
     refresh.refresh = true;
     let failure = svc.try_run(refresh).await.unwrap_err().to_string();
     assert_eq!(failure, "reload or restart a.service: it ended at once");
+}
+
+#[tokio::test]
+async fn a_start_that_a_condition_prevents_is_no_repair_and_is_not_tried_again_and_again() {
+    for service_type in ["simple", "notify"] {
+        let mut unit = FakeUnit::new();
+        unit.facts.service_type = service_type.into();
+        unit.facts.is_unmet = true;
+        let scene = Scene::with(unit);
+        let svc = scene.svc(RUNNING);
+        let error = svc.try_run(svc.cx()).await.unwrap_err();
+        let said = "start a.service: left out by systemd, as one of the unit's conditions is not met";
+        assert_eq!((error.to_string(), error.class()), (said.to_owned(), Class::User));
+        assert!(error.hint().unwrap().contains("systemctl status a.service"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(scene.bench.wakes(), 0);
+        scene.systemd.change("a.service", |unit| unit.facts.is_unmet = false);
+        svc.repair().await;
+    }
+}
+
+#[tokio::test]
+async fn what_systemd_starts_again_while_a_failed_start_is_explained_is_looked_at_again() {
+    let scene = Scene::with(FakeUnit { start: Some(JobResult::Failed), recovers: true, ..FakeUnit::new() });
+    let svc = scene.svc(RUNNING);
+    assert!(svc.failure().await.contains("start a.service: failed"));
+    assert_eq!(scene.bench.wakes(), 1);
+    assert!(svc.run().await.drift.is_empty());
+    let scene = Scene::with(FakeUnit { start: Some(JobResult::Failed), ..FakeUnit::new() });
+    scene.svc(RUNNING).failure().await;
+    assert_eq!(scene.bench.wakes(), 0, "what stays down has nothing to tell");
+}
+
+#[tokio::test]
+async fn what_is_down_after_a_refresh_that_failed_is_started() {
+    let scene = Scene::with(FakeUnit { start: Some(JobResult::Canceled), ..FakeUnit::new().running() });
+    let svc = scene.svc(RUNNING);
+    let mut refresh = svc.cx();
+    refresh.refresh = true;
+    assert!(svc.try_run(refresh).await.unwrap_err().to_string().contains("canceled"));
+    assert_eq!(scene.bench.wakes(), 1);
+    scene.systemd.change("a.service", |unit| unit.start = Some(JobResult::Done));
+    assert_eq!(svc.repair().await.shown(), ["state: failed -> running"]);
 }
 
 #[tokio::test]

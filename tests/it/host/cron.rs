@@ -48,6 +48,24 @@ fn a_timer_runs_its_command_and_what_is_done_to_it_is_undone() {
 }
 
 #[test]
+fn a_secret_command_runs_as_its_user_and_systemd_tells_it_to_nobody() {
+    let Some(host) = Machine::boot() else { return };
+    host.sh("install -d -o daemon /srv/ticks");
+    let agent = host.agent(&graph(
+        "  - name: tick\n    on_calendar: ['*:*:*']\n    accuracysec: 1us\n    user: daemon\n    \
+         command: echo \"$A s3cret\" >>/srv/ticks/said\n    env: {A: 't0ken \"$x\" \\%'}\n    \
+         meta: {sensitive: [command, env]}\n",
+    ));
+    agent.until_sh("grep -qxF 't0ken \"$x\" \\% s3cret' /srv/ticks/said");
+    let told = host.sh("systemctl show tick.service; systemctl cat tick.service");
+    assert!(!told.contains("s3cret") && !told.contains("t0ken"), "{told}");
+    let files = host.sh("cd /etc/systemd/system; stat -c '%n %U %a' tick.command tick.environment");
+    assert_eq!(files.trim(), "tick.command daemon 700\ntick.environment root 600");
+    agent.save(&graph("  - {name: tick, state: absent}\n"));
+    agent.until_sh("[ -z \"$(ls /etc/systemd/system/tick.* 2>/dev/null)\" ]");
+}
+
+#[test]
 fn a_hundred_timers_are_made_with_few_reloads() {
     let Some(host) = Machine::boot() else { return };
     let crons: String =

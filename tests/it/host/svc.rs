@@ -49,6 +49,31 @@ fn live(host: &Machine, watch: Arc<dyn mgmt::engine::path_watch::PathWatch>) -> 
 }
 
 #[test]
+fn a_condition_that_is_not_met_is_told_and_the_unit_is_started_once_it_is() {
+    let Some(host) = Machine::boot() else { return };
+    for service_type in ["simple", "notify"] {
+        host.write(
+            &format!("{FOLDER}/{service_type}.service"),
+            format!(
+                "[Unit]\nConditionPathExists=/srv/go\n[Service]\nType={service_type}\nNotifyAccess=all\n\
+                 ExecStart=/bin/sh -c 'systemd-notify --ready; exec sleep infinity'\n"
+            ),
+        );
+        let agent = host.agent("graph: site\nresources:\n  noop:\n  - name: nothing\n");
+        agent.save(&graph(&format!("  - {{name: {service_type}, state: running}}\n")));
+        agent.until_said("as one of the unit's conditions is not met", 1);
+        // Nothing wakes it but what happens to the unit.
+        let checks = agent.checks(&format!("svc[{service_type}]"));
+        assert!(checks < 10, "{checks} checks");
+        host.sh(&format!("touch /srv/go; systemctl start {service_type}; systemctl stop {service_type}"));
+        agent.until_sh(&format!("systemctl is-active -q {service_type}"));
+        let (status, said) = agent.stop();
+        assert!(status.success(), "{said}");
+        host.sh("rm /srv/go");
+    }
+}
+
+#[test]
 fn all_that_is_done_to_a_service_by_hand_is_undone_by_its_event() {
     let Some(host) = Machine::boot() else { return };
     host.write(&format!("{FOLDER}/a.service"), SLEEP);

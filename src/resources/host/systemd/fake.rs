@@ -23,6 +23,8 @@ pub struct FakeUnit {
     pub active: Active,
     /// What is to become of it at start-up.
     pub file: FileState,
+    /// What it enables in its place is enabled.
+    pub through_others: bool,
     /// More.
     pub facts: Facts,
     /// Whether its files are not as they were read.
@@ -31,6 +33,8 @@ pub struct FakeUnit {
     pub start: Option<JobResult>,
     /// It ends a moment after it was started.
     pub dies: bool,
+    /// The manager itself starts it again a moment after a job failed.
+    pub recovers: bool,
     /// What it waits for, as a timer.
     pub timer: TimerFacts,
 }
@@ -43,10 +47,12 @@ impl FakeUnit {
             load: Load::Loaded,
             active: Active::Inactive,
             file: FileState::Disabled,
+            through_others: false,
             facts: Facts { service_type: "simple".into(), result: "success".into(), ..Facts::default() },
             outdated: false,
             start: Some(JobResult::Done),
             dies: false,
+            recovers: false,
             timer: TimerFacts::default(),
         }
     }
@@ -207,12 +213,19 @@ impl Systemd for FakeSystemd {
         self.status(unit).await
     }
 
-    async fn invocation(&self, _: &UnitName) -> Result<Box<str>, SystemdError> {
+    async fn invocation(&self, unit: &UnitName) -> Result<Box<str>, SystemdError> {
+        if let Some(unit) = self.lock().real(unit).filter(|unit| unit.recovers) {
+            unit.active = Active::Active;
+        }
         Ok("0123abcd".into())
     }
 
     async fn file_state(&self, unit: &UnitName) -> Result<FileState, SystemdError> {
         Ok(self.lock().units.get(unit.as_str()).map_or(FileState::Missing, |unit| unit.file))
+    }
+
+    async fn is_enabled_through_others(&self, unit: &UnitName, _: bool) -> Result<bool, SystemdError> {
+        Ok(self.lock().units.get(unit.as_str()).is_some_and(|unit| unit.through_others))
     }
 
     async fn is_outdated(&self, unit: &UnitName) -> Result<bool, SystemdError> {
@@ -235,6 +248,8 @@ impl Systemd for FakeSystemd {
         match verb {
             Verb::Stop => found.active = Active::Inactive,
             Verb::TryRestart | Verb::Reload | Verb::ReloadOrTryRestart if !is_up => {}
+            // systemd leaves it out, and calls that done.
+            _ if found.facts.is_unmet => found.active = Active::Inactive,
             _ => match (found.start, limit) {
                 (Some(JobResult::Done), _) => {
                     let ends = &*found.facts.service_type == "oneshot" && !found.facts.remain_after_exit;

@@ -4,7 +4,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::scan::text::{Setting, settings};
 use super::scan::{self, Entry, Folder, Role};
+use super::{UnitName, drop_in_folders};
 
 /// A folder of unit files, and whose they are.
 pub type UnitFolder = (PathBuf, Role);
@@ -62,6 +64,47 @@ pub(super) fn list(folders: &[UnitFolder]) -> io::Result<Vec<Folder>> {
     distinct(folders).iter().map(|(path, role)| list_one(path, *role)).collect()
 }
 
+/// The settings of the files that make a unit of the system, as they are now: its unit file or that of its template, then its
+/// drop-ins. What cannot be read says nothing. `root`: `/`, or where a test has its files.
+pub fn settings_of(unit: &UnitName, root: &Path) -> Vec<Setting> {
+    let below = |(path, role): UnitFolder| (root.join(path.strip_prefix("/").unwrap_or(&path)), role);
+    let names: Vec<String> =
+        [Some(unit.as_str().to_owned()), unit.template()].into_iter().flatten().collect();
+    let folders: Vec<Folder> = distinct(&of_system())
+        .into_iter()
+        .map(below)
+        .map(|(path, role)| list_for(path, role, &names))
+        .collect();
+    let own = names.iter().find_map(|name| Some((scan::fragment(&folders, name)?.0, name)));
+    let own = own.map(|(at, name)| folders[at].path.join(name));
+    let paths = own.into_iter().chain(scan::drop_ins(&folders, unit.as_str()));
+    paths.filter_map(|path| std::fs::read_to_string(path).ok()).flat_map(|text| settings(&text)).collect()
+}
+
+/// What is in a folder for a unit alone, which goes by these names: a whole listing a unit would be long for hundreds.
+fn list_for(path: PathBuf, role: Role, names: &[String]) -> Folder {
+    let mut folder = Folder { role, ..Folder::default() };
+    for name in names {
+        if std::fs::symlink_metadata(path.join(name)).is_ok() {
+            folder.entries.insert(name.clone(), Entry::File);
+        }
+    }
+    for below in names.first().map(|unit| drop_in_folders(unit)).unwrap_or_default() {
+        if let Ok(found) = drop_ins_in(&path.join(&below)) {
+            folder.drop_ins.insert(below, found);
+        }
+    }
+    Folder { path, ..folder }
+}
+
+/// The names of the drop-ins in their folder, sorted.
+fn drop_ins_in(within: &Path) -> io::Result<Vec<String>> {
+    let names = entries(within)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".conf")).collect();
+    names.sort();
+    Ok(names)
+}
+
 fn list_one(path: &Path, role: Role) -> io::Result<Folder> {
     let mut folder = Folder { path: path.to_owned(), role, ..Folder::default() };
     for entry in entries(path)? {
@@ -80,10 +123,8 @@ fn list_one(path: &Path, role: Role) -> io::Result<Folder> {
                     }
                 }
             } else if name.ends_with(".d") {
-                let names = entries(&within)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-                let mut names: Vec<String> = names.filter(|name| name.ends_with(".conf")).collect();
-                names.sort();
-                folder.drop_ins.insert(name, names);
+                let found = drop_ins_in(&within)?;
+                folder.drop_ins.insert(name, found);
             }
         } else if kind.is_symlink() {
             // Gone in between: as if it had never been.
@@ -146,7 +187,7 @@ fn changed(path: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resources::host::systemd::{FileState, UnitName};
+    use crate::resources::host::systemd::FileState;
 
     #[test]
     fn folders_are_listed_as_systemd_reads_them() {

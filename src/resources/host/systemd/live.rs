@@ -20,7 +20,7 @@ use super::{
     TimerFacts, UnitName, Verb, signals,
 };
 use crate::engine::path_watch::{Interest, PathSink, PathWatch};
-use crate::resources::host::bus::{ACTIVATION_LIMIT, Hearing, Link, Place};
+use crate::resources::host::bus::{ACTIVATION_LIMIT, BusError, Hearing, Link, Place};
 use calls::Calls;
 use known::Known;
 
@@ -68,8 +68,8 @@ pub struct Live {
     known: Arc<Known>,
     scope: Scope,
     watch: Arc<dyn PathWatch>,
-    /// One look at a time: who comes meanwhile may find the answer.
-    look: tokio::sync::Mutex<()>,
+    /// One look at a time: who comes meanwhile may find the answer, or that there was none and since when.
+    look: tokio::sync::Mutex<Option<(Instant, BusError)>>,
     reloads: Reloads,
     freshness: Mutex<Freshness>,
 }
@@ -138,9 +138,10 @@ impl Live {
         let mut own = None;
         for part in asked.chunks(MOST_NAMES) {
             let names: Vec<&str> = part.iter().map(|(name, _)| &**name).collect();
-            let Ok(found) = self.calls.list(&names).await else {
+            let found = match self.calls.list(&names).await {
                 // One that systemd cannot answer for fails all: then each for itself.
-                return self.calls.one(unit).await;
+                Err(BusError::Refused { .. }) => return self.calls.one(unit).await,
+                other => other?,
             };
             let mut rows = self.known.rows();
             for ((name, ticket), status) in part.iter().zip(&found) {
@@ -189,13 +190,29 @@ impl Systemd for Live {
             return Ok(status.clone());
         }
         crate::resources::long_work::reach_runtime().await;
-        let _looking = self.look.lock().await;
+        let came = Instant::now();
+        let mut unanswered = self.look.lock().await;
         if let Some(status) = self.known.rows().known(unit.as_str(), Instant::now()) {
             return Ok(status.clone());
         }
-        self.calls.ready().await?;
-        self.known.reloaded(RELOAD_LIMIT).await;
-        self.look(unit).await
+        // A manager that hangs is waited for once by all who ask meanwhile, and not by one after the other.
+        if let Some((_, error)) = unanswered.as_ref().filter(|(at, _)| came <= *at) {
+            return Err(error.clone().into());
+        }
+        let found = match self.calls.ready().await {
+            Ok(()) => {
+                self.known.reloaded(RELOAD_LIMIT).await;
+                self.look(unit).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        *unanswered = match &found {
+            Err(SystemdError::Bus(error @ (BusError::TimedOut { .. } | BusError::StillConnecting(_)))) => {
+                Some((Instant::now(), error.clone()))
+            }
+            _ => None,
+        };
+        found
     }
 
     async fn settled(&self, unit: &UnitName, limit: Duration) -> Result<Status, SystemdError> {
@@ -247,6 +264,29 @@ impl Systemd for Live {
         self.calls.file_state(unit).await
     }
 
+    async fn is_enabled_through_others(&self, unit: &UnitName, runtime: bool) -> Result<bool, SystemdError> {
+        let folders = self.folders().await?;
+        let mut through = vec![unit.clone()];
+        let mut at = 0;
+        while let Some(unit) = through.get(at) {
+            let also = scan::only_also(&folders, unit, |path| std::fs::read_to_string(path));
+            let Ok(Some(also)) = also else { return Ok(false) };
+            for name in also {
+                let Ok(other) = UnitName::new(&name) else { return Ok(false) };
+                match self.file_state(&other).await? {
+                    FileState::Enabled | FileState::Alias | FileState::Static => {}
+                    FileState::Generated | FileState::Transient => {}
+                    FileState::EnabledRuntime if runtime => {}
+                    FileState::Indirect if through.contains(&other) => {}
+                    FileState::Indirect => through.push(other),
+                    _ => return Ok(false),
+                }
+            }
+            at += 1;
+        }
+        Ok(true)
+    }
+
     async fn is_outdated(&self, unit: &UnitName) -> Result<bool, SystemdError> {
         if unit.is_template() {
             return Ok(false);
@@ -276,6 +316,7 @@ impl Systemd for Live {
     async fn facts(&self, unit: &UnitName) -> Result<Facts, SystemdError> {
         let status = self.status(unit).await?;
         let mut facts = self.calls.facts(&status.id).await?;
+        facts.is_unmet = !self.calls.unit_property::<bool>(&status.id, "ConditionResult").await?;
         if matches!(status.load, Load::Error | Load::BadSetting) {
             let (_, text) = self.calls.unit_property::<(String, String)>(&status.id, "LoadError").await?;
             facts.load_error = text.into();

@@ -31,6 +31,7 @@ use async_trait::async_trait;
 pub use error::SystemdError;
 pub use fake::{FakeSystemd, FakeUnit, FakeUnits};
 pub use file_state::FileState;
+pub use files::settings_of;
 pub use live::{Live, Scope};
 pub use names::{NameError, UnitName, drop_in_folders};
 pub use scopes::Scopes;
@@ -95,6 +96,12 @@ pub trait Systemd: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When neither the files nor systemd say so.
     async fn file_state(&self, unit: &UnitName) -> Result<FileState, SystemdError>;
+
+    /// Whether all is enabled that enabling a unit would enable in its place, `Also=`; `false` too where that cannot be told.
+    ///
+    /// # Errors
+    /// When neither the files nor systemd say so.
+    async fn is_enabled_through_others(&self, unit: &UnitName, runtime: bool) -> Result<bool, SystemdError>;
 
     /// Whether the files of the unit are not as systemd has read them.
     ///
@@ -274,6 +281,8 @@ pub struct Facts {
     pub exit_status: i32,
     /// How its main process ended.
     pub main: MainProcess,
+    /// One of its conditions was not met when it was last to be started; also before it ever was.
+    pub is_unmet: bool,
     /// Why it could not be loaded.
     pub load_error: Box<str>,
 }

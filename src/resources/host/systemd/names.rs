@@ -154,34 +154,24 @@ pub fn unit_at(path: &str) -> Option<String> {
 /// ends with a dash, and those of its type. The own ones come first, as they win.
 pub fn drop_in_folders(unit: &str) -> Vec<String> {
     let Some((stem, suffix)) = unit.rsplit_once('.') else { return Vec::new() };
-    let mut folders = vec![format!("{unit}.d")];
-    let (plain, instance) = match stem.split_once('@') {
-        Some((plain, instance)) => (plain, Some(instance)),
-        None => (stem, None),
+    let (plain, ends) = match stem.split_once('@') {
+        None => (stem, vec![String::new()]),
+        Some((plain, "")) => (plain, vec!["@".to_owned()]),
+        Some((plain, instance)) => (plain, vec![format!("@{instance}"), "@".to_owned()]),
     };
-    let mut prefixes = |of: &str, after: &str| {
-        let mut rest = of.trim_end_matches('-');
-        while let Some(at) = rest.rfind('-') {
-            folders.push(format!("{}{after}.{suffix}.d", &rest[..=at]));
-            rest = rest[..at].trim_end_matches('-');
-        }
-    };
-    match instance {
-        Some(instance) => {
-            prefixes(plain, &format!("@{instance}"));
-            if !instance.is_empty() {
-                folders.push(format!("{plain}@.{suffix}.d"));
-                let mut rest = plain.trim_end_matches('-');
-                while let Some(at) = rest.rfind('-') {
-                    folders.push(format!("{}@.{suffix}.d", &rest[..=at]));
-                    rest = rest[..at].trim_end_matches('-');
-                }
-            }
-        }
-        None => prefixes(plain, ""),
+    let mut folders = Vec::new();
+    for end in ends {
+        folders.push(format!("{plain}{end}.{suffix}.d"));
+        folders.extend(dash_prefixes(plain).map(|prefix| format!("{prefix}{end}.{suffix}.d")));
     }
     folders.push(format!("{suffix}.d"));
     folders
+}
+
+/// `a-b-` and `a-` of `a-b-c`.
+fn dash_prefixes(of: &str) -> impl Iterator<Item = &str> {
+    let next = |rest: &str| rest.trim_end_matches('-').rfind('-').map(|at| at + 1);
+    std::iter::successors(next(of).map(|end| &of[..end]), move |last| next(last).map(|end| &last[..end]))
 }
 
 #[cfg(test)]
@@ -244,6 +234,12 @@ mod tests {
             drop_in_folders("a-b-c.service"),
             ["a-b-c.service.d", "a-b-.service.d", "a-.service.d", "service.d"]
         );
+        assert_eq!(drop_in_folders("a--b-.service"), ["a--b-.service.d", "a--.service.d", "service.d"]);
         assert_eq!(drop_in_folders("a@b.service"), ["a@b.service.d", "a@.service.d", "service.d"]);
+        assert_eq!(
+            drop_in_folders("a-b@c.service"),
+            ["a-b@c.service.d", "a-@c.service.d", "a-b@.service.d", "a-@.service.d", "service.d"]
+        );
+        assert_eq!(drop_in_folders("a-b@.service"), ["a-b@.service.d", "a-@.service.d", "service.d"]);
     }
 }

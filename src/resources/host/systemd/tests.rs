@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use super::names::path_of;
 use super::scan::Role;
 use super::{Active, ChangeSink, Guard, Live, Scope, Systemd, SystemdError, UnitName, Verb};
 use crate::resources::host::FakeWatch;
-use crate::resources::host::bus::Place;
 use crate::resources::host::bus::peer::{Handler, Peer};
+use crate::resources::host::bus::{BusError, Place};
 
 /// What the played daemon knows.
 #[derive(Default)]
@@ -27,6 +27,8 @@ struct Daemon {
     jobs: AtomicU32,
     /// How a job to start something ends; `None`: it does not.
     result: Mutex<Option<&'static str>>,
+    /// It answers no question about units.
+    hangs: AtomicBool,
 }
 
 impl Daemon {
@@ -38,6 +40,9 @@ impl Daemon {
             "ListUnitsByNames" => {
                 let (names,): (Vec<String>,) = body.deserialize().unwrap();
                 self.note(format!("list {}", names.len()));
+                if self.hangs.load(Ordering::SeqCst) {
+                    return;
+                }
                 if names.iter().any(|name| name == "bad.service") {
                     let name = "org.freedesktop.DBus.Error.InvalidArgs";
                     return connection.reply_error(&header, name, &"no").await.unwrap();
@@ -190,6 +195,23 @@ async fn one_that_cannot_be_listed_spoils_nothing_for_others() {
 }
 
 #[tokio::test]
+async fn a_manager_that_hangs_is_waited_for_once_by_all_who_ask_meanwhile() {
+    let scene = Scene::new();
+    let units: Vec<UnitName> = (0..300).map(|at| unit(&format!("u{at}"))).collect();
+    let _guards: Vec<Guard> = units.iter().map(|unit| scene.follow(unit)).collect();
+    scene.live.status(&units[0]).await.unwrap();
+    scene.live.reload().await.unwrap();
+    scene.daemon.asked();
+    scene.daemon.hangs.store(true, Ordering::SeqCst);
+    for status in join_all(units.iter().map(|unit| scene.live.status(unit))).await {
+        assert!(matches!(status, Err(SystemdError::Bus(BusError::TimedOut { .. }))), "{status:?}");
+    }
+    assert_eq!(scene.daemon.asked(), ["list 300"]);
+    scene.daemon.hangs.store(false, Ordering::SeqCst);
+    scene.live.status(&units[1]).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_job_ends_though_its_end_comes_before_its_name() {
     let scene = Scene::new();
     let limit = Some(Duration::from_secs(5));
@@ -262,6 +284,32 @@ async fn all_are_told_after_a_reload_a_reconnect_and_an_edit_of_a_unit_file() {
     news_since(before).await;
     drop(guard);
     assert!(scene.watch.watched().is_empty());
+}
+
+#[tokio::test]
+async fn what_enables_others_is_enabled_once_they_all_are() {
+    let scene = Scene::new();
+    let etc = scene.dir.path().join("etc");
+    std::fs::create_dir_all(etc.join("x.target.wants")).unwrap();
+    for (name, install) in [
+        ("a.service", "Also=b.service c.socket d.service"),
+        ("b.service", "Also=a.service c.socket"),
+        ("c.socket", "WantedBy=x.target"),
+        ("d.service", ""),
+        ("e.service", "Also=c.socket\nWantedBy=x.target"),
+        ("f.service", "Also=none.service"),
+    ] {
+        std::fs::write(etc.join(name), format!("[Install]\n{install}\n")).unwrap();
+    }
+    let is_enabled =
+        async |name: &str| scene.live.is_enabled_through_others(&unit(name), false).await.unwrap();
+    let _follows = scene.follow(&unit("a"));
+    assert!(!is_enabled("a").await && !is_enabled("b").await);
+    std::os::unix::fs::symlink(etc.join("c.socket"), etc.join("x.target.wants/c.socket")).unwrap();
+    scene.watch.change(etc.join("x.target.wants/c.socket"));
+    assert!(is_enabled("a").await && is_enabled("b").await);
+    assert!(!is_enabled("e").await, "it has links of its own");
+    assert!(!is_enabled("f").await && !is_enabled("none").await);
 }
 
 #[tokio::test]

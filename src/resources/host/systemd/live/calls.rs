@@ -143,7 +143,7 @@ impl Calls {
             remain_after_exit: remains.unwrap_or(false),
             exit_status: status.unwrap_or(0),
             main: MainProcess::of_code(code.unwrap_or(0)),
-            load_error: "".into(),
+            ..Facts::default()
         })
     }
 

@@ -63,15 +63,16 @@ pub enum Entry {
 struct Install {
     aliases: Vec<String>,
     has_rules: bool,
-    has_also: bool,
+    also: Vec<String>,
 }
 
 impl Install {
     fn of(settings: &[Setting]) -> Self {
-        let list = |key| words(settings, "Install", key);
-        let aliases: Vec<String> = list("Alias").into_iter().map(str::to_owned).collect();
+        let list =
+            |key| -> Vec<String> { words(settings, "Install", key).into_iter().map(str::to_owned).collect() };
+        let aliases = list("Alias");
         let is_pulled = ["WantedBy", "RequiredBy", "UpheldBy"].iter().any(|key| !list(key).is_empty());
-        Self { has_rules: is_pulled || !aliases.is_empty(), has_also: !list("Also").is_empty(), aliases }
+        Self { has_rules: is_pulled || !aliases.is_empty(), also: list("Also"), aliases }
     }
 }
 
@@ -123,20 +124,47 @@ pub fn state(
         Role::Transient => return Ok(Some(FileState::Transient)),
         _ => {}
     }
-    let mut all = settings(&text);
-    for path in drop_ins(folders, name) {
-        all.extend(settings(&read(&path)?));
-    }
-    let install = Install::of(&all);
+    let install = install_of(folders, name, &text, read)?;
     let found = links(folders, at, name, &install);
     Ok(Some(match found {
         Found { known_config: true, .. } => FileState::Enabled,
         Found { known_runtime: true, .. } => FileState::EnabledRuntime,
         Found { other: true, .. } => FileState::Indirect,
         _ if install.has_rules => FileState::Disabled,
-        _ if install.has_also => FileState::Indirect,
+        _ if !install.also.is_empty() => FileState::Indirect,
         _ => FileState::Static,
     }))
+}
+
+/// The `[Install]` section of a unit with this text in its file, and with its drop-ins.
+fn install_of(
+    folders: &[Folder],
+    unit: &str,
+    text: &str,
+    mut read: impl FnMut(&Path) -> io::Result<String>,
+) -> io::Result<Install> {
+    let mut all = settings(text);
+    for path in drop_ins(folders, unit) {
+        all.extend(settings(&read(&path)?));
+    }
+    Ok(Install::of(&all))
+}
+
+/// The units that a plain unit enables in its place; `None`: it has links of its own, or its file lies elsewhere. `read` gives
+/// the text of a file.
+///
+/// # Errors
+/// Those of `read`.
+pub fn only_also(
+    folders: &[Folder],
+    unit: &UnitName,
+    mut read: impl FnMut(&Path) -> io::Result<String>,
+) -> io::Result<Option<Vec<String>>> {
+    let name = unit.as_str();
+    let Some((at, Entry::File)) = fragment(folders, name) else { return Ok(None) };
+    let text = read(&folders[at].path.join(name))?;
+    let install = install_of(folders, name, &text, read)?;
+    Ok((!install.has_rules).then_some(install.also))
 }
 
 /// Which links lead to a unit.
