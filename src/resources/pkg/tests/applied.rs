@@ -283,16 +283,16 @@ async fn one_that_cannot_be_held_fails_alone() {
 #[tokio::test]
 async fn lists_that_cannot_be_fetched_are_fetched_again_and_newer_ones_are_heard_of() {
     let shop = Shop::stocked();
-    let mut host = shop.fake.host();
-    (host.is_outdated, host.is_cut_off) = (true, true);
-    host.upstream.insert("fresh".into(), vec!["1.0"]);
-    drop(host);
+    shop.fake.host().is_outdated = true;
+    shop.fake.host().is_cut_off = true;
+    shop.fake.host().upstream.insert("fresh".into(), vec!["1.0"]);
     let fresh = shop.pkg("fresh", &[]);
     let error = fresh.try_run(fresh.cx()).await.unwrap_err();
     assert_eq!(error.class(), Class::Transient);
     assert!(error.to_string().contains("the lists of packages cannot be fetched: apt-get update"), "{error}");
     // What apt had begun to fetch makes its lists look new.
-    (shop.fake.host().is_outdated, shop.fake.host().is_cut_off) = (false, false);
+    shop.fake.host().is_outdated = false;
+    shop.fake.host().is_cut_off = false;
     let wakes = shop.bench.wakes();
     let _watch = fresh.resource.watch(&fresh.cx()).await.unwrap();
     shop.fake.host().repository.insert("another".into(), vec!["1.0"]);
