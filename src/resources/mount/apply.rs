@@ -16,13 +16,12 @@ use crate::resources::error::HostError;
 use crate::resources::host::Host;
 use crate::resources::host::fs::{Halt, Pace};
 use crate::resources::host::mounts::{edit_fstab, fstab};
+use crate::resources::host::process::alive;
 use crate::resources::host::tool::{self, ToolError};
 use crate::resources::long_work;
 
 /// The status of mount(8) and umount(8) for a failure, such as a file system in use.
 const FAILED: i32 = 32;
-/// How many processes are named.
-const NAMED: usize = 5;
 /// A mount may hide another one of the same place: so many are taken away.
 const MOST_STACKED: usize = 8;
 
@@ -177,18 +176,8 @@ fn refusal(spec: &Spec, doing: &'static str, error: ToolError) -> MountError {
 
 /// Who has its working directory, root or program below a path; the first few.
 fn users_of(point: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let mut pids: Vec<u32> =
-        entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
-    pids.sort_unstable();
-    let is_in = |pid: &u32| {
-        ["cwd", "root", "exe"].iter().any(|link| {
-            std::fs::read_link(format!("/proc/{pid}/{link}")).is_ok_and(|path| path.starts_with(point))
-        })
-    };
-    let name = |pid: u32| {
-        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        format!("{pid} ({})", comm.trim())
-    };
-    pids.into_iter().filter(is_in).take(NAMED).map(name).collect()
+    alive(|folder| {
+        let is_below = |link| std::fs::read_link(folder.join(link)).is_ok_and(|path| path.starts_with(point));
+        ["cwd", "root", "exe"].into_iter().any(is_below)
+    })
 }
