@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::edited_file::{self, Rewritten, WORDS};
+use super::edited_file::{self, PLAIN, Rewritten};
 use super::file::diff::unified;
 use super::file::target::{Target, normalize};
 use super::wake_on::wake_on;
@@ -246,7 +246,7 @@ impl JsonEditResource {
     async fn compare(&self, cx: &Cx) -> Result<Option<Rewritten<Vec<Change>>>, ResourceError> {
         let spec = self.0.clone();
         let work = move |pace: Pace<'_>| {
-            edited_file::compare(&spec.host, spec.path(), pace, WORDS, &|found| spec.rewrite(found))
+            edited_file::compare(&spec.host, spec.path(), pace, PLAIN, &|found| spec.rewrite(found))
         };
         Ok(long_work::run("check", self.0.path(), &cx.cancel, work).await??)
     }
@@ -285,7 +285,7 @@ impl Resource for JsonEditResource {
     async fn apply(&self, cx: &Cx, _: Drift) -> Result<Outputs, ResourceError> {
         let spec = self.0.clone();
         let work = move |pace: Pace<'_>| {
-            edited_file::repair(&spec.host, spec.path(), pace, WORDS, &|found| spec.rewrite(found))
+            edited_file::repair(&spec.host, spec.path(), pace, PLAIN, &|found| spec.rewrite(found))
         };
         if let Some(stamp) = long_work::run("apply", self.0.path(), &cx.cancel, work).await?? {
             cx.wrote(stamp);

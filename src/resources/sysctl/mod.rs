@@ -10,6 +10,7 @@ mod spec;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rustix::io::Errno;
 
+use super::edited_file::{self, Manner, PLAIN};
 use super::file::target::Target;
 use super::wake_on::wake_on;
 use super::{doc_of, long_work, path_asks};
@@ -26,11 +28,11 @@ use crate::engine::kind::{Ask, Claim, Uid};
 use crate::engine::path_watch::Interest;
 use crate::engine::{
     Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Params, Resource,
-    ResourceError, Value, Wakes,
+    ResourceError, Stamp, Value, Wakes,
 };
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
-use crate::resources::host::fs::{At, Body, Dress, Halt, Pace};
+use crate::resources::host::fs::{At, Dress, Halt, Pace};
 use error::SysctlError;
 use key::{Key, is_same, words};
 use later::{FOLDERS, Files, LaterFiles};
@@ -205,33 +207,30 @@ impl SysctlResource {
         }
     }
 
-    fn write_file(&self, pace: Pace<'_>) -> Result<(), Halt> {
-        let fs = &self.host.fs;
-        let path = self.path();
-        let dir = match fs.open_parent(path) {
-            Err(HostError::NoParent { .. }) if !self.spec.persist => return Ok(()),
-            Err(HostError::NoParent { .. }) if path.parent() == Some(&*self.places.folder) => {
-                let folder = &self.places.folder;
+    /// Edits the file, or removes it where nothing is left in it.
+    fn write_file(&self, pace: Pace<'_>) -> Result<Option<Stamp>, Halt> {
+        let manner = Manner { empty_goes: !self.spec.persist, ..PLAIN };
+        let rewrite = |found: Option<&[u8]>| {
+            let mut wanted = self.edited(found.unwrap_or_default());
+            if manner.empty_goes && conf::is_empty(&wanted) {
+                wanted.clear();
+            }
+            Ok::<_, Infallible>((found.unwrap_or_default() != wanted).then_some((wanted, ())))
+        };
+        let repair =
+            || edited_file::repair(&self.host, self.path(), pace, manner, &rewrite).map(|Ok(stamp)| stamp);
+        match repair() {
+            Err(Halt::Failed(HostError::NoParent { .. })) if !self.spec.persist => Ok(None),
+            Err(Halt::Failed(HostError::NoParent { .. }))
+                if self.path().parent() == Some(&*self.places.folder) =>
+            {
+                let (fs, folder) = (&self.host.fs, &self.places.folder);
                 let above = fs.open_parent(folder)?;
                 fs.make_dir(At::new(&above, folder), Dress::default())?;
-                fs.open_parent(path)?
+                repair()
             }
-            other => other?,
-        };
-        let at = At::new(&dir, path);
-        let lock = self.host.locks.of(at)?;
-        let _held = lock.hold(pace)?;
-        let old = fs.lstat(at)?;
-        let text = self.text()?;
-        let wanted = self.edited(text.as_deref().unwrap_or_default());
-        if text.as_deref() == Some(&wanted) {
-            return Ok(());
+            other => other,
         }
-        if !self.spec.persist && conf::is_empty(&wanted) {
-            return if text.is_some() { Ok(fs.unlink(at)?) } else { Ok(()) };
-        }
-        fs.write_file(at, old.as_ref(), &Body::Bytes(wanted), Dress::default(), pace)?;
-        Ok(())
     }
 }
 
@@ -323,7 +322,7 @@ impl Resource for SysctlResource {
             }
         }
         match self.write_file(Pace::Long(&cx.cancel)) {
-            Ok(()) => {}
+            Ok(stamp) => stamp.into_iter().for_each(|stamp| cx.wrote(stamp)),
             Err(Halt::Failed(error)) => return Err(error.into()),
             Err(Halt::Long) => return Err(HostError::Worker { op: "write", path: self.path().into() }.into()),
         }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::Arc;
 
 use super::SysctlKind;
@@ -79,6 +80,26 @@ async fn several_are_set_in_one_file_whose_other_lines_stay() {
     assert_eq!(bed.bench.read("shared.conf"), "# mine\nnet.x = 1\nvm.pair = 3 4\nvm.swappiness = 10\n");
     assert_eq!(bed.bench.read("kernel/vm/pair"), "3 4\n");
     assert!(bed.build(&[map(&[("vm.pair", "3\t4")]), flag("persist", false)]).run().await.drift.is_empty());
+}
+
+#[tokio::test]
+async fn a_link_stays_and_the_file_behind_it_keeps_its_mode() {
+    let bed = Bed::new();
+    let (link, file) = (bed.bench.path(FILE), bed.bench.path("root/etc/sysctl.conf"));
+    fs::write(&file, "# mine\n").unwrap();
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+    symlink("../sysctl.conf", &link).unwrap();
+    let is_as_it_was = || {
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o7777;
+        fs::symlink_metadata(&link).unwrap().is_symlink() && mode == 0o640
+    };
+    bed.build(&[s("value", "10")]).repair().await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "# mine\nvm.swappiness = 10\n");
+    assert!(is_as_it_was());
+    fs::write(&file, "vm.swappiness = 10\n").unwrap();
+    bed.build(&[s("value", "10"), flag("persist", false)]).repair().await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "", "the link does not lead nowhere");
+    assert!(is_as_it_was());
 }
 
 #[tokio::test]
