@@ -1,10 +1,12 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::SysctlKind;
 use crate::engine::Value;
 use crate::engine::kind::Uid;
+use crate::resources::host::entry_watch::EntryWatch;
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, listing, refused};
 
@@ -32,13 +34,17 @@ const FILE: &str = "root/etc/sysctl.d/99-vm.swappiness.conf";
 
 impl Bed {
     fn new() -> Self {
+        Self::with(EntryWatch::default())
+    }
+
+    fn with(entries: EntryWatch) -> Self {
         let bench = Bench::new();
         fs::create_dir_all(bench.path("kernel/vm")).unwrap();
         fs::create_dir_all(bench.path("root/etc/sysctl.d")).unwrap();
         bench.write("kernel/vm/swappiness", "60\n");
         bench.write("kernel/vm/pair", "1\t2\n");
         let watch = FakeWatch::new();
-        let host = Host::new(Arc::new(watch.clone()));
+        let host = Arc::new(Host { entries, ..Host::over(Arc::new(watch.clone())) });
         let kind = SysctlKind::at(host, bench.path("kernel"), &bench.path("root"));
         Self { bench, kind, watch }
     }
@@ -147,6 +153,25 @@ async fn writes_to_parameter_and_file_wake() {
     bed.watch.change(bed.bench.path("root/etc/sysctl.d"));
     drop(wakes);
     assert!(bed.watch.watched().is_empty());
+}
+
+#[tokio::test]
+async fn a_parameter_that_comes_later_is_set_and_one_that_went_and_came_back_too() {
+    let bed = Bed::with(EntryWatch::looking_every(Duration::from_millis(10)));
+    let params = [s("value", "1"), flag("persist", false)];
+    let subject = bed.bench.build(&bed.kind, "net.bridge.x", &params);
+    let _wakes = subject.resource.watch(&subject.cx()).await.unwrap();
+    assert_eq!(subject.failure().await, "there is no kernel parameter net.bridge.x");
+    for round in ["0\n", "2\n"] {
+        let wakes = bed.bench.wakes();
+        fs::create_dir_all(bed.bench.path("kernel/net/bridge")).unwrap();
+        bed.bench.write("kernel/net/bridge/x", round);
+        bed.bench.woken_after(wakes).await;
+        subject.repair().await;
+        assert_eq!(bed.bench.read("kernel/net/bridge/x"), "1\n");
+        fs::remove_dir_all(bed.bench.path("kernel/net")).unwrap();
+        assert!(subject.failure().await.contains("there is no kernel parameter"));
+    }
 }
 
 #[tokio::test]
