@@ -5,6 +5,7 @@
 
 mod day;
 mod differences;
+mod elsewhere;
 mod foreseen;
 mod home;
 mod params;
@@ -32,7 +33,7 @@ use crate::resources::host::account_files::database::Database;
 use crate::resources::host::account_files::shadow_tools::About;
 use crate::resources::path_asks;
 use crate::resources::wake_on::wake_on;
-use differences::{Difference, Surroundings, differences, drift, fields};
+use differences::{Difference, Surroundings, differences, drift};
 use foreseen::missing_groups;
 use params::UserParams;
 use spec::Spec;
@@ -122,9 +123,7 @@ impl UserResource {
         if found == [Difference::Missing]
             && let Some(foreign) = self.host.account_files.elsewhere.user(&self.spec.name)
         {
-            if !fields(&self.spec, &foreign).is_empty() {
-                return Err(AccountError::Elsewhere { what: "user", name: (&*self.spec.name).into() });
-            }
+            elsewhere::fulfils(&self.spec, &foreign, &db, &*self.host.account_files.elsewhere)?;
             found.clear();
         }
         Ok(Standing { db, differences: found, around })

@@ -271,6 +271,29 @@ impl NameService for Directory {
 async fn a_user_from_elsewhere_is_fine_unless_it_differs() {
     let bed = bed_with(Directory);
     assert!(bed.build("ldap", &[s("shell", "/bin/sh")]).run().await.drift.is_empty());
+    let fine = [("gid", Value::Int(7000)), yes("append"), ("groups", Value::List([].into()))];
+    assert!(bed.build("ldap", &fine).run().await.drift.is_empty());
+    for params in [[("gid", Value::Int(7))], [s("group", "users")], [s("group", "nowhere")]] {
+        let failure = bed.build("ldap", &params).failure().await;
+        assert_eq!(failure, "user ldap comes from elsewhere, not from the files in /etc");
+    }
+    let params = [
+        yes("lock"),
+        s("expires", "2030-01-31"),
+        ("groups", texts(["adm"])),
+        s("password", "!"),
+        ("password_max_days", Value::Int(1)),
+        yes("subids"),
+        yes("create_home"),
+    ];
+    assert_eq!(
+        bed.build("ldap", &params).failure().await,
+        "user ldap comes from elsewhere: `groups`, `create_home`, `password`, `lock`, `expires`, `password_max_days`, \
+         `subids` cannot be seen to here"
+    );
+    bed.edit("group", |text| text.replace("adm:x:4:daemon", "adm:x:4:daemon,ldap")).await;
+    let here = [yes("append"), ("groups", texts(["adm"]))];
+    assert!(bed.build("ldap", &here).run().await.drift.is_empty(), "that is known");
     let failure = bed.build("ldap", &[s("shell", "/bin/zsh")]).failure().await;
     assert_eq!(failure, "user ldap comes from elsewhere, not from the files in /etc");
     assert!(bed.build("ldap", &[s("state", "absent")]).run().await.drift.is_empty());
