@@ -11,7 +11,7 @@ use crate::resources::host::account_files::database::{Database, IdRange, Shadow,
 pub struct Surroundings {
     /// Whether the home directory is there.
     pub has_home: bool,
-    /// Whether the primary group is one from elsewhere.
+    /// Whether the primary group is one from elsewhere; of a user who is missing, the one that is declared by its number.
     pub foreign_group: bool,
 }
 

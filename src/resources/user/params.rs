@@ -31,7 +31,8 @@ crate::entry! {
         state: Arc<str> = Arc::from("exists"),
         /// The user's number. A new user gets a free one if not given.
         uid: Option<u32>,
-        /// The number of the primary group, which must exist. Not together with `group`.
+        /// The number of the primary group. Where no group has it, a new user gets one of its own name with this number.
+        /// Not together with `group`.
         gid: Option<u32>,
         /// The name of the primary group, which must exist.
         group: Option<Arc<str>>,

@@ -114,13 +114,14 @@ async fn groups_that_are_nowhere_are_foreseen() {
         foreseen(&[s("group", "staffers"), groups.clone()]).await,
         ["user anna is to be in staffers, crew, which are no groups"]
     );
+    assert!(foreseen(&[("gid", Value::Int(4242))]).await.is_empty(), "it gets one of its own");
+    assert!(foreseen(&[s("group", "users"), ("groups", texts(["adm"]))]).await.is_empty());
+    bed.repair("anna", &[]).await;
+    assert_eq!(foreseen(&[groups]).await, ["user anna is to be in crew, which is no group"]);
     assert_eq!(
         foreseen(&[("gid", Value::Int(4242))]).await,
         ["user anna is to be in 4242, which is no group"]
     );
-    assert!(foreseen(&[s("group", "users"), ("groups", texts(["adm"]))]).await.is_empty());
-    bed.repair("anna", &[]).await;
-    assert_eq!(foreseen(&[groups]).await, ["user anna is to be in crew, which is no group"]);
     assert!(foreseen(&[s("shell", "/bin/sh")]).await.is_empty());
 }
 
@@ -190,6 +191,53 @@ async fn passwords_are_compared_and_set_and_shown_nowhere() {
     let failure = bed.build("anna", &[("lock", Value::Bool(false))]).failure().await;
     assert_eq!(failure, "user anna has no password that could be unlocked");
     assert!(!format!("{:?}", bed.build("anna", &[]).resource).contains("$6$"));
+}
+
+#[tokio::test]
+async fn a_password_that_is_locked_twice_is_unlocked() {
+    let bed = bed();
+    bed.repair("anna", &[s("password", "!!$6$a$b")]).await;
+    bed.shadow.take_ran();
+    assert_eq!(bed.repair("anna", &[("lock", Value::Bool(false))]).await, ["lock: locked -> unlocked"]);
+    assert_eq!(bed.shadow.take_ran(), ["usermod -U anna", "usermod -U anna"]);
+}
+
+#[tokio::test]
+async fn a_removed_user_comes_back_with_its_group_whatever_its_number() {
+    let bed = bed();
+    bed.shadow.edit("group", |text| format!("{text}anna:x:1001:\n"));
+    bed.repair("anna", &[("uid", Value::Int(2000)), s("group", "anna")]).await;
+    let before = bed.shadow.line("passwd", "anna");
+    let removed = bed.build("anna", &[s("state", "absent")]);
+    let undo = removed.resource.undo(&removed.cx()).await.unwrap().unwrap();
+    removed.repair().await;
+    assert_eq!(bed.shadow.line("group", "anna"), None, "userdel removes it");
+    bed.shadow.take_ran();
+    let back: Vec<Param> = undo.iter().map(|(name, value)| (name, value.clone())).collect();
+    bed.repair("anna", &back).await;
+    assert_eq!(bed.shadow.take_ran()[0], "groupadd -g 1001 anna");
+    assert_eq!(
+        (bed.shadow.line("passwd", "anna"), bed.shadow.line("group", "anna").is_some()),
+        (before, true)
+    );
+}
+
+#[tokio::test]
+async fn the_home_of_a_new_user_is_watched_and_followed() {
+    let bed = bed();
+    let home = bed.bench.path("home");
+    std::fs::create_dir(&home).unwrap();
+    let subject = bed.build("anna", &[yes("create_home")]);
+    let _wakes = subject.resource.watch(&subject.cx()).await.unwrap();
+    let is_watched = |path: &str| bed.watch.watched().iter().any(|(it, _)| it.to_str() == Some(path));
+    subject.failure().await;
+    assert!(bed.bench.read("etc/passwd").contains("/home/anna"));
+    bed.edit("passwd", |text| text.replace("/home/anna", home.to_str().unwrap())).await;
+    assert!(subject.run().await.drift.is_empty());
+    assert!(is_watched(home.to_str().unwrap()), "{:?}", bed.watch.watched());
+    bed.edit("passwd", |text| text.replace(home.to_str().unwrap(), "/home/anna")).await;
+    let _ = subject.noop().await;
+    assert!(is_watched("/home/anna") && !is_watched(home.to_str().unwrap()));
 }
 
 fn without_anna(text: &str) -> String {
