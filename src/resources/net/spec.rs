@@ -147,7 +147,7 @@ impl Wanted {
             let error = ParamError::at("mtu", "no interface has such an MTU");
             errors.push(error.hint("it is between 68 and 65535 bytes, and usually 1500"));
         }
-        errors.extend(unkept(persist, &addrs, &routes));
+        errors.extend(unkept(persist, state, &params, &addrs, &routes));
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -169,13 +169,33 @@ impl Wanted {
 }
 
 /// What the program that is to keep it cannot keep.
-fn unkept(persist: Persist, addrs: &[Net], routes: &[RouteKey]) -> Option<ParamError> {
+fn unkept(
+    persist: Persist,
+    state: State,
+    params: &NetParams,
+    addrs: &[Net],
+    routes: &[RouteKey],
+) -> Vec<ParamError> {
     let has_route = routes.iter().any(|route| route.to.ip.is_ipv4());
     let has_address = addrs.iter().any(|net| net.ip.is_ipv4());
-    (persist == Persist::NetworkManager && has_route && !has_address).then(|| {
-        let error = ParamError::at("persist", "NetworkManager keeps no IPv4 route without an IPv4 address");
-        error.hint("add one to `addrs`, or leave out the routes")
-    })
+    match persist {
+        Persist::NetworkManager if has_route && !has_address => {
+            let error =
+                ParamError::at("persist", "NetworkManager keeps no IPv4 route without an IPv4 address");
+            vec![error.hint("add one to `addrs`, or leave out the routes")]
+        }
+        // Each of its add-on packages says in its own way what an interface is made of.
+        Persist::Ifupdown if state != State::Absent => {
+            let parts = [("kind", &*params.kind), ("master", &*params.master)];
+            let given = parts.into_iter().filter(|(_, text)| !matches!(*text, "" | "none"));
+            let error = |param| {
+                ParamError::at(param, format!("with `persist: ifupdown`, `{param}` would not be kept"))
+            };
+            let hint = "use `persist: networkd`; or `persist: none`, and write the file of ifupdown by a `file` resource";
+            given.map(|(param, _)| error(param).hint(hint)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What would be a part of itself.
