@@ -98,12 +98,21 @@ impl Kind for JsonEditKind {
         let params = JsonEditParams::decode(&declaration.params)?;
         let mut errors = Vec::new();
         let path = store(&params.store, &declaration.label.name).map_err(|error| errors.push(error)).ok();
+        let secret = declaration.meta.sensitive.iter().any(|param| **param == *"edits");
         let mut edits = Vec::new();
         for (at, text) in params.edits.iter().enumerate() {
             match grammar::edit(text) {
+                // No error can show what is not there.
+                Ok(edit) if secret => {
+                    edits.push(Edit { text: format!("edit {} (sensitive)", at + 1), ..edit })
+                }
                 Ok(edit) => edits.push(edit),
                 Err(error) => {
                     let place = format!("edit {}, column {}: {}", at + 1, error.column, error.reason);
+                    if secret {
+                        errors.push(ParamError::at("edits", place).hint("it is sensitive, and not shown"));
+                        continue;
+                    }
                     let mark = format!("{text}\n{}^", " ".repeat(error.column - 1));
                     errors.push(ParamError::at("edits", place).hint(mark));
                 }
@@ -118,7 +127,6 @@ impl Kind for JsonEditKind {
         }
         let (Some(target), true) = (path, errors.is_empty()) else { return Err(errors) };
         let claim = self.host.managed.claim(target.path);
-        let secret = declaration.meta.sensitive.iter().any(|param| **param == *"edits");
         let (create, indent) = (params.create, params.indent.into());
         let spec = Spec { host: self.host.clone(), claim, edits, create, indent, secret };
         Ok(Box::new(JsonEditResource(Arc::new(spec))))

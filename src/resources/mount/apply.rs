@@ -159,7 +159,7 @@ async fn run(
 
 fn refusal(spec: &Spec, doing: &'static str, error: ToolError) -> MountError {
     let point = (&*spec.point).into();
-    let plain = said::plain(error.said(), &spec.point);
+    let plain = spec.without_secrets(said::plain(error.said(), &spec.point));
     if plain.is_empty() || is_busy(&error) {
         return MountError::Tool { doing, point, source: error.into() };
     }
@@ -167,7 +167,8 @@ fn refusal(spec: &Spec, doing: &'static str, error: ToolError) -> MountError {
         && let Some(why) = kernel::refused_option(&spec.entry.fstype, &spec.options)
     {
         let hint = "mount(8) and the page of the file system list the options".into();
-        return MountError::Refused { doing, point, why: why.into(), hint: Some(hint) };
+        let why = spec.without_secrets(why).into();
+        return MountError::Refused { doing, point, why, hint: Some(hint) };
     }
     let types = kernel::types();
     let hint = said::hint(&plain, spec, &types);

@@ -1,7 +1,7 @@
 //! How a mount differs from what it should be. Pure, but for what is asked about devices.
 
 use super::options::differing;
-use super::spec::Spec;
+use super::spec::{HIDDEN, Spec};
 use crate::engine::drift::{Drift, Shown};
 use crate::resources::host::mounts::fstab::{self, Entry};
 use crate::resources::host::mounts::{State, table};
@@ -103,16 +103,25 @@ fn show(mounted: &table::Mounted) -> Box<str> {
 pub fn drift(spec: &Spec, differences: &[Difference]) -> Drift {
     let mut drift = Drift::none();
     let wanted = || Shown::text(format!("{} ({})", spec.entry.device, spec.entry.fstype));
+    let secret = || Shown::text(HIDDEN);
+    let line = |entry: &Entry| {
+        Shown::text(if spec.secret {
+            Entry { options: HIDDEN.into(), ..entry.clone() }.line()
+        } else {
+            entry.line()
+        })
+    };
     for difference in differences {
         match difference {
             Difference::Fstab(entry) => {
-                let is = entry.as_ref().map_or(Shown::Absent, |entry| Shown::text(entry.line()));
-                drift.add("fstab", is, Shown::text(spec.entry.line()));
+                let is = entry.as_ref().map_or(Shown::Absent, &line);
+                drift.add("fstab", is, line(&spec.entry));
             }
-            Difference::FstabUnwanted(entry) => drift.add("fstab", Shown::text(entry.line()), Shown::Absent),
+            Difference::FstabUnwanted(entry) => drift.add("fstab", line(entry), Shown::Absent),
             Difference::NotMounted => drift.add("mounted", Shown::Absent, wanted()),
             Difference::Mounted(is) => drift.add("mounted", Shown::text(&**is), Shown::Absent),
             Difference::Other(is) => drift.add("mounted", Shown::text(&**is), wanted()),
+            Difference::Options(_) if spec.secret => drift.add("options", secret(), secret()),
             Difference::Options(pairs) => {
                 let join = |side: fn(&(Box<str>, Box<str>)) -> &str| {
                     Shown::text(pairs.iter().map(side).collect::<Vec<_>>().join(","))

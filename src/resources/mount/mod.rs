@@ -153,6 +153,9 @@ impl Resource for MountResource {
     }
 
     async fn diff(&self, _: &Cx, _: &Drift) -> Result<Option<String>, ResourceError> {
+        if self.spec.secret {
+            return Ok(None);
+        }
         let state = self.host.mounts.look().await?;
         let text = &state.fstab;
         let wanted = if self.spec.in_fstab {

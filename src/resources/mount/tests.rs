@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use super::MountKind;
+use crate::engine::id::Label;
 use crate::engine::kind::{AskOrder, Uid};
-use crate::engine::{Cancel, Value};
+use crate::engine::{Cancel, Declaration, Kind as _, Value};
 use crate::resources::host::fs::{Faults, Fs};
 use crate::resources::host::mounts::Mounts;
 use crate::resources::host::mounts::escape::escape;
@@ -233,6 +234,36 @@ async fn differing_options_are_a_remount_and_another_device_is_a_new_mount() {
     let drift = bed.build(&other).repair().await.shown();
     assert!(drift[1].starts_with("mounted: tmpfs (tmpfs) -> /dev/none (xfs)"), "{drift:?}");
     assert_eq!(bed.take_ran(), ["umount -- M", "mount -t xfs -- /dev/none M"]);
+}
+
+#[tokio::test]
+async fn options_that_are_a_secret_are_shown_nowhere() {
+    let bed = Bed::new();
+    let build = |options: &[(&str, &str)]| {
+        let params = [s("device", "//h/x"), s("type", "cifs"), ("options", map(options))];
+        let label = Label::new("mount", bed.point());
+        let mut declaration = Declaration::new(label, params.into_iter().collect());
+        Arc::make_mut(&mut declaration.meta).sensitive.push("options".into());
+        let built = bed.kind.build(&declaration);
+        built.map(|resource| bed.bench.subject(declaration.label.clone(), resource))
+    };
+    let subject = build(&[("password", "hunter2")]).unwrap();
+    let drift = subject.noop().await;
+    assert!(drift.shown()[0].ends_with("cifs (sensitive) 0 0"), "{:?}", drift.shown());
+    assert_eq!(subject.resource.diff(&subject.cx(), &drift.drift).await.unwrap(), None);
+    *bed.tools.refusal.lock().unwrap() = Some("mount: bad option password=hunter2");
+    let error = subject.try_run(subject.cx()).await.unwrap_err();
+    assert!(!format!("{error} {:?}", error.hint()).contains("hunter2"), "{error}");
+    *bed.tools.refusal.lock().unwrap() = None;
+    subject.repair().await;
+    let changed = build(&[("password", "hunter3")]).unwrap();
+    let shown = changed.noop().await.shown().join(" ");
+    assert!(shown.contains("(sensitive)") && !shown.contains("hunter"), "{shown}");
+    *bed.tools.refusal.lock().unwrap() = Some("nothing");
+    let failure = changed.failure().await;
+    assert!(failure.contains("still differs") && !failure.contains("hunter"), "{failure}");
+    let errors = build(&[("password", "hunter2,x")]).unwrap_err();
+    assert!(!format!("{errors:?}").contains("hunter2"), "{errors:?}");
 }
 
 #[tokio::test]
