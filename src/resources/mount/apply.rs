@@ -6,8 +6,9 @@
 
 use std::path::Path;
 
-use super::differences::{Devices, Difference, differences, drift};
+use super::differences::{Devices, Difference, drift};
 use super::error::MountError;
+use super::memory::Memory;
 use super::options::is_of_fstab;
 use super::spec::Spec;
 use super::{foreseen, kernel, said};
@@ -27,19 +28,27 @@ const MOST_STACKED: usize = 8;
 
 /// Puts right what differs. Returns what is left as it was: nothing, unless tools end well and do nothing.
 ///
+/// Something else that is mounted is taken away once, and never after a mount of our own; the root not at all.
+///
 /// # Errors
 /// When a tool or the system refuses.
 pub async fn apply(
     host: &Host,
     spec: &Spec,
     devices: &dyn Devices,
+    memory: &Memory,
     cx: &Cx,
 ) -> Result<Vec<Difference>, ResourceError> {
+    let mut may_take = spec.point.len() > 1;
     for _ in 0..MOST_STACKED {
-        let state = host.mounts.look_anew().await?;
-        let found = differences(&state, spec, devices);
-        let is_other = |it: &Difference| matches!(it, Difference::Mounted(_) | Difference::Other(_));
-        if found.iter().any(is_other) {
+        let found = memory.differences(&*host.mounts.look_anew().await?, spec, devices, cx)?;
+        let is_unwanted = found.iter().any(|it| matches!(it, Difference::Mounted(_)));
+        let is_other = found.iter().any(|it| matches!(it, Difference::Other(_)));
+        if is_other && !may_take {
+            return Ok(found);
+        }
+        if is_unwanted || is_other {
+            may_take &= is_unwanted;
             umount(host, spec, &cx.cancel).await?;
             continue;
         }
@@ -50,6 +59,8 @@ pub async fn apply(
                     .await?;
             }
             mount(host, spec, &cx.cancel).await?;
+            memory.keep(host, &*host.mounts.look_anew().await?, spec, cx);
+            may_take = false;
         } else if spec.mounted && !found.is_empty() && spec.remount {
             // A changed line may hold options that the kernel does not show.
             let words = remount_words(spec);
@@ -59,13 +70,13 @@ pub async fn apply(
         if found.iter().any(Difference::is_of_fstab) {
             write_fstab(host, spec, cx).await?;
         }
-        let left = differences(&*host.mounts.look_anew().await?, spec, devices);
+        let left = memory.differences(&*host.mounts.look_anew().await?, spec, devices, cx)?;
         // What is otherwise now was made so by somebody else meanwhile, and no event will tell of it again.
         if left.is_empty() || left == found {
             return Ok(left);
         }
     }
-    Ok(differences(&*host.mounts.look_anew().await?, spec, devices))
+    Ok(memory.differences(&*host.mounts.look_anew().await?, spec, devices, cx)?)
 }
 
 /// The error of a repair after which this is left.
