@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::NetParams;
 use super::profile::profile;
 use super::spec::{Persist, State, Wanted, bond_mode_name, mac_text};
-use crate::resources::host::netlink::{MAIN_TABLE, Make, RouteKey};
+use crate::engine::ParamError;
+use crate::resources::host::netlink::{MAIN_TABLE, Make, Net, RouteKey};
 use crate::resources::small_file::SmallFile;
 
 /// Where NetworkManager looks for profiles that it did not write itself.
@@ -49,6 +51,36 @@ pub fn files(wanted: &Wanted, in_bond: bool) -> Vec<SmallFile> {
         Persist::Ifupdown => {
             vec![file(format!("/etc/network/interfaces.d/mgmt-{name}"), 0o644, interfaces(wanted))]
         }
+    }
+}
+
+/// What the program that is to keep it cannot keep.
+pub fn unkept(
+    persist: Persist,
+    state: State,
+    params: &NetParams,
+    addrs: &[Net],
+    routes: &[RouteKey],
+) -> Vec<ParamError> {
+    let has_route = routes.iter().any(|route| route.to.ip.is_ipv4());
+    let has_address = addrs.iter().any(|net| net.ip.is_ipv4());
+    match persist {
+        Persist::NetworkManager if has_route && !has_address => {
+            let error =
+                ParamError::at("persist", "NetworkManager keeps no IPv4 route without an IPv4 address");
+            vec![error.hint("add one to `addrs`, or leave out the routes")]
+        }
+        // Each of its add-on packages says in its own way what an interface is made of.
+        Persist::Ifupdown if state != State::Absent => {
+            let parts = [("kind", &*params.kind), ("master", &*params.master)];
+            let given = parts.into_iter().filter(|(_, text)| !matches!(*text, "" | "none"));
+            let error = |param| {
+                ParamError::at(param, format!("with `persist: ifupdown`, `{param}` would not be kept"))
+            };
+            let hint = "use `persist: networkd`; or `persist: none`, and write the file of ifupdown by a `file` resource";
+            given.map(|(param, _)| error(param).hint(hint)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::NetParams;
+use super::persist::unkept;
 use super::route::RouteParam;
 use crate::engine::entry::Entry as _;
 use crate::engine::{Declaration, ParamError};
@@ -165,36 +166,6 @@ impl Wanted {
             exclusive: params.exclusive,
             persist,
         })
-    }
-}
-
-/// What the program that is to keep it cannot keep.
-fn unkept(
-    persist: Persist,
-    state: State,
-    params: &NetParams,
-    addrs: &[Net],
-    routes: &[RouteKey],
-) -> Vec<ParamError> {
-    let has_route = routes.iter().any(|route| route.to.ip.is_ipv4());
-    let has_address = addrs.iter().any(|net| net.ip.is_ipv4());
-    match persist {
-        Persist::NetworkManager if has_route && !has_address => {
-            let error =
-                ParamError::at("persist", "NetworkManager keeps no IPv4 route without an IPv4 address");
-            vec![error.hint("add one to `addrs`, or leave out the routes")]
-        }
-        // Each of its add-on packages says in its own way what an interface is made of.
-        Persist::Ifupdown if state != State::Absent => {
-            let parts = [("kind", &*params.kind), ("master", &*params.master)];
-            let given = parts.into_iter().filter(|(_, text)| !matches!(*text, "" | "none"));
-            let error = |param| {
-                ParamError::at(param, format!("with `persist: ifupdown`, `{param}` would not be kept"))
-            };
-            let hint = "use `persist: networkd`; or `persist: none`, and write the file of ifupdown by a `file` resource";
-            given.map(|(param, _)| error(param).hint(hint)).collect()
-        }
-        _ => Vec::new(),
     }
 }
 
