@@ -32,21 +32,28 @@ pub struct Rewritten<T> {
 /// Makes the new content of a file out of the old one (`None`: there is no file); `None`: it is right.
 pub type Rewrite<'a, T, E> = &'a dyn Fn(Option<&[u8]>) -> Result<Option<(Vec<u8>, T)>, E>;
 
-/// What an edit is called where it cannot be.
+/// How a file is edited, and what that is called where it cannot be.
 #[derive(Clone, Copy, Debug)]
-pub struct Words {
+pub struct Manner {
     /// What is done with the file.
     pub op: &'static str,
     /// Why it must be a file.
     pub hint: &'static str,
+    /// It is on the disk before the edit is done: the machine boots by it.
+    pub synced: bool,
+    /// A file with nothing left in it is removed. Behind a link it stays, for the link would lead nowhere.
+    pub empty_goes: bool,
 }
 
-/// Of edits that have no words of their own.
-pub const WORDS: Words = Words { op: "edit", hint: "only files can be edited" };
+/// The manner of most edits.
+pub const PLAIN: Manner =
+    Manner { op: "edit", hint: "only files can be edited", synced: false, empty_goes: false };
 
 struct Place {
     dir: OwnedFd,
     path: PathBuf,
+    /// The path that was given is a link to it.
+    is_behind_link: bool,
 }
 
 /// How a file differs from what it should be. The inner error is that of `rewrite`.
@@ -57,11 +64,11 @@ pub fn compare<T, E>(
     host: &Host,
     path: &Path,
     pace: Pace<'_>,
-    words: Words,
+    manner: Manner,
     rewrite: Rewrite<'_, T, E>,
 ) -> Result<Result<Option<Rewritten<T>>, E>, Halt> {
     let place = find(host, path)?;
-    Ok(read(host, &place, pace, words, rewrite)?.0)
+    Ok(read(host, &place, pace, manner, rewrite)?.0)
 }
 
 /// Puts a file right. Returns its stamp just after where it was written in place.
@@ -72,14 +79,14 @@ pub fn repair<T, E>(
     host: &Host,
     path: &Path,
     pace: Pace<'_>,
-    words: Words,
+    manner: Manner,
     rewrite: Rewrite<'_, T, E>,
 ) -> Result<Result<Option<Stamp>, E>, Halt> {
     let place = find(host, path)?;
     let at = At::new(&place.dir, &place.path);
     let lock = host.locks.of(at)?;
     let _held = lock.hold(pace)?;
-    let (rewritten, old) = read(host, &place, pace, words, rewrite)?;
+    let (rewritten, old) = read(host, &place, pace, manner, rewrite)?;
     let rewritten = match rewritten {
         Ok(Some(rewritten)) => rewritten,
         Ok(None) => return Ok(Ok(None)),
@@ -89,8 +96,18 @@ pub fn repair<T, E>(
     if stamp_of(now.as_ref()) != stamp_of(old.as_ref()) {
         return Err(HostError::Raced { op: "edit", path: path.into() }.into());
     }
-    let body = Body::Bytes(rewritten.wanted);
-    Ok(Ok(match host.fs.write_file(at, old.as_ref(), &body, Dress::default(), pace)? {
+    if manner.empty_goes && !place.is_behind_link && rewritten.wanted.is_empty() {
+        if old.is_some() {
+            host.fs.unlink(at)?;
+        }
+        return Ok(Ok(None));
+    }
+    let (body, dress) = (Body::Bytes(rewritten.wanted), Dress::default());
+    let written = match manner.synced {
+        true => host.fs.write_synced(at, old.as_ref(), &body, dress, pace)?,
+        false => host.fs.write_file(at, old.as_ref(), &body, dress, pace)?,
+    };
+    Ok(Ok(match written {
         Written::Renamed => None,
         Written::InPlace(after) => Some(stamp_of(Some(&after))),
     }))
@@ -100,7 +117,7 @@ fn find(host: &Host, path: &Path) -> Result<Place, HostError> {
     let dir = host.fs.open_parent(path)?;
     let found = host.fs.lstat(At::new(&dir, path))?;
     if !found.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink) {
-        return Ok(Place { dir, path: path.to_owned() });
+        return Ok(Place { dir, path: path.to_owned(), is_behind_link: false });
     }
     let opened = host.fs.open_source(path).map_err(|error| match error.errno() {
         Some(Errno::NOENT) => HostError::WrongType {
@@ -113,7 +130,7 @@ fn find(host: &Host, path: &Path) -> Result<Place, HostError> {
     })?;
     let real = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd()))
         .map_err(|error| HostError::io("follow the link", path, error))?;
-    Ok(Place { dir: host.fs.open_parent(&real)?, path: real })
+    Ok(Place { dir: host.fs.open_parent(&real)?, path: real, is_behind_link: true })
 }
 
 type Read<T, E> = (Result<Option<Rewritten<T>>, E>, Option<Stat>);
@@ -122,7 +139,7 @@ fn read<T, E>(
     host: &Host,
     place: &Place,
     pace: Pace<'_>,
-    words: Words,
+    manner: Manner,
     rewrite: Rewrite<'_, T, E>,
 ) -> Result<Read<T, E>, Halt> {
     let at = At::new(&place.dir, &place.path);
@@ -130,11 +147,11 @@ fn read<T, E>(
     let found = match &stat {
         None => None,
         Some(stat) if !FileType::from_raw_mode(stat.st_mode).is_file() => {
-            let (found, hint) = (type_name(stat), words.hint);
+            let (found, hint) = (type_name(stat), manner.hint);
             return Err(HostError::WrongType { path: at.path.into(), found, wanted: "a file", hint }.into());
         }
         Some(stat) if size(stat) > LONGEST => {
-            return Err(HostError::io(words.op, at.path, Errno::FBIG).into());
+            return Err(HostError::io(manner.op, at.path, Errno::FBIG).into());
         }
         Some(stat) => {
             if size(stat) > LONG {

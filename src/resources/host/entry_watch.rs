@@ -15,23 +15,33 @@ use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 use rustix::fs::{Mode, OFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
 
 use crate::engine::Wake;
 use crate::engine::cx::Waker;
 
-/// How often all entries are looked at, and by how much that varies: so that hosts do not all look at once.
+/// How often all entries are looked at. It varies by a tenth, so that hosts do not all look at once.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-const JITTER_MS: u64 = 3_000;
 
 /// One inotify instance for all entries.
-#[derive(Debug, Default)]
-pub struct EntryWatch(Arc<Mutex<State>>);
+#[derive(Debug)]
+pub struct EntryWatch {
+    state: Arc<Mutex<State>>,
+    look_every: Duration,
+}
+
+impl Default for EntryWatch {
+    fn default() -> Self {
+        Self::looking_every(LOOK_EVERY)
+    }
+}
 
 #[derive(Debug, Default)]
 struct State {
     next: u64,
     open: Option<Open>,
-    members: BTreeMap<u64, (i32, Waker)>,
+    /// Each with the kernel's watch of its entry; `None`: there is no entry yet.
+    members: BTreeMap<u64, (Option<i32>, Waker)>,
     /// How many members a kernel's watch has, and what pins the entry.
     watches: HashMap<i32, (usize, OwnedFd)>,
 }
@@ -42,7 +52,7 @@ struct Open {
     task: tokio::task::JoinHandle<()>,
 }
 
-/// An entry that is watched; dropping it ends that.
+/// A member that is woken; dropping it ends that.
 #[derive(Debug)]
 pub struct Watched {
     state: Arc<Mutex<State>>,
@@ -50,25 +60,50 @@ pub struct Watched {
 }
 
 impl EntryWatch {
+    /// With so long between two looks at all entries.
+    pub fn looking_every(look_every: Duration) -> Self {
+        Self { state: Arc::default(), look_every }
+    }
+
     /// Wakes whenever this entry was written, and from time to time. To be called within the runtime.
     ///
     /// # Errors
     /// When the system refuses.
     pub fn watch(&self, path: &Path, waker: Waker) -> std::io::Result<Watched> {
-        let mut state = lock(&self.0);
-        if state.open.is_none() {
-            state.open = Some(open(&self.0)?);
-        }
-        let Some(open) = &state.open else { unreachable!("it was just opened") };
+        let mut state = lock(&self.state);
+        let inotify = self.opened(&mut state)?;
         let pin = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let through = format!("/proc/self/fd/{}", pin.as_raw_fd());
         // Not when it is closed: a write that the kernel refused would be an event of our own, without end.
-        let watch = inotify::add_watch(&*open.inotify, through, WatchFlags::MODIFY)?;
+        let watch = inotify::add_watch(&*inotify, through, WatchFlags::MODIFY)?;
         state.watches.entry(watch).or_insert((0, pin)).0 += 1;
+        Ok(self.join(&mut state, Some(watch), waker))
+    }
+
+    /// Wakes from time to time, for an entry that is not there yet: nothing tells of its coming. To be called within the
+    /// runtime.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn await_entry(&self, waker: Waker) -> std::io::Result<Watched> {
+        let mut state = lock(&self.state);
+        self.opened(&mut state)?;
+        Ok(self.join(&mut state, None, waker))
+    }
+
+    fn opened(&self, state: &mut State) -> std::io::Result<Arc<OwnedFd>> {
+        if let Some(open) = &state.open {
+            return Ok(open.inotify.clone());
+        }
+        let open = open(&self.state, self.look_every)?;
+        Ok(state.open.insert(open).inotify.clone())
+    }
+
+    fn join(&self, state: &mut State, watch: Option<i32>, waker: Waker) -> Watched {
         let id = state.next;
         state.next += 1;
         state.members.insert(id, (watch, waker));
-        Ok(Watched { state: self.0.clone(), id })
+        Watched { state: self.state.clone(), id }
     }
 }
 
@@ -76,7 +111,9 @@ impl Drop for Watched {
     fn drop(&mut self) {
         let mut state = lock(&self.state);
         let Some((watch, _)) = state.members.remove(&self.id) else { return };
-        if let Some((count, _)) = state.watches.get_mut(&watch) {
+        if let Some(watch) = watch
+            && let Some((count, _)) = state.watches.get_mut(&watch)
+        {
             *count -= 1;
             if *count == 0 {
                 state.watches.remove(&watch);
@@ -94,14 +131,19 @@ impl Drop for Watched {
     }
 }
 
-fn open(state: &Arc<Mutex<State>>) -> std::io::Result<Open> {
+fn open(state: &Arc<Mutex<State>>, look_every: Duration) -> std::io::Result<Open> {
     let inotify = Arc::new(inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?);
     #[expect(deprecated, reason = "what replaces it is unsafe; a descriptor upholds what is asked of it")]
     let ready = AsyncFd::with_interest(inotify.clone(), Interest::READABLE)?;
     let state = Arc::downgrade(state);
+    let next_look = move || {
+        let percent = u32::try_from(getrandom::u64().unwrap_or_default() % 100).unwrap_or_default();
+        Instant::now() + look_every + look_every * percent / 1_000
+    };
     let task = tokio::spawn(async move {
+        // Not put off by events: one entry may be written all the time.
+        let mut look = next_look();
         loop {
-            let jitter = getrandom::u64().unwrap_or_default() % JITTER_MS;
             let written: Option<Vec<i32>> = tokio::select! {
                 ready = ready.readable() => match ready {
                     Ok(mut guard) => {
@@ -112,10 +154,15 @@ fn open(state: &Arc<Mutex<State>>) -> std::io::Result<Open> {
                     // The runtime ends.
                     Err(_) => return,
                 },
-                () = tokio::time::sleep(LOOK_EVERY + Duration::from_millis(jitter)) => None,
+                () = tokio::time::sleep_until(look) => {
+                    look = next_look();
+                    None
+                }
             };
             let Some(state) = state.upgrade() else { return };
-            let is_meant = |watch: i32| written.as_ref().is_none_or(|written| written.contains(&watch));
+            let is_meant = |watch: Option<i32>| {
+                written.as_ref().is_none_or(|written| watch.is_some_and(|watch| written.contains(&watch)))
+            };
             let wakers: Vec<Waker> = lock(&state)
                 .members
                 .values()

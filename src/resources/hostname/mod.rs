@@ -4,12 +4,14 @@ mod names;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::edited_file::{self, Manner, PLAIN};
 use super::wake_on::wake_on;
 use super::{doc_of, long_work};
 use crate::engine::drift::Shown;
@@ -21,7 +23,7 @@ use crate::engine::{
 };
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
-use crate::resources::host::fs::{At, Body, Dress, Pace};
+use crate::resources::host::fs::{Halt, Pace};
 use crate::resources::host::poll_file::{PollFile, is_polled};
 use names::{of_file, pretty_of, with_pretty, wrong_name};
 
@@ -160,16 +162,18 @@ impl HostnameResource {
         })
     }
 
-    /// Writes a file whole, or removes it where nothing is to be in it.
-    fn write(&self, path: &Path, text: String) -> Result<(), HostError> {
-        let fs = &self.host.fs;
-        let dir = fs.open_parent(path)?;
-        let at = At::new(&dir, path);
-        let old = fs.lstat(at)?;
-        if text.is_empty() {
-            return if old.is_some() { fs.unlink(at) } else { Ok(()) };
+    /// Edits a file, or removes it where nothing is to be in it.
+    fn edit(&self, path: &Path, cx: &Cx, edit: &dyn Fn(&str) -> String) -> Result<(), ResourceError> {
+        let manner = Manner { empty_goes: true, ..PLAIN };
+        let rewrite = |found: Option<&[u8]>| {
+            let wanted = edit(&String::from_utf8_lossy(found.unwrap_or_default())).into_bytes();
+            Ok::<_, Infallible>((found.unwrap_or_default() != wanted).then_some((wanted, ())))
+        };
+        match edited_file::repair(&self.host, path, Pace::Long(&cx.cancel), manner, &rewrite) {
+            Ok(Ok(stamp)) => stamp.into_iter().for_each(|stamp| cx.wrote(stamp)),
+            Err(Halt::Failed(error)) => return Err(error.into()),
+            Err(Halt::Long) => return Err(HostError::Worker { op: "edit", path: path.into() }.into()),
         }
-        fs.write_file(at, old.as_ref(), &Body::Text(text.into()), Dress::default(), Pace::Short)?;
         Ok(())
     }
 
@@ -219,16 +223,15 @@ impl Resource for HostnameResource {
         Ok(Found::drift(drift))
     }
 
-    async fn apply(&self, _: &Cx, drift: Drift) -> Result<Outputs, ResourceError> {
+    async fn apply(&self, cx: &Cx, drift: Drift) -> Result<Outputs, ResourceError> {
         // The files first: a host that is cut off in between boots with the new name.
         if drift.has("static_hostname") {
             let text =
                 if self.wanted.fixed.is_empty() { String::new() } else { format!("{}\n", self.wanted.fixed) };
-            self.write(&self.places.hostname, text)?;
+            self.edit(&self.places.hostname, cx, &|_| text.clone())?;
         }
         if drift.has("pretty_hostname") {
-            let text = read(&self.places.machine_info)?;
-            self.write(&self.places.machine_info, with_pretty(&text, &self.wanted.pretty))?;
+            self.edit(&self.places.machine_info, cx, &|text| with_pretty(text, &self.wanted.pretty))?;
         }
         if drift.has("transient_hostname") {
             self.set_kernel()?;

@@ -75,6 +75,28 @@ async fn each_can_be_another_or_none() {
 }
 
 #[tokio::test]
+async fn links_stay_and_the_files_behind_them_keep_their_mode() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let bed = Bed::new();
+    for (name, text) in [("hostname", "old\n"), ("machine-info", "CHASSIS=vm\n")] {
+        let (file, link) = (bed.bench.path(name), bed.bench.path("etc").join(name));
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        let _ = std::fs::remove_file(&link);
+        symlink(&file, &link).unwrap();
+    }
+    bed.build(&[]).repair().await;
+    for name in ["hostname", "machine-info"] {
+        let (file, link) = (bed.bench.path(name), bed.bench.path("etc").join(name));
+        assert!(std::fs::symlink_metadata(link).unwrap().is_symlink(), "{name}");
+        assert!(std::fs::read_to_string(&file).unwrap().contains("new.example.org"), "{name}");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o644, "{name}");
+    }
+    bed.build(&[s("static_hostname", "")]).repair().await;
+    assert_eq!(bed.bench.read("hostname"), "");
+}
+
+#[tokio::test]
 async fn a_change_of_each_wakes_and_an_undo_gives_the_old_names_back() {
     let bed = Bed::new();
     let subject = bed.build(&[]);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::edited_file::{self, Rewritten, WORDS};
+use super::edited_file::{self, PLAIN, Rewritten};
 use super::file::diff::unified;
 use super::file::target::{Target, normalize};
 use super::wake_on::wake_on;
@@ -98,12 +98,21 @@ impl Kind for JsonEditKind {
         let params = JsonEditParams::decode(&declaration.params)?;
         let mut errors = Vec::new();
         let path = store(&params.store, &declaration.label.name).map_err(|error| errors.push(error)).ok();
+        let secret = declaration.meta.sensitive.iter().any(|param| **param == *"edits");
         let mut edits = Vec::new();
         for (at, text) in params.edits.iter().enumerate() {
             match grammar::edit(text) {
+                // No error can show what is not there.
+                Ok(edit) if secret => {
+                    edits.push(Edit { text: format!("edit {} (sensitive)", at + 1), ..edit })
+                }
                 Ok(edit) => edits.push(edit),
                 Err(error) => {
                     let place = format!("edit {}, column {}: {}", at + 1, error.column, error.reason);
+                    if secret {
+                        errors.push(ParamError::at("edits", place).hint("it is sensitive, and not shown"));
+                        continue;
+                    }
                     let mark = format!("{text}\n{}^", " ".repeat(error.column - 1));
                     errors.push(ParamError::at("edits", place).hint(mark));
                 }
@@ -118,7 +127,6 @@ impl Kind for JsonEditKind {
         }
         let (Some(target), true) = (path, errors.is_empty()) else { return Err(errors) };
         let claim = self.host.managed.claim(target.path);
-        let secret = declaration.meta.sensitive.iter().any(|param| **param == *"edits");
         let (create, indent) = (params.create, params.indent.into());
         let spec = Spec { host: self.host.clone(), claim, edits, create, indent, secret };
         Ok(Box::new(JsonEditResource(Arc::new(spec))))
@@ -246,7 +254,7 @@ impl JsonEditResource {
     async fn compare(&self, cx: &Cx) -> Result<Option<Rewritten<Vec<Change>>>, ResourceError> {
         let spec = self.0.clone();
         let work = move |pace: Pace<'_>| {
-            edited_file::compare(&spec.host, spec.path(), pace, WORDS, &|found| spec.rewrite(found))
+            edited_file::compare(&spec.host, spec.path(), pace, PLAIN, &|found| spec.rewrite(found))
         };
         Ok(long_work::run("check", self.0.path(), &cx.cancel, work).await??)
     }
@@ -285,7 +293,7 @@ impl Resource for JsonEditResource {
     async fn apply(&self, cx: &Cx, _: Drift) -> Result<Outputs, ResourceError> {
         let spec = self.0.clone();
         let work = move |pace: Pace<'_>| {
-            edited_file::repair(&spec.host, spec.path(), pace, WORDS, &|found| spec.rewrite(found))
+            edited_file::repair(&spec.host, spec.path(), pace, PLAIN, &|found| spec.rewrite(found))
         };
         if let Some(stamp) = long_work::run("apply", self.0.path(), &cx.cancel, work).await?? {
             cx.wrote(stamp);

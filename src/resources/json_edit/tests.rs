@@ -3,8 +3,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::sync::Arc;
 
 use super::JsonEditKind;
+use crate::engine::id::Label;
 use crate::engine::kind::Uid;
-use crate::engine::{Class, Value};
+use crate::engine::{Class, Declaration, Kind as _, Value};
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, refused, texts};
 
@@ -36,6 +37,31 @@ async fn a_value_is_set_in_a_file_that_keeps_its_looks() {
     bench.write("f.json", "{\"a\":{\"b\":\"x\"},\"z\":2.0}");
     assert!(subject.run().await.drift.is_empty(), "the values are the same");
     assert_eq!(fs::read_dir(bench.path("")).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_sensitive_edit_is_in_no_error() {
+    let bench = Bench::new();
+    bench.write("f.json", "{\"a\": [1]}");
+    let build = |edit: &str| {
+        let params = [("store", bench.place("f.json")), ("edits", texts([edit]))];
+        let mut declaration = Declaration::new(Label::new("json:edit", "j"), params.into_iter().collect());
+        Arc::make_mut(&mut declaration.meta).sensitive.push("edits".into());
+        kind().1.build(&declaration).map(|resource| bench.subject(declaration.label.clone(), resource))
+    };
+    for (edit, said) in [
+        (".a.b = \"hunter2\"", "`edit 1 (sensitive)`: there is an array at `.a`"),
+        (".a[7] = \"hunter2\"", "`edit 1 (sensitive)`: the array at `.a` has 1 element"),
+    ] {
+        let subject = build(edit).unwrap();
+        let error = subject.try_run(subject.cx()).await.unwrap_err();
+        let shown = format!("{error:?} {error} {:?}", error.hint());
+        assert!(shown.contains(said) && !shown.contains("hunter2"), "{shown}");
+    }
+    let errors = build(".a = \"hunter2").unwrap_err();
+    assert!(!format!("{errors:?}").contains("hunter2"), "{errors:?}");
+    let plain = refused(&kind().1, "j", &[("store", bench.place("f.json")), ("edits", texts([".a = \"x"]))]);
+    assert!(plain[0].hint.as_ref().unwrap().starts_with(".a = \"x\n"));
 }
 
 #[tokio::test]

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::text::Block;
 use crate::engine::Stamp;
-use crate::resources::edited_file::{self, Rewritten, Words};
+use crate::resources::edited_file::{self, Manner, PLAIN, Rewritten};
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
 use crate::resources::host::fs::{Halt, Pace};
 
-const WORDS: Words = Words { op: "look for lines in", hint: "only files have lines" };
+const MANNER: Manner = Manner { op: "look for lines in", hint: "only files have lines", ..PLAIN };
 
 /// What should be in which file.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Edit {
     /// When it cannot be read. [`Halt::Long`] at a short pace if it is long.
     pub fn compare(&self, path: &Path, pace: Pace<'_>) -> Result<Option<Rewritten<()>>, Halt> {
         let rewrite = |found: Option<&[u8]>| self.rewrite(found);
-        match edited_file::compare(&self.host, path, pace, WORDS, &rewrite) {
+        match edited_file::compare(&self.host, path, pace, MANNER, &rewrite) {
             Err(Halt::Failed(HostError::NoParent { .. })) if !self.present => Ok(None),
             other => other.map(|Ok(rewritten)| rewritten),
         }
@@ -43,7 +43,7 @@ impl Edit {
     /// When the system refuses, or someone else writes to the file at the same time.
     pub fn repair(&self, path: &Path, pace: Pace<'_>) -> Result<Option<Stamp>, Halt> {
         let rewrite = |found: Option<&[u8]>| self.rewrite(found);
-        edited_file::repair(&self.host, path, pace, WORDS, &rewrite).map(|Ok(stamp)| stamp)
+        edited_file::repair(&self.host, path, pace, MANNER, &rewrite).map(|Ok(stamp)| stamp)
     }
 
     fn rewrite(&self, found: Option<&[u8]>) -> Result<Option<(Vec<u8>, ())>, Infallible> {

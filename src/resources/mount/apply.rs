@@ -6,8 +6,9 @@
 
 use std::path::Path;
 
-use super::differences::{Devices, Difference, differences, drift};
+use super::differences::{Devices, Difference, drift};
 use super::error::MountError;
+use super::memory::Memory;
 use super::options::is_of_fstab;
 use super::spec::Spec;
 use super::{foreseen, kernel, said};
@@ -16,17 +17,18 @@ use crate::resources::error::HostError;
 use crate::resources::host::Host;
 use crate::resources::host::fs::{Halt, Pace};
 use crate::resources::host::mounts::{edit_fstab, fstab};
+use crate::resources::host::process::alive;
 use crate::resources::host::tool::{self, ToolError};
 use crate::resources::long_work;
 
 /// The status of mount(8) and umount(8) for a failure, such as a file system in use.
 const FAILED: i32 = 32;
-/// How many processes are named.
-const NAMED: usize = 5;
 /// A mount may hide another one of the same place: so many are taken away.
 const MOST_STACKED: usize = 8;
 
 /// Puts right what differs. Returns what is left as it was: nothing, unless tools end well and do nothing.
+///
+/// Something else that is mounted is taken away once, and never after a mount of our own; the root not at all.
 ///
 /// # Errors
 /// When a tool or the system refuses.
@@ -34,13 +36,19 @@ pub async fn apply(
     host: &Host,
     spec: &Spec,
     devices: &dyn Devices,
+    memory: &Memory,
     cx: &Cx,
 ) -> Result<Vec<Difference>, ResourceError> {
+    let mut may_take = spec.point.len() > 1;
     for _ in 0..MOST_STACKED {
-        let state = host.mounts.look_anew().await?;
-        let found = differences(&state, spec, devices);
-        let is_other = |it: &Difference| matches!(it, Difference::Mounted(_) | Difference::Other(_));
-        if found.iter().any(is_other) {
+        let found = memory.differences(&*host.mounts.look_anew().await?, spec, devices, cx)?;
+        let is_unwanted = found.iter().any(|it| matches!(it, Difference::Mounted(_)));
+        let is_other = found.iter().any(|it| matches!(it, Difference::Other(_)));
+        if is_other && !may_take {
+            return Ok(found);
+        }
+        if is_unwanted || is_other {
+            may_take &= is_unwanted;
             umount(host, spec, &cx.cancel).await?;
             continue;
         }
@@ -51,6 +59,8 @@ pub async fn apply(
                     .await?;
             }
             mount(host, spec, &cx.cancel).await?;
+            memory.keep(host, &*host.mounts.look_anew().await?, spec, cx);
+            may_take = false;
         } else if spec.mounted && !found.is_empty() && spec.remount {
             // A changed line may hold options that the kernel does not show.
             let words = remount_words(spec);
@@ -60,13 +70,13 @@ pub async fn apply(
         if found.iter().any(Difference::is_of_fstab) {
             write_fstab(host, spec, cx).await?;
         }
-        let left = differences(&*host.mounts.look_anew().await?, spec, devices);
+        let left = memory.differences(&*host.mounts.look_anew().await?, spec, devices, cx)?;
         // What is otherwise now was made so by somebody else meanwhile, and no event will tell of it again.
         if left.is_empty() || left == found {
             return Ok(left);
         }
     }
-    Ok(differences(&*host.mounts.look_anew().await?, spec, devices))
+    Ok(memory.differences(&*host.mounts.look_anew().await?, spec, devices, cx)?)
 }
 
 /// The error of a repair after which this is left.
@@ -160,7 +170,7 @@ async fn run(
 
 fn refusal(spec: &Spec, doing: &'static str, error: ToolError) -> MountError {
     let point = (&*spec.point).into();
-    let plain = said::plain(error.said(), &spec.point);
+    let plain = spec.without_secrets(said::plain(error.said(), &spec.point));
     if plain.is_empty() || is_busy(&error) {
         return MountError::Tool { doing, point, source: error.into() };
     }
@@ -168,7 +178,8 @@ fn refusal(spec: &Spec, doing: &'static str, error: ToolError) -> MountError {
         && let Some(why) = kernel::refused_option(&spec.entry.fstype, &spec.options)
     {
         let hint = "mount(8) and the page of the file system list the options".into();
-        return MountError::Refused { doing, point, why: why.into(), hint: Some(hint) };
+        let why = spec.without_secrets(why).into();
+        return MountError::Refused { doing, point, why, hint: Some(hint) };
     }
     let types = kernel::types();
     let hint = said::hint(&plain, spec, &types);
@@ -177,18 +188,8 @@ fn refusal(spec: &Spec, doing: &'static str, error: ToolError) -> MountError {
 
 /// Who has its working directory, root or program below a path; the first few.
 fn users_of(point: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let mut pids: Vec<u32> =
-        entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
-    pids.sort_unstable();
-    let is_in = |pid: &u32| {
-        ["cwd", "root", "exe"].iter().any(|link| {
-            std::fs::read_link(format!("/proc/{pid}/{link}")).is_ok_and(|path| path.starts_with(point))
-        })
-    };
-    let name = |pid: u32| {
-        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        format!("{pid} ({})", comm.trim())
-    };
-    pids.into_iter().filter(is_in).take(NAMED).map(name).collect()
+    alive(|folder| {
+        let is_below = |link| std::fs::read_link(folder.join(link)).is_ok_and(|path| path.starts_with(point));
+        ["cwd", "root", "exe"].into_iter().any(is_below)
+    })
 }

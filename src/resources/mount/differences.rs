@@ -1,7 +1,9 @@
 //! How a mount differs from what it should be. Pure, but for what is asked about devices.
 
+use serde::{Deserialize, Serialize};
+
 use super::options::differing;
-use super::spec::Spec;
+use super::spec::{HIDDEN, Spec};
 use crate::engine::drift::{Drift, Shown};
 use crate::resources::host::mounts::fstab::{self, Entry};
 use crate::resources::host::mounts::{State, table};
@@ -10,6 +12,8 @@ use crate::resources::host::mounts::{State, table};
 pub trait Devices: Sync {
     /// Whether what is declared (`UUID=…`, a link in /dev, an image file) is what the table shows.
     fn is_same(&self, declared: &str, shown: &str) -> bool;
+    /// Whether what is seen at a place is on this device, by whatever name the table has it: `/dev/root`.
+    fn is_on(&self, declared: &str, point: &str) -> bool;
     /// Whether both paths show the same directory or file.
     fn is_same_place(&self, one: &str, other: &str) -> bool;
 }
@@ -38,8 +42,13 @@ impl Difference {
     }
 }
 
-/// All differences.
-pub fn differences(state: &State, spec: &Spec, devices: &dyn Devices) -> Vec<Difference> {
+/// All differences. `own`: how the table showed our own mount of this declaration; a helper may name it in any way.
+pub fn differences(
+    state: &State,
+    spec: &Spec,
+    devices: &dyn Devices,
+    own: Option<&Looks>,
+) -> Vec<Difference> {
     let mut found = Vec::new();
     let entry = fstab::find(&state.fstab, &spec.point);
     match (entry, spec.in_fstab) {
@@ -55,7 +64,7 @@ pub fn differences(state: &State, spec: &Spec, devices: &dyn Devices) -> Vec<Dif
         (Some(mounted), false) => found.push(Difference::Mounted(show(mounted))),
         (None, false) => {}
         (Some(mounted), true) => {
-            if !is_same_mount(mounted, spec, devices) {
+            if !is_same_mount(mounted, spec, devices) && own.is_none_or(|own| *own != Looks::of(mounted)) {
                 found.push(Difference::Other(show(mounted)));
             } else if spec.remount {
                 let differ = differing(&spec.options, &shown_options(mounted, spec));
@@ -83,8 +92,21 @@ fn is_same_mount(mounted: &table::Mounted, spec: &Spec, devices: &dyn Devices) -
     if spec.bind {
         return devices.is_same_place(&spec.entry.device, &spec.point);
     }
-    is_same_type(&spec.entry.fstype, &mounted.fstype) && devices.is_same(&spec.entry.device, &mounted.source)
+    let (device, point) = (&*spec.entry.device, &*mounted.point);
+    is_same_type(&spec.entry.fstype, &mounted.fstype)
+        && (devices.is_same(device, &mounted.source) || devices.is_on(device, point))
 }
+
+/// Types whose helper mounts by FUSE, and what the table has for them.
+const BY_FUSE: [(&str, &str); 7] = [
+    ("ntfs", "fuseblk"),
+    ("ntfs-3g", "fuseblk"),
+    ("lowntfs-3g", "fuseblk"),
+    ("exfat", "fuseblk"),
+    ("exfat-fuse", "fuseblk"),
+    ("davfs", "fuse"),
+    ("davfs2", "fuse"),
+];
 
 /// `nfs` is shown as `nfs4`, and mount(8) finds a type out by itself.
 fn is_same_type(declared: &str, shown: &str) -> bool {
@@ -92,6 +114,8 @@ fn is_same_type(declared: &str, shown: &str) -> bool {
         || declared == "auto"
         || (declared == "nfs" && shown == "nfs4")
         || shown.strip_prefix("fuse.").is_some_and(|inner| inner == declared)
+        || (declared == "fuse" && shown.starts_with("fuse."))
+        || BY_FUSE.contains(&(declared, shown))
         || (declared.contains(',') && declared.split(',').any(|one| one == shown))
 }
 
@@ -99,20 +123,43 @@ fn show(mounted: &table::Mounted) -> Box<str> {
     format!("{} ({})", mounted.source, mounted.fstype).into()
 }
 
-/// The differences for people.
+/// How the table shows a mount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looks {
+    source: Box<str>,
+    fstype: Box<str>,
+}
+
+impl Looks {
+    /// Those of this mount.
+    pub fn of(mounted: &table::Mounted) -> Self {
+        Self { source: mounted.source.clone(), fstype: mounted.fstype.clone() }
+    }
+}
+
+/// The differences for people. Options that are a secret are not shown.
 pub fn drift(spec: &Spec, differences: &[Difference]) -> Drift {
     let mut drift = Drift::none();
     let wanted = || Shown::text(format!("{} ({})", spec.entry.device, spec.entry.fstype));
+    let secret = || Shown::text(HIDDEN);
+    let line = |entry: &Entry| {
+        Shown::text(if spec.secret {
+            Entry { options: HIDDEN.into(), ..entry.clone() }.line()
+        } else {
+            entry.line()
+        })
+    };
     for difference in differences {
         match difference {
             Difference::Fstab(entry) => {
-                let is = entry.as_ref().map_or(Shown::Absent, |entry| Shown::text(entry.line()));
-                drift.add("fstab", is, Shown::text(spec.entry.line()));
+                let is = entry.as_ref().map_or(Shown::Absent, &line);
+                drift.add("fstab", is, line(&spec.entry));
             }
-            Difference::FstabUnwanted(entry) => drift.add("fstab", Shown::text(entry.line()), Shown::Absent),
+            Difference::FstabUnwanted(entry) => drift.add("fstab", line(entry), Shown::Absent),
             Difference::NotMounted => drift.add("mounted", Shown::Absent, wanted()),
             Difference::Mounted(is) => drift.add("mounted", Shown::text(&**is), Shown::Absent),
             Difference::Other(is) => drift.add("mounted", Shown::text(&**is), wanted()),
+            Difference::Options(_) if spec.secret => drift.add("options", secret(), secret()),
             Difference::Options(pairs) => {
                 let join = |side: fn(&(Box<str>, Box<str>)) -> &str| {
                     Shown::text(pairs.iter().map(side).collect::<Vec<_>>().join(","))

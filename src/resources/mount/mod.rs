@@ -7,6 +7,7 @@ mod error;
 mod foreseen;
 mod in_vain;
 mod kernel;
+mod memory;
 mod options;
 mod said;
 mod spec;
@@ -29,9 +30,10 @@ use crate::engine::{
 use crate::resources::host::Host;
 use crate::resources::host::mounts::{fstab, table};
 use devices::SystemDevices;
-use differences::{Difference, differences, drift};
+use differences::{Difference, drift};
 use foreseen::Knowledge;
 use in_vain::InVain;
+use memory::Memory;
 use said::TOOLS;
 use spec::{MountParams, Spec};
 
@@ -56,7 +58,8 @@ impl Kind for MountKind {
 
     fn build(&self, declaration: &Declaration) -> Result<Box<dyn Resource>, Vec<ParamError>> {
         let spec = Spec::new(declaration)?;
-        Ok(Box::new(MountResource { host: self.host.clone(), spec, in_vain: Mutex::default() }))
+        let (host, in_vain, memory) = (self.host.clone(), Mutex::default(), Memory::default());
+        Ok(Box::new(MountResource { host, spec, in_vain, memory }))
     }
 
     fn claims(&self, declaration: &Declaration) -> Vec<Claim> {
@@ -99,6 +102,7 @@ struct MountResource {
     host: Arc<Host>,
     spec: Spec,
     in_vain: Mutex<Option<InVain>>,
+    memory: Memory,
 }
 
 #[async_trait]
@@ -109,7 +113,7 @@ impl Resource for MountResource {
 
     async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
         let state = self.host.mounts.look().await?;
-        let found = differences(&state, &self.spec, &SystemDevices);
+        let found = self.memory.differences(&state, &self.spec, &SystemDevices, cx)?;
         let in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
         if in_vain.as_ref().is_some_and(|it| it.holds(&found)) {
             return Err(apply::no_effect(&self.spec, &found).into());
@@ -130,7 +134,7 @@ impl Resource for MountResource {
     }
 
     async fn apply(&self, cx: &Cx, _: Drift) -> Result<Outputs, ResourceError> {
-        let done = apply::apply(&self.host, &self.spec, &SystemDevices, cx).await;
+        let done = apply::apply(&self.host, &self.spec, &SystemDevices, &self.memory, cx).await;
         let state = self.host.mounts.look_anew().await?;
         let (left, error) = match done {
             Ok(left) if left.is_empty() => (left, None),
@@ -140,7 +144,7 @@ impl Resource for MountResource {
             }
             // It is mounted, and its line cannot be written: each try is an event by its remount.
             Err(error) => {
-                let mut left = differences(&state, &self.spec, &SystemDevices);
+                let mut left = self.memory.differences(&state, &self.spec, &SystemDevices, cx)?;
                 if !left.iter().all(Difference::is_of_fstab) {
                     left.clear();
                 }
@@ -153,6 +157,9 @@ impl Resource for MountResource {
     }
 
     async fn diff(&self, _: &Cx, _: &Drift) -> Result<Option<String>, ResourceError> {
+        if self.spec.secret {
+            return Ok(None);
+        }
         let state = self.host.mounts.look().await?;
         let text = &state.fstab;
         let wanted = if self.spec.in_fstab {

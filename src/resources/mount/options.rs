@@ -91,6 +91,18 @@ fn is_same(key: &str, wanted: &str, shown: &str) -> bool {
         let octal = |text: &str| u32::from_str_radix(text, 8).ok();
         return octal(wanted).is_some() && octal(wanted) == octal(shown);
     }
+    match key {
+        // The server says which minor version it speaks.
+        "vers" | "nfsvers" => {
+            let rest = shown.strip_prefix(wanted);
+            return wanted == "default" || rest.is_some_and(|rest| rest.starts_with('.'));
+        }
+        // What is asked for is the most.
+        "rsize" | "wsize" => {
+            return amount(wanted).zip(amount(shown)).is_none_or(|(wanted, shown)| shown <= wanted);
+        }
+        _ => {}
+    }
     match (amount(wanted), amount(shown)) {
         // The kernel counts in whole pages, of 64 KiB at the most.
         (Some(wanted), Some(shown)) => wanted == shown || key == "size" && wanted.abs_diff(shown) < 65_536,
@@ -142,6 +154,10 @@ mod tests {
             ("noatime,nosuid", "rw,nosuid,noatime"),
             ("ro", "ro,rw"),
             ("atime", "rw,relatime"),
+            ("vers=4", "rw,vers=4.2"),
+            ("vers=3", "rw,vers=3.1.1"),
+            ("nfsvers=4.1,vers=default", "rw,nfsvers=4.1,vers=3.1.1"),
+            ("rsize=1048576,wsize=1m", "rw,rsize=262144,wsize=1048576"),
         ] {
             assert_eq!(differ(wanted, shown), Vec::<String>::new(), "{wanted} {shown}");
         }
@@ -154,6 +170,10 @@ mod tests {
             ("exec", "rw,noexec", "noexec>exec"),
             ("atime", "rw,noatime", "noatime>atime"),
             ("uid=5", "rw,uid=1000", "uid=1000>uid=5"),
+            ("vers=4", "rw,vers=3", "vers=3>vers=4"),
+            ("vers=4.1", "rw,vers=4.2", "vers=4.2>vers=4.1"),
+            ("vers=4", "rw,vers=40", "vers=40>vers=4"),
+            ("rsize=32768", "rw,rsize=65536", "rsize=65536>rsize=32768"),
             ("errors=panic", "rw,errors=remount-ro", "errors=remount-ro>errors=panic"),
         ] {
             assert_eq!(differ(wanted, shown), [said], "{wanted} {shown}");

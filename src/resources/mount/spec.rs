@@ -43,7 +43,9 @@ crate::entry! {
         device: Arc<str>,
         /// The type of the file system, as in fstab(5); found out by mount(8) if not given.
         r#type: Arc<str>,
-        /// Mount options; those without a value have an empty text. `defaults` if there are none.
+        /// Mount options; those without a value have an empty text. `defaults` if there are none. Everybody on the host
+        /// can read a password given here: it is in fstab, and in the arguments of mount(8). For cifs give
+        /// `credentials`, a file that only root can read.
         options: BTreeMap<Arc<str>, Arc<str>>,
         /// Further options, each as fstab has it: `noatime`, `size=64m`.
         fs: Vec<Arc<str>>,
@@ -92,9 +94,21 @@ pub struct Spec {
     pub remount: bool,
     /// How long a tool may take.
     pub timeout: Duration,
+    /// The options are a secret.
+    pub secret: bool,
 }
 
+/// What stands for a secret.
+pub const HIDDEN: &str = "(sensitive)";
+
 impl Spec {
+    /// What a tool said, without the values of options that are a secret.
+    pub fn without_secrets(&self, said: String) -> String {
+        let values = self.options.iter().filter_map(|option| option.split_once('='));
+        let values = values.map(|(_, value)| value).filter(|value| self.secret && !value.is_empty());
+        values.fold(said, |said, value| said.replace(value, HIDDEN))
+    }
+
     /// Reads a declaration.
     ///
     /// # Errors
@@ -140,7 +154,8 @@ impl Spec {
         if given.timeout_ms == 0 {
             errors.push(ParamError::at("timeout_ms", "in no time nothing is mounted"));
         }
-        let options = options(&given, &mut errors);
+        let sensitive = |param: &str| declaration.meta.sensitive.iter().any(|it| **it == *param);
+        let options = options(&given, &sensitive, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -163,6 +178,7 @@ impl Spec {
             mkdir: given.mkdir,
             remount: given.remount,
             timeout: Duration::from_millis(given.timeout_ms.into()),
+            secret: sensitive("options") || sensitive("fs"),
         })
     }
 }
@@ -196,18 +212,22 @@ fn state(given: &str) -> Result<bool, ParamError> {
 }
 
 /// All options in a fixed order, each once.
-fn options(given: &MountParams, errors: &mut Vec<ParamError>) -> Vec<Box<str>> {
+fn options(
+    given: &MountParams,
+    sensitive: &dyn Fn(&str) -> bool,
+    errors: &mut Vec<ParamError>,
+) -> Vec<Box<str>> {
     let mut options: Vec<Box<str>> = Vec::new();
     let flags = [(given.bind, "bind"), (given.nofail, "nofail")];
     options.extend(flags.iter().filter(|(is, _)| *is).map(|(_, flag)| Box::from(*flag)));
     for (key, value) in &given.options {
         let option: Box<str> =
             if value.is_empty() { (&**key).into() } else { format!("{key}={value}").into() };
-        check(&option, "options", errors);
+        check(&option, "options", sensitive("options"), errors);
         options.push(option);
     }
     for option in &given.fs {
-        check(option, "fs", errors);
+        check(option, "fs", sensitive("fs"), errors);
         options.push((&**option).into());
     }
     // `defaults` says nothing beside others.
@@ -227,13 +247,14 @@ fn options(given: &MountParams, errors: &mut Vec<ParamError>) -> Vec<Box<str>> {
     seen
 }
 
-fn check(option: &str, param: &'static str, errors: &mut Vec<ParamError>) {
+fn check(option: &str, param: &'static str, is_secret: bool, errors: &mut Vec<ParamError>) {
+    let shown = if is_secret { name(option) } else { option };
     let is_quoted = option.matches('"').count() >= 2;
     if option.is_empty() || option.starts_with('=') {
         errors.push(ParamError::at(param, "an option needs a name"));
     } else if option.contains(char::is_control) || (option.contains(',') && !is_quoted) {
         let error =
-            ParamError::at(param, format!("{option:?} is no option: it has a comma or a line end in it"));
+            ParamError::at(param, format!("{shown:?} is no option: it has a comma or a line end in it"));
         errors.push(error.hint("write one option an item"));
     }
 }

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use super::MountKind;
+use crate::engine::id::Label;
 use crate::engine::kind::{AskOrder, Uid};
-use crate::engine::{Cancel, Value};
+use crate::engine::{Cancel, Declaration, Kind as _, Value};
 use crate::resources::host::fs::{Faults, Fs};
 use crate::resources::host::mounts::Mounts;
 use crate::resources::host::mounts::escape::escape;
@@ -40,6 +41,8 @@ struct FakeMount {
     ran: Mutex<Vec<String>>,
     /// What umount and mount say in place of their work.
     refusal: Mutex<Option<&'static str>>,
+    /// The source and type that the table has of what is mounted, where a helper tells others.
+    shows: Mutex<Option<(&'static str, &'static str)>>,
 }
 
 impl FakeMount {
@@ -62,6 +65,10 @@ impl FakeMount {
                 } else {
                     let fstype = value("-t").unwrap_or("ext4");
                     let source = escape(words[words.len() - 2]);
+                    let (source, fstype) = match *self.shows.lock().unwrap() {
+                        Some((source, fstype)) => (source.to_owned(), fstype),
+                        None => (source, fstype),
+                    };
                     let fixed = format!("9 1 0:9 / {}", escape(point));
                     table += &line_end(&fixed, &format!("{fstype} {source}"), &options);
                     table.push('\n');
@@ -134,8 +141,8 @@ impl Bed {
         bench.write("table", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n");
         fs::create_dir(bench.path("m")).unwrap();
         let table = bench.path("table");
-        let tools =
-            Arc::new(FakeMount { table: table.clone(), ran: Mutex::default(), refusal: Mutex::default() });
+        let (ran, refusal, shows) = Default::default();
+        let tools = Arc::new(FakeMount { table: table.clone(), ran, refusal, shows });
         let watch = FakeWatch::new();
         let host = Host {
             fs,
@@ -236,6 +243,78 @@ async fn differing_options_are_a_remount_and_another_device_is_a_new_mount() {
 }
 
 #[tokio::test]
+async fn what_was_mounted_as_declared_is_it_however_the_table_shows_it() {
+    let bed = Bed::new();
+    for (device, fstype, shown) in [
+        ("/dev/none", "ntfs-3g", ("/dev/none", "fuseblk")),
+        ("https://dav/", "davfs", ("https://dav/", "fuse")),
+        ("bucket", "fuse.s3fs", ("s3fs", "fuse.s3fs")),
+        ("UUID=1-2", "auto", ("/dev/none2", "btrfs")),
+    ] {
+        *bed.tools.shows.lock().unwrap() = Some(shown);
+        let params = [s("device", device), s("type", fstype)];
+        bed.build(&params).repair().await;
+        let ran = bed.take_ran();
+        assert_eq!(ran.last().unwrap(), &format!("mount -t {fstype} -- {device} M"));
+        assert!(ran.iter().filter(|words| words.starts_with("umount")).count() <= 1, "{ran:?}");
+        assert!(bed.build(&params).run().await.drift.is_empty(), "an agent that starts anew knows it");
+    }
+    let file = bed.bench.path("table");
+    let by_hand = fs::read_to_string(&file).unwrap().replace("btrfs /dev/none2", "xfs /dev/none2");
+    fs::write(&file, by_hand).unwrap();
+    let other = bed.build(&[s("device", "UUID=1-2"), s("type", "btrfs")]);
+    // Looks anew: nobody watches.
+    other.resource.undo(&other.cx()).await.unwrap();
+    let drift = other.noop().await.shown();
+    assert!(drift.iter().any(|it| it.starts_with("mounted: /dev/none2 (xfs)")), "{drift:?}");
+}
+
+#[tokio::test]
+async fn what_else_is_mounted_is_taken_away_once_in_a_repair() {
+    let bed = Bed::new();
+    let point = bed.point();
+    let table = bed.bench.read("table");
+    let lines = ["8 1 0:8 / P rw - xfs first rw\n", "9 1 0:9 / P rw - xfs second rw\n"].concat();
+    bed.bench.write("table", format!("{table}{}", lines.replace('P', &escape(&point))));
+    let subject = bed.build(&tmpfs());
+    assert!(subject.failure().await.contains("still differs: fstab: absent"));
+    assert_eq!(bed.take_ran(), ["umount -- M"]);
+    bed.bench.woken_after(0).await;
+    subject.repair().await;
+    assert_eq!(bed.take_ran(), ["umount -- M", "mount -t tmpfs -- tmpfs M"]);
+}
+
+#[tokio::test]
+async fn options_that_are_a_secret_are_shown_nowhere() {
+    let bed = Bed::new();
+    let build = |options: &[(&str, &str)]| {
+        let params = [s("device", "//h/x"), s("type", "cifs"), ("options", map(options))];
+        let label = Label::new("mount", bed.point());
+        let mut declaration = Declaration::new(label, params.into_iter().collect());
+        Arc::make_mut(&mut declaration.meta).sensitive.push("options".into());
+        let built = bed.kind.build(&declaration);
+        built.map(|resource| bed.bench.subject(declaration.label.clone(), resource))
+    };
+    let subject = build(&[("password", "hunter2")]).unwrap();
+    let drift = subject.noop().await;
+    assert!(drift.shown()[0].ends_with("cifs (sensitive) 0 0"), "{:?}", drift.shown());
+    assert_eq!(subject.resource.diff(&subject.cx(), &drift.drift).await.unwrap(), None);
+    *bed.tools.refusal.lock().unwrap() = Some("mount: bad option password=hunter2");
+    let error = subject.try_run(subject.cx()).await.unwrap_err();
+    assert!(!format!("{error} {:?}", error.hint()).contains("hunter2"), "{error}");
+    *bed.tools.refusal.lock().unwrap() = None;
+    subject.repair().await;
+    let changed = build(&[("password", "hunter3")]).unwrap();
+    let shown = changed.noop().await.shown().join(" ");
+    assert!(shown.contains("(sensitive)") && !shown.contains("hunter"), "{shown}");
+    *bed.tools.refusal.lock().unwrap() = Some("nothing");
+    let failure = changed.failure().await;
+    assert!(failure.contains("still differs") && !failure.contains("hunter"), "{failure}");
+    let errors = build(&[("password", "hunter2,x")]).unwrap_err();
+    assert!(!format!("{errors:?}").contains("hunter2"), "{errors:?}");
+}
+
+#[tokio::test]
 async fn fstab_and_mount_are_apart_if_asked() {
     let bed = Bed::new();
     bed.build(&tmpfs_with(&[no("mounted")])).repair().await;
@@ -323,7 +402,10 @@ async fn a_full_disk_leaves_the_old_fstab() {
     let failure = bed.build(&tmpfs()).failure().await;
     assert!(failure.contains("No space left"), "{failure}");
     assert_eq!((bed.fstab(), bed.take_ran().len()), (FSTAB.to_owned(), 1));
-    assert_eq!(fs::read_dir(bed.bench.path("")).unwrap().count(), 3, "no temporary file is left");
+    let left = fs::read_dir(bed.bench.path("")).unwrap().map(|it| it.unwrap().file_name());
+    let mut left: Vec<_> = left.collect();
+    left.sort();
+    assert_eq!(left, ["fstab", "m", "prefix", "table"], "no temporary file is left");
 }
 
 #[tokio::test]

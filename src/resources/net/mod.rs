@@ -96,7 +96,8 @@ crate::entry! {
         exclusive: bool = false,
         /// What else keeps it over a restart of the host: `none`, a file of `networkd`, a profile of `networkmanager`, or a
         /// file of `ifupdown`. What it is a part of, and the interface that a VLAN is on, are to be kept by the same.
-        /// `ip_forward` is kept by ifupdown, and by networkd from version 256 on.
+        /// `ip_forward` is kept by ifupdown, and by networkd from version 256 on; `kind` and `master` are refused with
+        /// ifupdown.
         persist: Arc<str> = Arc::from("none"),
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::NetParams;
+use super::persist::unkept;
 use super::route::RouteParam;
 use crate::engine::entry::Entry as _;
 use crate::engine::{Declaration, ParamError};
@@ -147,7 +148,7 @@ impl Wanted {
             let error = ParamError::at("mtu", "no interface has such an MTU");
             errors.push(error.hint("it is between 68 and 65535 bytes, and usually 1500"));
         }
-        errors.extend(unkept(persist, &addrs, &routes));
+        errors.extend(unkept(persist, state, &params, &addrs, &routes));
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -166,16 +167,6 @@ impl Wanted {
             persist,
         })
     }
-}
-
-/// What the program that is to keep it cannot keep.
-fn unkept(persist: Persist, addrs: &[Net], routes: &[RouteKey]) -> Option<ParamError> {
-    let has_route = routes.iter().any(|route| route.to.ip.is_ipv4());
-    let has_address = addrs.iter().any(|net| net.ip.is_ipv4());
-    (persist == Persist::NetworkManager && has_route && !has_address).then(|| {
-        let error = ParamError::at("persist", "NetworkManager keeps no IPv4 route without an IPv4 address");
-        error.hint("add one to `addrs`, or leave out the routes")
-    })
 }
 
 /// What would be a part of itself.

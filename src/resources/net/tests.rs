@@ -450,7 +450,7 @@ fn files_of_networkd_ifupdown_and_network_manager_say_the_same() {
     for (persist, path, mode, text) in [
         (
             "networkd",
-            "/etc/systemd/network/mgmt-eth0.network",
+            "/etc/systemd/network/05-mgmt-eth0.network",
             0o644,
             "[Match]\nName=eth0\n\n[Link]\nMTUBytes=1400\n\n\
              [Network]\nAddress=10.0.0.1/24\nIPv4Forwarding=yes\nKeepConfiguration=static\nConfigureWithoutCarrier=yes\n\n\
@@ -469,12 +469,63 @@ fn files_of_networkd_ifupdown_and_network_manager_say_the_same() {
             "/etc/network/interfaces.d/mgmt-eth0",
             0o644,
             "auto eth0\niface eth0 inet static\n    \
-             address 10.0.0.1/24\n    mtu 1400\n    up ip -4 route replace 0.0.0.0/0 via 10.0.0.254 dev eth0 \
-             proto static metric 50\n    up sysctl -qw net/ipv4/conf/eth0/forwarding=1\n",
+             address 10.0.0.1/24\n    mtu 1400\n    up sysctl -qw net/ipv4/conf/eth0/forwarding=1\n    \
+             up ip -4 route replace 0.0.0.0/0 via 10.0.0.254 dev eth0 proto static metric 50\n",
         ),
     ] {
-        assert_eq!(files(persist), [(path.to_owned(), mode, Some(format!("{head}{text}")))]);
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            files(persist).into_iter().partition(|(.., text)| text.is_some());
+        assert_eq!(kept, [(path.to_owned(), mode, Some(format!("{head}{text}")))]);
+        let gone: Vec<_> = gone.iter().map(|(path, ..)| path.rsplit('/').next().unwrap()).collect();
+        let old = if persist == "networkd" { vec!["mgmt-eth0.network", "mgmt-eth0.netdev"] } else { vec![] };
+        assert_eq!(gone, old, "once called so");
     }
+}
+
+#[test]
+fn routes_in_a_file_of_ifupdown_come_after_an_address_of_their_sort() {
+    let stanzas = |addrs: &[&str], gateways: Given<'_>| {
+        let mut params =
+            vec![given("persist", "ifupdown"), ("addrs", texts(addrs)), ("mtu", Value::Int(1400))];
+        params.extend(gateways.iter().cloned());
+        kept("eth0", &params, false).remove(0).2.unwrap()
+    };
+    let gateways = [given("gateway", "10.0.0.254"), given("gateway6", "2001:db8::fe")];
+    let head = "# Written by mgmt: changes are undone.\nauto eth0\n";
+    let route4 = "    up ip -4 route replace 0.0.0.0/0 via 10.0.0.254 dev eth0 proto static metric 50\n";
+    let route6 = "    up ip -6 route replace ::/0 via 2001:db8::fe dev eth0 proto static metric 50\n";
+    assert_eq!(
+        stanzas(&["2001:db8::1/64", "10.0.0.1/24", "2001:db8::2/64"], &gateways),
+        format!(
+            "{head}iface eth0 inet static\n    address 10.0.0.1/24\n    mtu 1400\n{route4}\
+             iface eth0 inet6 static\n    address 2001:db8::1/64\n{route6}\
+             iface eth0 inet6 static\n    address 2001:db8::2/64\n"
+        )
+    );
+    let link_local = [given("gateway6", "fe80::1")];
+    assert_eq!(
+        stanzas(&["10.0.0.1/24"], &link_local),
+        format!(
+            "{head}iface eth0 inet static\n    address 10.0.0.1/24\n    mtu 1400\niface eth0 inet6 manual\n{}",
+            route6.replace("2001:db8::fe", "fe80::1")
+        )
+    );
+    assert_eq!(stanzas(&[], &[]), format!("{head}iface eth0 inet manual\n    mtu 1400\n"));
+}
+
+#[test]
+fn what_ifupdown_would_not_keep_is_refused() {
+    let kind = kind(&FakeNetlink::default());
+    let at = |params: Given<'_>| -> Vec<&str> {
+        let all = [params, &[given("persist", "ifupdown")]].concat();
+        refused(&kind, "x0", &all).iter().map(|error| error.param.unwrap()).collect()
+    };
+    assert_eq!(at(&[given("kind", "bond"), given("bond_mode", "802.3ad")]), ["kind"]);
+    assert_eq!(at(&[given("kind", "vlan"), given("link", "e0"), ("vlan_id", Value::Int(7))]), ["kind"]);
+    assert_eq!(at(&[given("kind", "bridge"), given("master", "b0")]), ["kind", "master"]);
+    assert_eq!(kept("x0", &[given("persist", "ifupdown"), given("master", "none")], false).len(), 1);
+    let absent = [given("persist", "ifupdown"), given("kind", "bridge"), given("state", "absent")];
+    assert_eq!(kept("x0", &absent, false)[0].2, None, "its file goes");
 }
 
 #[test]
@@ -499,9 +550,10 @@ fn parts_and_vlans_are_told_to_whoever_keeps_them() {
         kept("e0.7", &params, false)
     };
     let files = vlan(&[persist("networkd")]);
+    let files: Vec<_> = files.into_iter().filter(|(.., text)| text.is_some()).collect();
     let paths: Vec<_> =
         files.iter().map(|(path, ..)| path.trim_start_matches("/etc/systemd/network/")).collect();
-    assert_eq!(paths, ["mgmt-e0.7.network", "mgmt-e0.7.netdev", "mgmt-e0.network.d/mgmt-e0.7.conf"]);
+    assert_eq!(paths, ["05-mgmt-e0.7.network", "05-mgmt-e0.7.netdev", "05-mgmt-e0.network.d/mgmt-e0.7.conf"]);
     assert!(files[2].2.as_ref().unwrap().ends_with("[Network]\nVLAN=e0.7\n"));
     assert!(vlan(&[persist("networkd"), given("state", "absent")]).iter().all(|(.., text)| text.is_none()));
     assert!(vlan(&[persist("networkmanager")])[0].2.as_ref().unwrap().contains("type=vlan\n"));

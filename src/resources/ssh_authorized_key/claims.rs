@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::key_line::Identity;
 
-type Owned = (Arc<str>, Identity);
+/// A user as declared, and a key.
+pub type Owned = (Arc<str>, Identity);
 
 /// The declared keys, by user. A key is claimed when its resource is built: all are before any runs.
 #[derive(Debug, Default)]
@@ -26,10 +27,10 @@ impl Claims {
         Claim { owned, claims: self.clone() }
     }
 
-    /// All keys of a user.
-    pub fn of(&self, user: &str) -> Vec<Identity> {
+    /// All keys, each with its user as declared: one account has several words, such as its name, its number, and none.
+    pub fn all(&self) -> Vec<Owned> {
         let claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        claims.keys().filter(|(of, _)| **of == *user).map(|(_, key)| key.clone()).collect()
+        claims.keys().cloned().collect()
     }
 }
 

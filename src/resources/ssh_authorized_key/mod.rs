@@ -32,6 +32,7 @@ use crate::resources::error::HostError;
 use crate::resources::host::Host;
 use claims::{Claim, Claims};
 use error::KeyError;
+use key_line::Identity;
 use keys_file::{Seen, Task};
 use keys_text::Edited;
 use place::{Account, Place, expand};
@@ -127,30 +128,48 @@ struct KeyResource {
 }
 
 impl KeyResource {
-    async fn account(&self) -> Result<Account, KeyError> {
+    /// The account that a word stands for: a name, a number, or whoever we are.
+    async fn account(&self, word: &str) -> Result<Account, KeyError> {
         let files = &self.host.account_files;
         let db = files.look().await?;
         let own = rustix::process::geteuid().as_raw();
-        let number = if self.spec.user.is_empty() { Some(own) } else { self.spec.user.parse().ok() };
+        let number = if word.is_empty() { Some(own) } else { word.parse().ok() };
         let found = match number {
             Some(uid) => {
                 let by_uid = db.users.iter().find(|(_, user)| user.uid == uid);
                 by_uid.map(|(name, user)| (name.clone(), user.clone()))
             }
             None => {
-                let name = &*self.spec.user;
-                let user = db.users.get(name).cloned().or_else(|| files.elsewhere.user(name));
-                user.map(|user| (name.into(), user))
+                let user = db.users.get(word).cloned().or_else(|| files.elsewhere.user(word));
+                user.map(|user| (word.into(), user))
             }
         };
-        let missing = || KeyError::NoUser { name: (&*self.spec.user).into() };
-        let (name, user) = found.ok_or_else(missing)?;
+        let (name, user) = found.ok_or_else(|| KeyError::NoUser { name: word.into() })?;
         Ok(Account { name, uid: user.uid, gid: user.gid, home: PathBuf::from(&*user.home) })
+    }
+
+    /// All keys that the graph declares for an account, by whatever word.
+    async fn declared_for(&self, account: &Account) -> Result<Vec<Identity>, KeyError> {
+        let mut keys = Vec::new();
+        let mut last = (self.spec.user.clone(), true);
+        for (word, key) in self.claims.all() {
+            if word != last.0 {
+                let is_same = match self.account(&word).await {
+                    Ok(other) => other.uid == account.uid,
+                    // Who is not there yet has no keys in this file.
+                    Err(KeyError::NoUser { .. }) => false,
+                    Err(error) => return Err(error),
+                };
+                last = (word, is_same);
+            }
+            keys.extend(last.1.then_some(key));
+        }
+        Ok(keys)
     }
 
     /// The user and the file.
     async fn find(&self, cx: &Cx) -> Result<(Account, PathBuf), KeyError> {
-        let account = self.account().await?;
+        let account = self.account(&self.spec.user).await?;
         let pattern = match &self.spec.place {
             Place::Pattern(pattern) => pattern.clone(),
             Place::AsSshd => self.sshd.pattern(&account.name, &*self.host.processes, &cx.cancel).await,
@@ -184,18 +203,14 @@ impl KeyResource {
         Ok(())
     }
 
-    fn task(&self, account: Account) -> Task {
-        Task {
-            host: self.host.clone(),
-            account,
-            wanted: self.spec.wanted.clone(),
-            only: self.spec.exclusive.then(|| self.claims.of(&self.spec.user)),
-            mkdir: self.spec.mkdir,
-        }
+    async fn task(&self, account: Account) -> Result<Task, KeyError> {
+        let only = if self.spec.exclusive { Some(self.declared_for(&account).await?) } else { None };
+        let (host, wanted, mkdir) = (self.host.clone(), self.spec.wanted.clone(), self.spec.mkdir);
+        Ok(Task { host, account, wanted, only, mkdir })
     }
 
     async fn look(&self, cx: &Cx, account: Account, path: &Path) -> Result<Seen, ResourceError> {
-        let (task, file) = (self.task(account), path.to_owned());
+        let (task, file) = (self.task(account).await?, path.to_owned());
         long_work::run("check", path, &cx.cancel, move |pace| task.look(&file, pace)).await
     }
 
@@ -284,7 +299,7 @@ impl Resource for KeyResource {
 
     async fn apply(&self, cx: &Cx, _: Drift) -> Result<Outputs, ResourceError> {
         let (account, path) = self.find(cx).await?;
-        let (task, file) = (self.task(account), path.clone());
+        let (task, file) = (self.task(account).await?, path.clone());
         long_work::run("apply", &path, &cx.cancel, move |pace| task.repair(&file, pace)).await?;
         Ok(Outputs::none())
     }

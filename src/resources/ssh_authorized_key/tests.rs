@@ -142,6 +142,33 @@ async fn exclusive_spares_what_others_declare() {
 }
 
 #[tokio::test]
+async fn exclusive_spares_keys_of_the_same_account_by_whatever_word() {
+    let bed = Bed::new();
+    let number = rustix::process::geteuid().to_string();
+    let of = |user: &str, seed| bed.build(&[s("user", user), s("type", KIND), s("key", &blob(KIND, seed))]);
+    // No other account has our number.
+    let passwd: String = bed
+        .bench
+        .read("etc/passwd")
+        .lines()
+        .filter(|it| !it.starts_with("root:"))
+        .map(|it| format!("{it}\n"))
+        .collect();
+    bed.bench.write("etc/passwd", passwd);
+    bed.host.account_files.look_anew().await.unwrap();
+    let others = [of(&number, 2), of("", 3), of("homeless", 4), of("nobody-here", 5)];
+    bed.repair(&key(1)).await;
+    for other in &others[..2] {
+        other.repair().await;
+    }
+    let exclusive = bed.build(&with(key(1), &[("exclusive", Value::Bool(true))]));
+    assert!(exclusive.run().await.drift.is_empty(), "all of them are declared for it");
+    bed.repair(&key(4)).await;
+    assert_eq!(exclusive.repair().await.drift.iter().count(), 1, "that of another account is a stranger");
+    assert_eq!(bed.keys(), format!("{}\n{}\n{}\n", line(1), line(2), line(3)));
+}
+
+#[tokio::test]
 async fn what_sshd_objects_to_is_a_difference_and_put_right() {
     let bed = Bed::new();
     bed.repair(&key(1)).await;

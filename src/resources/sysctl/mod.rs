@@ -1,6 +1,7 @@
 //! The kind `sysctl`: kernel parameters.
 
 mod conf;
+mod entries;
 mod error;
 mod key;
 mod later;
@@ -10,14 +11,16 @@ mod spec;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rustix::io::Errno;
 
+use super::edited_file::{self, Manner, PLAIN};
 use super::file::target::Target;
 use super::wake_on::wake_on;
 use super::{doc_of, long_work, path_asks};
@@ -26,11 +29,12 @@ use crate::engine::kind::{Ask, Claim, Uid};
 use crate::engine::path_watch::Interest;
 use crate::engine::{
     Capabilities, Cx, Declaration, Drift, Found, Kind, KindDoc, Outputs, ParamError, Params, Resource,
-    ResourceError, Value, Wakes,
+    ResourceError, Stamp, Value, Wakes,
 };
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
-use crate::resources::host::fs::{At, Body, Dress, Halt, Pace};
+use crate::resources::host::fs::{At, Dress, Halt, Pace};
+use entries::Entries;
 use error::SysctlError;
 use key::{Key, is_same, words};
 use later::{FOLDERS, Files, LaterFiles};
@@ -87,6 +91,7 @@ impl Kind for SysctlKind {
             is_many,
             warned: Mutex::default(),
             taken: Mutex::default(),
+            entries: Mutex::default(),
         }))
     }
 
@@ -119,11 +124,26 @@ struct SysctlResource {
     warned: Mutex<String>,
     /// What the kernel made of values that were set, and when: to set them again at once would be an event without end.
     taken: Mutex<BTreeMap<String, (String, Instant)>>,
+    /// What the armed watch holds.
+    entries: Mutex<Weak<Entries>>,
 }
 
 impl SysctlResource {
     fn path(&self) -> &Path {
         Path::new(&*self.spec.path)
+    }
+
+    /// Watches the parameters that are there now, and looks for the others, while a watch is armed.
+    async fn follow(&self, cx: &Cx) -> Result<(), HostError> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let Some(entries) = entries.filter(|_| self.spec.runtime) else { return Ok(()) };
+        let root = &*self.places.kernel;
+        let keys = self.spec.settings.iter().map(|(key, _)| key);
+        for key in keys.filter(|key| !entries.is_right(key, root)) {
+            long_work::reach_runtime().await;
+            entries.follow(key, root, &self.host.entries, cx.waker())?;
+        }
+        Ok(())
     }
 
     /// The value in the kernel; `None`: there is no such parameter.
@@ -205,33 +225,30 @@ impl SysctlResource {
         }
     }
 
-    fn write_file(&self, pace: Pace<'_>) -> Result<(), Halt> {
-        let fs = &self.host.fs;
-        let path = self.path();
-        let dir = match fs.open_parent(path) {
-            Err(HostError::NoParent { .. }) if !self.spec.persist => return Ok(()),
-            Err(HostError::NoParent { .. }) if path.parent() == Some(&*self.places.folder) => {
-                let folder = &self.places.folder;
+    /// Edits the file, or removes it where nothing is left in it.
+    fn write_file(&self, pace: Pace<'_>) -> Result<Option<Stamp>, Halt> {
+        let manner = Manner { empty_goes: !self.spec.persist, ..PLAIN };
+        let rewrite = |found: Option<&[u8]>| {
+            let mut wanted = self.edited(found.unwrap_or_default());
+            if manner.empty_goes && conf::is_empty(&wanted) {
+                wanted.clear();
+            }
+            Ok::<_, Infallible>((found.unwrap_or_default() != wanted).then_some((wanted, ())))
+        };
+        let repair =
+            || edited_file::repair(&self.host, self.path(), pace, manner, &rewrite).map(|Ok(stamp)| stamp);
+        match repair() {
+            Err(Halt::Failed(HostError::NoParent { .. })) if !self.spec.persist => Ok(None),
+            Err(Halt::Failed(HostError::NoParent { .. }))
+                if self.path().parent() == Some(&*self.places.folder) =>
+            {
+                let (fs, folder) = (&self.host.fs, &self.places.folder);
                 let above = fs.open_parent(folder)?;
                 fs.make_dir(At::new(&above, folder), Dress::default())?;
-                fs.open_parent(path)?
+                repair()
             }
-            other => other?,
-        };
-        let at = At::new(&dir, path);
-        let lock = self.host.locks.of(at)?;
-        let _held = lock.hold(pace)?;
-        let old = fs.lstat(at)?;
-        let text = self.text()?;
-        let wanted = self.edited(text.as_deref().unwrap_or_default());
-        if text.as_deref() == Some(&wanted) {
-            return Ok(());
+            other => other,
         }
-        if !self.spec.persist && conf::is_empty(&wanted) {
-            return if text.is_some() { Ok(fs.unlink(at)?) } else { Ok(()) };
-        }
-        fs.write_file(at, old.as_ref(), &Body::Bytes(wanted), Dress::default(), pace)?;
-        Ok(())
     }
 }
 
@@ -243,16 +260,9 @@ fn is_missing(error: &io::Error) -> bool {
 impl Resource for SysctlResource {
     async fn watch(&self, cx: &Cx) -> Result<Wakes, ResourceError> {
         long_work::reach_runtime().await;
-        let mut guards = Vec::new();
-        for (key, _) in self.spec.settings.iter().filter(|_| self.spec.runtime) {
-            let path = key.file(&self.places.kernel);
-            match self.host.entries.watch(&path, cx.waker().clone()) {
-                Ok(guard) => guards.push(guard),
-                // It is looked for again at the next check.
-                Err(error) if is_missing(&error) => {}
-                Err(error) => return Err(HostError::io("watch", &path, error).into()),
-            }
-        }
+        let entries = Arc::new(Entries::default());
+        *self.entries.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&entries);
+        self.follow(cx).await?;
         let told_by_netlink = self.spec.settings.iter().any(|(key, _)| key.is_of_netconf());
         // Where there is no such socket, the look from time to time is left.
         let network = if self.spec.runtime && told_by_netlink {
@@ -263,10 +273,12 @@ impl Resource for SysctlResource {
         let persist = self.spec.persist;
         let files = persist.then(|| self.places.files.watch(cx, &*self.host.watch)).transpose()?;
         let own = wake_on(cx, &*self.host.watch, [(self.path(), Interest::CONTENT)])?;
-        Ok(Wakes::pushed((guards, network, files, own.guard)))
+        Ok(Wakes::pushed((entries, network, files, own.guard)))
     }
 
-    async fn check(&self, _: &Cx) -> Result<Found, ResourceError> {
+    async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
+        // Before they are read, so that no change in between is missed.
+        self.follow(cx).await?;
         let mut drift = Drift::none();
         let text = self.text()?;
         let bytes = text.as_deref().unwrap_or_default();
@@ -323,7 +335,7 @@ impl Resource for SysctlResource {
             }
         }
         match self.write_file(Pace::Long(&cx.cancel)) {
-            Ok(()) => {}
+            Ok(stamp) => stamp.into_iter().for_each(|stamp| cx.wrote(stamp)),
             Err(Halt::Failed(error)) => return Err(error.into()),
             Err(Halt::Long) => return Err(HostError::Worker { op: "write", path: self.path().into() }.into()),
         }

@@ -1,9 +1,12 @@
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::SysctlKind;
 use crate::engine::Value;
 use crate::engine::kind::Uid;
+use crate::resources::host::entry_watch::EntryWatch;
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, listing, refused};
 
@@ -31,13 +34,17 @@ const FILE: &str = "root/etc/sysctl.d/99-vm.swappiness.conf";
 
 impl Bed {
     fn new() -> Self {
+        Self::with(EntryWatch::default())
+    }
+
+    fn with(entries: EntryWatch) -> Self {
         let bench = Bench::new();
         fs::create_dir_all(bench.path("kernel/vm")).unwrap();
         fs::create_dir_all(bench.path("root/etc/sysctl.d")).unwrap();
         bench.write("kernel/vm/swappiness", "60\n");
         bench.write("kernel/vm/pair", "1\t2\n");
         let watch = FakeWatch::new();
-        let host = Host::new(Arc::new(watch.clone()));
+        let host = Arc::new(Host { entries, ..Host::over(Arc::new(watch.clone())) });
         let kind = SysctlKind::at(host, bench.path("kernel"), &bench.path("root"));
         Self { bench, kind, watch }
     }
@@ -79,6 +86,26 @@ async fn several_are_set_in_one_file_whose_other_lines_stay() {
     assert_eq!(bed.bench.read("shared.conf"), "# mine\nnet.x = 1\nvm.pair = 3 4\nvm.swappiness = 10\n");
     assert_eq!(bed.bench.read("kernel/vm/pair"), "3 4\n");
     assert!(bed.build(&[map(&[("vm.pair", "3\t4")]), flag("persist", false)]).run().await.drift.is_empty());
+}
+
+#[tokio::test]
+async fn a_link_stays_and_the_file_behind_it_keeps_its_mode() {
+    let bed = Bed::new();
+    let (link, file) = (bed.bench.path(FILE), bed.bench.path("root/etc/sysctl.conf"));
+    fs::write(&file, "# mine\n").unwrap();
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+    symlink("../sysctl.conf", &link).unwrap();
+    let is_as_it_was = || {
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o7777;
+        fs::symlink_metadata(&link).unwrap().is_symlink() && mode == 0o640
+    };
+    bed.build(&[s("value", "10")]).repair().await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "# mine\nvm.swappiness = 10\n");
+    assert!(is_as_it_was());
+    fs::write(&file, "vm.swappiness = 10\n").unwrap();
+    bed.build(&[s("value", "10"), flag("persist", false)]).repair().await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "", "the link does not lead nowhere");
+    assert!(is_as_it_was());
 }
 
 #[tokio::test]
@@ -126,6 +153,25 @@ async fn writes_to_parameter_and_file_wake() {
     bed.watch.change(bed.bench.path("root/etc/sysctl.d"));
     drop(wakes);
     assert!(bed.watch.watched().is_empty());
+}
+
+#[tokio::test]
+async fn a_parameter_that_comes_later_is_set_and_one_that_went_and_came_back_too() {
+    let bed = Bed::with(EntryWatch::looking_every(Duration::from_millis(10)));
+    let params = [s("value", "1"), flag("persist", false)];
+    let subject = bed.bench.build(&bed.kind, "net.bridge.x", &params);
+    let _wakes = subject.resource.watch(&subject.cx()).await.unwrap();
+    assert_eq!(subject.failure().await, "there is no kernel parameter net.bridge.x");
+    for round in ["0\n", "2\n"] {
+        let wakes = bed.bench.wakes();
+        fs::create_dir_all(bed.bench.path("kernel/net/bridge")).unwrap();
+        bed.bench.write("kernel/net/bridge/x", round);
+        bed.bench.woken_after(wakes).await;
+        subject.repair().await;
+        assert_eq!(bed.bench.read("kernel/net/bridge/x"), "1\n");
+        fs::remove_dir_all(bed.bench.path("kernel/net")).unwrap();
+        assert!(subject.failure().await.contains("there is no kernel parameter"));
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::resources::host::account_files::database::{Database, IdRange, Shadow,
 pub struct Surroundings {
     /// Whether the home directory is there.
     pub has_home: bool,
-    /// Whether the primary group is one from elsewhere.
+    /// Whether the primary group is one from elsewhere; of a user who is missing, the one that is declared by its number.
     pub foreign_group: bool,
 }
 
@@ -73,21 +73,7 @@ pub fn differences(
         found.push(Difference::NoHome(spec.given.homedir.as_deref().unwrap_or(&user.home).into()));
     }
     secrets(db, spec, user, &mut found)?;
-    if let Some(wanted) = spec.given.subids {
-        let of = |all: &[(Box<str>, IdRange)]| -> Vec<IdRange> {
-            let own = all.iter().filter(|(name, _)| **name == *spec.name || **name == *user.uid.to_string());
-            own.map(|(_, range)| *range).collect()
-        };
-        let (subuids, subgids) = (of(&db.subuids), of(&db.subgids));
-        let is_right = if wanted {
-            !subuids.is_empty() && !subgids.is_empty()
-        } else {
-            subuids.is_empty() && subgids.is_empty()
-        };
-        if !is_right {
-            found.push(Difference::Subids(subuids, subgids));
-        }
-    }
+    found.extend(subids(db, spec, user.uid));
     Ok(found)
 }
 
@@ -111,6 +97,19 @@ pub fn fields(spec: &Spec, user: &User) -> Vec<Difference> {
         found.push(Difference::Comment(user.comment.clone()));
     }
     found
+}
+
+/// Whether the subordinate ids are others than declared.
+pub fn subids(db: &Database, spec: &Spec, uid: u32) -> Option<Difference> {
+    let wanted = spec.given.subids?;
+    let of = |all: &[(Box<str>, IdRange)]| -> Vec<IdRange> {
+        let own = all.iter().filter(|(name, _)| **name == *spec.name || **name == *uid.to_string());
+        own.map(|(_, range)| *range).collect()
+    };
+    let (subuids, subgids) = (of(&db.subuids), of(&db.subgids));
+    let has = |ranges: &[IdRange]| !ranges.is_empty();
+    let is_right = if wanted { has(&subuids) && has(&subgids) } else { !has(&subuids) && !has(&subgids) };
+    (!is_right).then_some(Difference::Subids(subuids, subgids))
 }
 
 fn trim(home: &str) -> &str {

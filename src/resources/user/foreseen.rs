@@ -19,6 +19,8 @@ pub fn missing_groups(
         let has_number = |gid: u32| db.group_name(gid).is_some() || elsewhere.has_group(gid);
         match (&given.group, given.gid) {
             (Some(group), _) if !is_there(db, group, elsewhere) => missing.push((&**group).into()),
+            // A new user gets one of its own name with this number.
+            (None, Some(_)) if is_new && !is_there(db, &spec.name, elsewhere) => {}
             (None, Some(gid)) if !has_number(gid) => missing.push(gid.to_string().into()),
             _ => {}
         }

@@ -5,6 +5,7 @@
 
 mod day;
 mod differences;
+mod elsewhere;
 mod foreseen;
 mod home;
 mod params;
@@ -14,8 +15,9 @@ mod steps;
 mod tests;
 mod undo;
 
+use std::any::Any;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 
@@ -32,7 +34,7 @@ use crate::resources::host::account_files::database::Database;
 use crate::resources::host::account_files::shadow_tools::About;
 use crate::resources::path_asks;
 use crate::resources::wake_on::wake_on;
-use differences::{Difference, Surroundings, differences, drift, fields};
+use differences::{Difference, Surroundings, differences, drift};
 use foreseen::missing_groups;
 use params::UserParams;
 use spec::Spec;
@@ -62,7 +64,7 @@ impl Kind for UserKind {
 
     fn build(&self, declaration: &Declaration) -> Result<Box<dyn Resource>, Vec<ParamError>> {
         let spec = Spec::new(declaration)?;
-        Ok(Box::new(UserResource { host: self.host.clone(), spec }))
+        Ok(Box::new(UserResource { host: self.host.clone(), spec, home: Mutex::default() }))
     }
 
     fn capabilities(&self, declaration: &Declaration) -> Capabilities {
@@ -92,10 +94,19 @@ impl Kind for UserKind {
     }
 }
 
+/// The home directory that is watched now.
+#[derive(Default)]
+struct HomeWatch(Mutex<Option<(Box<str>, Guard)>>);
+
+/// What ends a watch when it is dropped.
+type Guard = Option<Box<dyn Any + Send + Sync>>;
+
 #[derive(Debug)]
 struct UserResource {
     host: Arc<Host>,
     spec: Spec,
+    /// What the armed watch holds.
+    home: Mutex<Weak<HomeWatch>>,
 }
 
 /// How an account stands.
@@ -107,12 +118,16 @@ struct Standing {
 
 impl UserResource {
     fn look_around(&self, db: &Database) -> Surroundings {
-        let Some(user) = db.users.get(&*self.spec.name) else { return Surroundings::default() };
+        let elsewhere = &*self.host.account_files.elsewhere;
+        let Some(user) = db.users.get(&*self.spec.name) else {
+            let foreign_group = self.spec.given.gid.is_some_and(|gid| elsewhere.has_group(gid));
+            return Surroundings { foreign_group, ..Surroundings::default() };
+        };
         let home = self.spec.given.homedir.as_deref().unwrap_or(&user.home);
         let is_known = db.group_name(user.gid).is_some();
         Surroundings {
             has_home: !self.spec.given.create_home || Path::new(home).exists(),
-            foreign_group: !is_known && self.host.account_files.elsewhere.has_group(user.gid),
+            foreign_group: !is_known && elsewhere.has_group(user.gid),
         }
     }
 
@@ -122,21 +137,39 @@ impl UserResource {
         if found == [Difference::Missing]
             && let Some(foreign) = self.host.account_files.elsewhere.user(&self.spec.name)
         {
-            if !fields(&self.spec, &foreign).is_empty() {
-                return Err(AccountError::Elsewhere { what: "user", name: (&*self.spec.name).into() });
-            }
+            elsewhere::fulfils(&self.spec, &foreign, &db, &*self.host.account_files.elsewhere)?;
             found.clear();
         }
         Ok(Standing { db, differences: found, around })
     }
 
+    /// Watches the home directory, where it is to be there: that of a new user is known once the user is made, and a
+    /// user may be given another one.
+    fn follow_home(&self, cx: &Cx, db: &Database) -> Result<(), ResourceError> {
+        let given = &self.spec.given;
+        let armed = self.home.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let Some(armed) = armed.filter(|_| given.create_home && self.spec.present) else { return Ok(()) };
+        let of_user = || db.users.get(&*self.spec.name).map(|user| &*user.home);
+        let Some(home) = given.homedir.as_deref().or_else(of_user).filter(|home| home.starts_with('/'))
+        else {
+            return Ok(());
+        };
+        let mut watched = armed.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if watched.as_ref().is_none_or(|(path, _)| **path != *home) {
+            let wakes = wake_on(cx, &*self.host.watch, [(Path::new(home), Interest::CONTENT)])?;
+            *watched = Some((home.into(), wakes.guard));
+        }
+        Ok(())
+    }
+
     async fn apply_all(&self, cx: &Cx) -> Result<(), AccountError> {
         let files = &self.host.account_files;
-        let mut last: Option<Next> = None;
+        let mut last: Option<(Next, Arc<Database>)> = None;
         for _ in 0..MOST_STEPS {
             let Standing { db, differences, around } = self.compare(files.look_anew().await?)?;
-            let Some(step) = next(&db, &self.spec, &differences, around.has_home)? else { return Ok(()) };
-            if last.as_ref() == Some(&step) {
+            let Some(step) = next(&db, &self.spec, &differences, around)? else { return Ok(()) };
+            // One that has changed something may be needed again: each unlocking takes one sign off.
+            if last.as_ref().is_some_and(|(same, before)| *same == step && *before == db) {
                 break;
             }
             match &step {
@@ -151,10 +184,10 @@ impl UserResource {
                     home::make(&*self.host.processes, &self.spec.given.skel, path, ids, &cx.cancel).await?;
                 }
             }
-            last = Some(step);
+            last = Some((step, db));
         }
         let tool = match last {
-            Some(Next::Run(step)) => step.words.into_iter().next().unwrap_or_default(),
+            Some((Next::Run(step), _)) => step.words.into_iter().next().unwrap_or_default(),
             _ => "cp".to_owned(),
         };
         Err(AccountError::NoEffect { tool: tool.into(), what: "user", name: (&*self.spec.name).into() })
@@ -165,21 +198,15 @@ impl UserResource {
 impl Resource for UserResource {
     async fn watch(&self, cx: &Cx) -> Result<Wakes, ResourceError> {
         let accounts = self.host.account_files.watch(cx, &*self.host.watch)?;
-        let home = match &self.spec.given.homedir {
-            _ if !self.spec.given.create_home || !self.spec.present => None,
-            Some(home) => Some(home.to_string()),
-            None => {
-                let db = self.host.account_files.look().await?;
-                db.users.get(&*self.spec.name).map(|user| user.home.to_string())
-            }
-        };
-        let Some(home) = home.filter(|home| home.starts_with('/')) else { return Ok(accounts) };
-        let home = wake_on(cx, &*self.host.watch, [(Path::new(&home), Interest::CONTENT)])?;
-        Ok(Wakes::pushed((accounts.guard, home.guard)))
+        let home = Arc::new(HomeWatch::default());
+        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&home);
+        self.follow_home(cx, &*self.host.account_files.look().await?)?;
+        Ok(Wakes::pushed((accounts.guard, home)))
     }
 
     async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
         let db = self.host.account_files.look().await?;
+        self.follow_home(cx, &db)?;
         let standing = self.compare(db)?;
         if cx.noop {
             let elsewhere = &*self.host.account_files.elsewhere;

@@ -8,7 +8,7 @@ crate::entry! {
     /// What is declared is put right whenever it differs, whoever changed it and how; what is not declared is left as it
     /// is. The account is one of the files in `/etc`, changed with the tools that own them (`useradd`, `usermod`,
     /// `userdel`, `chage`, `chpasswd`), one at a time. An account of a directory service is left alone: it is an error if
-    /// something of it differs.
+    /// something of it differs, or can be neither known nor set here, as its password.
     ///
     /// A new user gets a primary group of the same name, or the one of that name that is there, unless `group` or `gid`
     /// says otherwise. Group resources that it needs are applied before; files that belong to it, commands that run as it
@@ -31,7 +31,8 @@ crate::entry! {
         state: Arc<str> = Arc::from("exists"),
         /// The user's number. A new user gets a free one if not given.
         uid: Option<u32>,
-        /// The number of the primary group, which must exist. Not together with `group`.
+        /// The number of the primary group. Where no group has it, a new user gets one of its own name with this number.
+        /// Not together with `group`.
         gid: Option<u32>,
         /// The name of the primary group, which must exist.
         group: Option<Arc<str>>,

@@ -1,7 +1,7 @@
 //! Which tool comes next. Pure.
 
 use super::day::show_day;
-use super::differences::Difference;
+use super::differences::{Difference, Surroundings};
 use super::spec::Spec;
 use crate::resources::host::account_files::AccountError;
 use crate::resources::host::account_files::database::{Database, IdRange};
@@ -29,11 +29,11 @@ pub fn next(
     db: &Database,
     spec: &Spec,
     differences: &[Difference],
-    has_home: bool,
+    around: Surroundings,
 ) -> Result<Option<Next>, AccountError> {
     let name = &*spec.name;
     if differences.contains(&Difference::Missing) {
-        return Ok(Some(Next::Run(useradd(db, spec))));
+        return Ok(Some(Next::Run(own_group(db, spec, around).unwrap_or_else(|| useradd(db, spec)))));
     }
     if differences.contains(&Difference::Unwanted) {
         let remove = spec.given.remove_home.then_some("-r");
@@ -49,7 +49,7 @@ pub fn next(
             _ => {}
         }
     }
-    if let Some(step) = usermod(spec, differences, has_home) {
+    if let Some(step) = usermod(spec, differences, around.has_home) {
         return Ok(Some(Next::Run(step)));
     }
     Ok(match differences.first() {
@@ -64,6 +64,15 @@ pub fn next(
         Some(Difference::NoHome(home)) => Some(Next::MakeHome(home.clone())),
         _ => None,
     })
+}
+
+/// Makes the group of the user's own name that a new user is to have by its number: useradd would choose another number.
+/// A user who was removed, and comes back, had such a one.
+fn own_group(db: &Database, spec: &Spec, around: Surroundings) -> Option<Step> {
+    let gid = spec.given.gid?;
+    let is_there = around.foreign_group || db.group_name(gid).is_some();
+    let can_be = !is_there && !db.groups.contains_key(&*spec.name);
+    can_be.then(|| Step::of(["groupadd", "-g", &gid.to_string(), &spec.name]))
 }
 
 fn useradd(db: &Database, spec: &Spec) -> Step {

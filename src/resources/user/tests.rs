@@ -114,13 +114,14 @@ async fn groups_that_are_nowhere_are_foreseen() {
         foreseen(&[s("group", "staffers"), groups.clone()]).await,
         ["user anna is to be in staffers, crew, which are no groups"]
     );
+    assert!(foreseen(&[("gid", Value::Int(4242))]).await.is_empty(), "it gets one of its own");
+    assert!(foreseen(&[s("group", "users"), ("groups", texts(["adm"]))]).await.is_empty());
+    bed.repair("anna", &[]).await;
+    assert_eq!(foreseen(&[groups]).await, ["user anna is to be in crew, which is no group"]);
     assert_eq!(
         foreseen(&[("gid", Value::Int(4242))]).await,
         ["user anna is to be in 4242, which is no group"]
     );
-    assert!(foreseen(&[s("group", "users"), ("groups", texts(["adm"]))]).await.is_empty());
-    bed.repair("anna", &[]).await;
-    assert_eq!(foreseen(&[groups]).await, ["user anna is to be in crew, which is no group"]);
     assert!(foreseen(&[s("shell", "/bin/sh")]).await.is_empty());
 }
 
@@ -190,6 +191,53 @@ async fn passwords_are_compared_and_set_and_shown_nowhere() {
     let failure = bed.build("anna", &[("lock", Value::Bool(false))]).failure().await;
     assert_eq!(failure, "user anna has no password that could be unlocked");
     assert!(!format!("{:?}", bed.build("anna", &[]).resource).contains("$6$"));
+}
+
+#[tokio::test]
+async fn a_password_that_is_locked_twice_is_unlocked() {
+    let bed = bed();
+    bed.repair("anna", &[s("password", "!!$6$a$b")]).await;
+    bed.shadow.take_ran();
+    assert_eq!(bed.repair("anna", &[("lock", Value::Bool(false))]).await, ["lock: locked -> unlocked"]);
+    assert_eq!(bed.shadow.take_ran(), ["usermod -U anna", "usermod -U anna"]);
+}
+
+#[tokio::test]
+async fn a_removed_user_comes_back_with_its_group_whatever_its_number() {
+    let bed = bed();
+    bed.shadow.edit("group", |text| format!("{text}anna:x:1001:\n"));
+    bed.repair("anna", &[("uid", Value::Int(2000)), s("group", "anna")]).await;
+    let before = bed.shadow.line("passwd", "anna");
+    let removed = bed.build("anna", &[s("state", "absent")]);
+    let undo = removed.resource.undo(&removed.cx()).await.unwrap().unwrap();
+    removed.repair().await;
+    assert_eq!(bed.shadow.line("group", "anna"), None, "userdel removes it");
+    bed.shadow.take_ran();
+    let back: Vec<Param> = undo.iter().map(|(name, value)| (name, value.clone())).collect();
+    bed.repair("anna", &back).await;
+    assert_eq!(bed.shadow.take_ran()[0], "groupadd -g 1001 anna");
+    assert_eq!(
+        (bed.shadow.line("passwd", "anna"), bed.shadow.line("group", "anna").is_some()),
+        (before, true)
+    );
+}
+
+#[tokio::test]
+async fn the_home_of_a_new_user_is_watched_and_followed() {
+    let bed = bed();
+    let home = bed.bench.path("home");
+    std::fs::create_dir(&home).unwrap();
+    let subject = bed.build("anna", &[yes("create_home")]);
+    let _wakes = subject.resource.watch(&subject.cx()).await.unwrap();
+    let is_watched = |path: &str| bed.watch.watched().iter().any(|(it, _)| it.to_str() == Some(path));
+    subject.failure().await;
+    assert!(bed.bench.read("etc/passwd").contains("/home/anna"));
+    bed.edit("passwd", |text| text.replace("/home/anna", home.to_str().unwrap())).await;
+    assert!(subject.run().await.drift.is_empty());
+    assert!(is_watched(home.to_str().unwrap()), "{:?}", bed.watch.watched());
+    bed.edit("passwd", |text| text.replace(home.to_str().unwrap(), "/home/anna")).await;
+    let _ = subject.noop().await;
+    assert!(is_watched("/home/anna") && !is_watched(home.to_str().unwrap()));
 }
 
 fn without_anna(text: &str) -> String {
@@ -271,6 +319,29 @@ impl NameService for Directory {
 async fn a_user_from_elsewhere_is_fine_unless_it_differs() {
     let bed = bed_with(Directory);
     assert!(bed.build("ldap", &[s("shell", "/bin/sh")]).run().await.drift.is_empty());
+    let fine = [("gid", Value::Int(7000)), yes("append"), ("groups", Value::List([].into()))];
+    assert!(bed.build("ldap", &fine).run().await.drift.is_empty());
+    for params in [[("gid", Value::Int(7))], [s("group", "users")], [s("group", "nowhere")]] {
+        let failure = bed.build("ldap", &params).failure().await;
+        assert_eq!(failure, "user ldap comes from elsewhere, not from the files in /etc");
+    }
+    let params = [
+        yes("lock"),
+        s("expires", "2030-01-31"),
+        ("groups", texts(["adm"])),
+        s("password", "!"),
+        ("password_max_days", Value::Int(1)),
+        yes("subids"),
+        yes("create_home"),
+    ];
+    assert_eq!(
+        bed.build("ldap", &params).failure().await,
+        "user ldap comes from elsewhere: `groups`, `create_home`, `password`, `lock`, `expires`, `password_max_days`, \
+         `subids` cannot be seen to here"
+    );
+    bed.edit("group", |text| text.replace("adm:x:4:daemon", "adm:x:4:daemon,ldap")).await;
+    let here = [yes("append"), ("groups", texts(["adm"]))];
+    assert!(bed.build("ldap", &here).run().await.drift.is_empty(), "that is known");
     let failure = bed.build("ldap", &[s("shell", "/bin/zsh")]).failure().await;
     assert_eq!(failure, "user ldap comes from elsewhere, not from the files in /etc");
     assert!(bed.build("ldap", &[s("state", "absent")]).run().await.drift.is_empty());

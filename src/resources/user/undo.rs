@@ -26,13 +26,20 @@ pub fn undo(db: &Database, spec: &Spec) -> Params {
     keep("gid", given.gid.is_some() || given.group.is_some(), Value::Int(user.gid.into()));
     let groups = db.groups_of(&spec.name).into_iter().map(Value::str).collect();
     keep("groups", given.groups.is_some(), Value::List(groups));
-    keep("homedir", given.homedir.is_some() && !user.home.is_empty(), Value::str(&*user.home));
-    keep("shell", given.shell.is_some() && !user.shell.is_empty(), Value::str(&*user.shell));
+    // An empty field cannot be declared: it is what a user gets for whom nothing is.
+    if !user.home.is_empty() {
+        keep("homedir", given.homedir.is_some(), Value::str(&*user.home));
+    }
+    if !user.shell.is_empty() {
+        keep("shell", given.shell.is_some(), Value::str(&*user.shell));
+    }
     keep("comment", given.comment.is_some(), Value::str(&*user.comment));
     keep("allowduplicateuid", given.allowduplicateuid, Value::Bool(true));
     if let Some(shadow) = db.shadow_of(&spec.name) {
-        let is_secret = given.password.is_some() || given.lock.is_some();
-        keep("password", is_secret && !shadow.password.is_empty(), Value::str(&*shadow.password));
+        if !shadow.password.is_empty() {
+            let is_secret = given.password.is_some() || given.lock.is_some();
+            keep("password", is_secret, Value::str(&*shadow.password));
+        }
         let expires = shadow.expires.map_or_else(|| "never".to_owned(), show_day);
         keep("expires", given.expires.is_some(), Value::str(expires));
         let max_days = shadow.max_days.unwrap_or(-1);

@@ -188,18 +188,18 @@ fn networkd_keeps_what_it_is_told_to_keep() {
     host.sh("rm -f /etc/systemd/system/systemd-networkd.service; systemctl daemon-reload; systemctl start systemd-networkd");
     let agent = host.agent(&kept_by("networkd"));
     host.sh(KEPT);
-    assert_eq!(host.sh("stat -c %a /etc/systemd/network/mgmt-v0.network"), "644");
+    assert_eq!(host.sh("stat -c %a /etc/systemd/network/05-mgmt-v0.network"), "644");
     host.sh("networkctl reconfigure v0 v1 br0");
     agent.until_sh(KEPT);
-    host.sh("ip addr flush dev v0; rm /etc/systemd/network/mgmt-br0.netdev; echo >/etc/systemd/network/mgmt-v0.network");
-    agent.until_sh(&format!("{KEPT}; test -e /etc/systemd/network/mgmt-br0.netdev; grep -q 10.66 /etc/systemd/network/mgmt-v0.network"));
+    host.sh("ip addr flush dev v0; rm /etc/systemd/network/05-mgmt-br0.netdev; echo >/etc/systemd/network/05-mgmt-v0.network");
+    agent.until_sh(&format!("{KEPT}; test -e /etc/systemd/network/05-mgmt-br0.netdev; grep -q 10.66 /etc/systemd/network/05-mgmt-v0.network"));
     let (status, said) = agent.stop();
     assert!(status.success(), "{said}");
     is_kept_by(&host, "systemd-networkd");
     let gone =
         "graph: site\nresources:\n  net:\n  - {name: br0, kind: bridge, state: absent, persist: networkd}\n";
     assert!(host.once(gone).status.success());
-    host.sh("! ls /etc/systemd/network/mgmt-br0.*; systemctl restart systemd-networkd; ! ip link show br0 2>/dev/null");
+    host.sh("! ls /etc/systemd/network/05-mgmt-br0.*; systemctl restart systemd-networkd; ! ip link show br0 2>/dev/null");
 }
 
 #[test]

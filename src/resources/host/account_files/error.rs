@@ -46,6 +46,14 @@ pub enum AccountError {
         /// Its name.
         name: Box<str>,
     },
+    /// What is declared of an account from elsewhere can be neither known nor set here.
+    #[error("user {name} comes from elsewhere: {} cannot be seen to here", quoted(.params))]
+    OutOfReach {
+        /// The user.
+        name: Box<str>,
+        /// The parameters.
+        params: Vec<&'static str>,
+    },
     /// What is to be compared is for root's eyes only.
     #[error("read {path} for `{param}`: permission denied", path = path.display())]
     Secret {
@@ -88,6 +96,10 @@ pub enum AccountError {
     },
 }
 
+fn quoted(params: &[&str]) -> String {
+    params.iter().map(|param| format!("`{param}`")).collect::<Vec<_>>().join(", ")
+}
+
 fn no_groups(groups: &[Box<str>]) -> String {
     let which = if groups.len() == 1 { "which is no group" } else { "which are no groups" };
     format!("{}, {which}", groups.join(", "))
@@ -98,7 +110,10 @@ impl AccountError {
     pub fn class(&self) -> Class {
         match self {
             Self::Tool { class, .. } => *class,
-            Self::Elsewhere { .. } | Self::NothingToUnlock { .. } | Self::NoGroup { .. } => Class::User,
+            Self::Elsewhere { .. }
+            | Self::OutOfReach { .. }
+            | Self::NothingToUnlock { .. }
+            | Self::NoGroup { .. } => Class::User,
             Self::Host(error) => error.class(),
             Self::NoEffect { .. } | Self::Secret { .. } | Self::NoIds { .. } | Self::Home { .. } => {
                 Class::Transient
@@ -112,6 +127,11 @@ impl AccountError {
             Self::Tool { source, .. } | Self::Home { source, .. } => source.hint(),
             Self::Elsewhere { .. } => Some(
                 "a directory service or systemd answers for it: change it there, or choose another name"
+                    .into(),
+            ),
+            Self::OutOfReach { .. } => Some(
+                "a directory service or systemd answers for it: leave these out, and set them there; a resource `group` \
+                 puts it into a group of this host"
                     .into(),
             ),
             Self::Secret { .. } => Some("run mgmt as root".into()),

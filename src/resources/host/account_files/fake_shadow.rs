@@ -93,7 +93,10 @@ impl FakeShadow {
 
     fn gid(&self, group: &str) -> Option<String> {
         let by_name = self.line("group", group).map(|line| line[2].clone());
-        by_name.or_else(|| group.parse::<u32>().ok().map(|_| group.to_owned()))
+        let text = self.read("group");
+        by_name.or_else(|| {
+            text.lines().any(|line| line.split(':').nth(2) == Some(group)).then(|| group.to_owned())
+        })
     }
 
     fn members(&self, user: &str, groups: &str, append: bool) {
@@ -228,12 +231,14 @@ impl FakeShadow {
     }
 
     fn userdel(&self, name: &str) -> i32 {
-        if self.line("passwd", name).is_none() {
-            return 6;
-        }
+        let Some(user) = self.line("passwd", name) else { return 6 };
         self.set("passwd", name, None);
         self.set("shadow", name, None);
         self.members(name, "", false);
+        // With USERGROUPS_ENAB its private group goes, too.
+        if self.line("group", name).is_some_and(|group| group[2] == user[3] && group[3].is_empty()) {
+            self.set("group", name, None);
+        }
         0
     }
 

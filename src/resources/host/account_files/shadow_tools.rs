@@ -1,15 +1,11 @@
 //! Running shadow's tools, one at a time, and what their exit statuses mean.
 
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::{AccountError, AccountFiles};
 use crate::engine::{Cancel, Class};
-use crate::resources::host::process::{ProcessError, Processes};
+use crate::resources::host::process::{ProcessError, Processes, alive};
 use crate::resources::host::tool::{self, ToolError};
-
-/// How many processes of a user are named.
-const NAMED: usize = 5;
 
 /// A tool to run. Its words may be shown; its input is a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,23 +186,9 @@ fn meaning(
     }
 }
 
-/// The processes of a user, as `PID (name)`; the first few.
+/// The processes of a user; the first few.
 fn processes_of(uid: u32) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let mut found: Vec<u32> = entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid: &u32| {
-            let dir = format!("/proc/{pid}");
-            rustix::fs::stat(dir).is_ok_and(|stat| stat.st_uid == uid)
-        })
-        .collect();
-    found.sort_unstable();
-    found.truncate(NAMED);
-    let name = |pid: &u32| {
-        let comm = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("comm"));
-        format!("{pid} ({})", comm.as_deref().unwrap_or("?").trim())
-    };
-    found.iter().map(name).collect()
+    alive(|folder| rustix::fs::stat(folder).is_ok_and(|stat| stat.st_uid == uid))
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub enum Written {
 }
 
 impl Fs {
-    /// Writes a file whole. `old` is the regular file that it replaces: what `dress` leaves open is kept of it.
+    /// Writes a file whole. `old` is what it replaces: what `dress` leaves open is kept of a regular file, and of nothing else.
     ///
     /// # Errors
     /// When the system refuses, the run is cancelled, or the content changes while it is copied. What was there then
@@ -57,6 +57,8 @@ impl Fs {
         dress: Dress<'_>,
         pace: Pace<'_>,
     ) -> Result<Written, HostError> {
+        // Anybody may do anything with a link: its looks are none for a file.
+        let old = old.filter(|old| is_regular(old));
         let mut tries = 1;
         loop {
             match self.write_once(at, old, content, dress, pace) {
@@ -203,4 +205,24 @@ const KEEP_OWNER: &str = "keep the owner of";
 /// Whether this is a regular file, which a rewrite keeps the looks of.
 pub(super) fn is_regular(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::resources::host::fs::Body;
+
+    #[test]
+    fn a_file_in_place_of_a_link_does_not_take_its_mode() {
+        let (dir, fs) = (tempfile::tempdir().unwrap(), Fs::new());
+        let path = dir.path().join("x");
+        symlink("/nowhere", &path).unwrap();
+        let parent = fs.open_parent(&path).unwrap();
+        let at = At::new(&parent, &path);
+        let old = fs.lstat(at).unwrap();
+        fs.write_file(at, old.as_ref(), &Body::Bytes(b"x".into()), Dress::default(), Pace::Short).unwrap();
+        assert_eq!(std::fs::symlink_metadata(&path).unwrap().permissions().mode(), 0o100_644);
+    }
 }

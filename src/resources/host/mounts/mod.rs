@@ -5,18 +5,17 @@ pub mod fstab;
 pub mod table;
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use rustix::fs::{FileType, Stat};
-use rustix::io::Errno;
 
 use crate::engine::Stamp;
 use crate::engine::path_watch::{Interest, PathSink, PathWatch};
 use crate::engine::{Cx, ResourceError, Wakes};
+use crate::resources::edited_file::{self, Manner, PLAIN};
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
-use crate::resources::host::fs::{At, Body, Dress, Halt, LONG, Pace, size, type_name};
+use crate::resources::host::fs::{Halt, Pace};
 use crate::resources::host::observer::Observer;
 use crate::resources::host::poll_file::{PollFile, is_polled};
 use crate::resources::host::shared_watch::SharedWatch;
@@ -156,29 +155,11 @@ impl Mounts {
 /// # Errors
 /// When the system refuses; then the old file still is there.
 pub fn edit_fstab(host: &Host, edit: &dyn Fn(&[u8]) -> Vec<u8>, pace: Pace<'_>) -> Result<(), Halt> {
-    let (fs, path) = (&host.fs, host.mounts.fstab());
-    let dir = fs.open_parent(path)?;
-    let at = At::new(&dir, path);
-    let lock = host.locks.of(at)?;
-    let _held = lock.hold(pace)?;
-    let old: Option<Stat> = fs.lstat(at)?;
-    let text = match &old {
-        None => Vec::new(),
-        Some(stat) if !FileType::from_raw_mode(stat.st_mode).is_file() => {
-            let (found, wanted, hint) = (type_name(stat), "a file", "only a file is edited");
-            return Err(HostError::WrongType { path: path.into(), found, wanted, hint }.into());
-        }
-        Some(stat) if size(stat) > LONG => return Err(HostError::io("edit", path, Errno::FBIG).into()),
-        Some(stat) => fs.read_whole(&fs.open_at(at)?, path, size(stat))?,
+    let rewrite = |found: Option<&[u8]>| {
+        let old = found.unwrap_or_default();
+        let wanted = edit(old);
+        Ok::<_, Infallible>((wanted != old).then_some((wanted, ())))
     };
-    let wanted = edit(&text);
-    if wanted == text {
-        return Ok(());
-    }
-    let now = fs.lstat(at)?;
-    if stamp_of(now.as_ref()) != stamp_of(old.as_ref()) {
-        return Err(HostError::Raced { op: "edit", path: path.into() }.into());
-    }
-    fs.write_synced(at, old.as_ref(), &Body::Bytes(wanted), Dress::default(), pace)?;
-    Ok(())
+    let manner = Manner { synced: true, ..PLAIN };
+    edited_file::repair(host, host.mounts.fstab(), pace, manner, &rewrite).map(|Ok(_)| ())
 }

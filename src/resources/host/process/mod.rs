@@ -9,6 +9,7 @@
 //! Commands as another user are started through this very program ([`helper_main`]), which takes on the identity and
 //! becomes the command: so nothing runs between fork and exec that must not.
 
+mod alive;
 mod error;
 mod fake;
 mod group;
@@ -41,6 +42,7 @@ use rustix::process::Signal;
 
 use crate::engine::Cancel;
 
+pub use alive::alive;
 pub use error::ProcessError;
 pub use fake::FakeProcesses;
 pub use identity::Identity;
