@@ -4,6 +4,7 @@ pub mod disk;
 pub mod etcd;
 pub mod failpoints;
 pub mod fake;
+pub mod identity;
 pub mod link;
 pub mod mesh;
 pub mod node;

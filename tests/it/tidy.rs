@@ -70,11 +70,12 @@ fn what_is_pure_reads_no_clock_and_does_no_io() {
         "src/lang/yaml",
         "src/lang/diag",
         "src/lang/collect",
+        "src/cluster/identity",
         "src/cluster/mesh/steward",
         "src/cluster/raft",
         "src/cluster/store",
     ];
-    let rim = ["src/lang/yaml/frontend.rs", "src/lang/collect/inflow.rs"];
+    let rim = ["src/lang/yaml/frontend.rs", "src/lang/collect/inflow.rs", "src/cluster/identity/folder.rs"];
     let impure = [
         "std::fs",
         "TcpStream",
@@ -157,5 +158,6 @@ fn every_direct_dependency_says_why() {
         }
     }
     assert!(silent.is_empty(), "no reason is given for\n{}", silent.join("\n"));
-    assert!(count <= 60, "{count} direct dependencies are more than a person can keep an eye on");
+    // Three of them are for who is who: signatures, reading certificates, wiping keys.
+    assert!(count <= 63, "{count} direct dependencies are more than a person can keep an eye on");
 }

@@ -7,6 +7,7 @@
 //! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>   /_mgmt/upload/<host>/<number>
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
 //! /_mgmt/policy   /_mgmt/steward/{exchange,members}   /_mgmt/store/<id>
+//! /_mgmt/secret/<escaped name>/<to>   /_mgmt/audit/<host>/<number>
 //! ```
 //!
 //! Names that come last are written as they are; others with `/` and `%` escaped, so that no name can leave its place.
@@ -41,6 +42,16 @@ pub const BLOBS: &str = "/_mgmt/blob/";
 pub const UPLOADS: &str = "/_mgmt/upload/";
 /// The texts for all hosts.
 pub const SHARED_STRINGS: &str = "/_mgmt/strings/shared/";
+/// The texts of hosts.
+pub const HOST_STRINGS: &str = "/_mgmt/strings/host/";
+/// Who was chosen for what.
+pub const SCHEDULES: &str = "/_mgmt/schedule/";
+/// Parts of the policy that have keys of their own.
+pub const POLICIES: &str = "/_mgmt/policy/";
+/// Secrets, encrypted for each recipient.
+pub const SECRETS: &str = "/_mgmt/secret/";
+/// What was done.
+pub const AUDIT: &str = "/_mgmt/audit/";
 
 /// What a host keeps about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +159,7 @@ pub fn string(slot: &Slot) -> String {
 
 /// The texts that hosts have under a name.
 pub fn strings_of_hosts(key: &str) -> String {
-    format!("{ROOT}strings/host/{}/", escaped(key))
+    format!("{HOST_STRINGS}{}/", escaped(key))
 }
 
 /// The last part of a key, if it is text.
@@ -173,12 +184,12 @@ pub fn upload(host: &HostName, number: u64) -> String {
 
 /// The candidates of a namespace.
 pub fn candidates(namespace: &str) -> String {
-    format!("{ROOT}schedule/{}/candidate/", escaped(namespace))
+    format!("{SCHEDULES}{}/candidate/", escaped(namespace))
 }
 
 /// Who was chosen in a namespace.
 pub fn choice(namespace: &str) -> String {
-    format!("{ROOT}schedule/{}/choice", escaped(namespace))
+    format!("{SCHEDULES}{}/choice", escaped(namespace))
 }
 
 /// A name in which `/` and `%` are written as `%2F` and `%25`.
