@@ -6,10 +6,11 @@ use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 use tar::{EntryType, Header};
 
-use super::{ArchiveKind, work};
+use super::ArchiveKind;
 use crate::engine::kind::Uid;
 use crate::engine::{Class, Value};
 use crate::resources::host::download::FakeDownloader;
+use crate::resources::host::temp_name::beside;
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, listing, refused};
 
@@ -146,7 +147,7 @@ async fn what_a_killed_agent_left_is_carried_over() {
     bench.write("a.tar", tool("one"));
     let subject = unpacked(&bench, &[STRIP]);
     subject.repair().await;
-    let [fresh, full] = work::beside(&bench.path("t"));
+    let [fresh, full] = [0, 1].map(|number| beside(&bench.path("t"), number));
     fs::create_dir_all(fresh.join("half")).unwrap();
     fs::create_dir(&full).unwrap();
     fs::write(full.join("mine"), "mine").unwrap();

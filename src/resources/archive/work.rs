@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -19,7 +18,8 @@ use crate::engine::Cancel;
 use crate::engine::Drift;
 use crate::engine::drift::Shown;
 use crate::resources::error::HostError;
-use crate::resources::host::fs::{At, Pace};
+use crate::resources::host::fs::Pace;
+use crate::resources::host::temp_name::beside;
 
 /// The most entries of an archive.
 const ENTRIES: usize = 1_000_000;
@@ -129,11 +129,12 @@ pub fn unpack(
     let found = archive.metadata().map_err(failed("stat", spec.path()))?;
     // Of the declared path, before any name beside it shows up in a message.
     spec.host.fs.open_parent(spec.path())?;
-    let [fresh, full] = beside(spec.path());
+    // For what is not whole yet, and for what may not be lost.
+    let [fresh, full] = [0, 1].map(|number| beside(spec.path(), number));
     let known = |path: &Path| old.is_some_and(|old| old.entries.contains_key(path));
     // What an agent left that was killed between the swap and the carrying over.
     carry(spec, &full, &known, cancel)?;
-    remove(spec, &fresh, cancel)?;
+    spec.host.fs.remove_whole(&fresh, Pace::Long(cancel))?;
     archive.rewind().map_err(failed("read", spec.path()))?;
     let owner = spec.owner()?;
     let budget = Budget::new(found.size(), spec.limit, ENTRIES);
@@ -147,7 +148,7 @@ pub fn unpack(
     };
     let made = put().map_err(|error| {
         // The tree is no use; that it cannot be removed is not what went wrong.
-        let _ = remove(spec, &fresh, &Cancel::default());
+        let _ = spec.host.fs.remove_whole(&fresh, Pace::Long(&Cancel::default()));
         error.seen_at(&fresh, spec.path())
     })?;
     let known = |path: &Path| known(path) || made.contains(path);
@@ -166,14 +167,6 @@ fn marks(target: &Path, made: &BTreeSet<PathBuf>) -> Result<BTreeMap<PathBuf, Ma
         }
     }
     Ok(marks)
-}
-
-/// Two names beside the target that only it has: for what is not whole yet, and for what may not be lost.
-pub fn beside(target: &Path) -> [PathBuf; 2] {
-    let mut hasher = DefaultHasher::new();
-    target.hash(&mut hasher);
-    let hash = hasher.finish();
-    [0, 1].map(|number| target.with_file_name(format!(".mgmt-{hash:016x}-{number}")))
 }
 
 /// Gives the new directory the looks of the old one, or those of a new one.
@@ -214,7 +207,7 @@ fn exchange(full: &Path, path: &Path) -> io::Result<()> {
         return Ok(());
     }
     // Some file systems cannot exchange: then there is nothing at the path for a moment.
-    let aside = full.with_extension("2");
+    let aside = beside(path, 2);
     fs::rename(path, &aside)?;
     if let Err(error) = fs::rename(full, path) {
         let _ = fs::rename(&aside, path);
@@ -251,14 +244,5 @@ fn carry(spec: &Spec, from: &Path, known: &dyn Fn(&Path) -> bool, cancel: &Cance
             }
         }
     }
-    remove(spec, from, cancel)
-}
-
-fn remove(spec: &Spec, path: &Path, cancel: &Cancel) -> Result<(), HostError> {
-    let parent = spec.host.fs.open_parent(path)?;
-    let at = At::new(&parent, path);
-    if let Some(found) = spec.host.fs.lstat(at)? {
-        spec.host.fs.remove_tree(at, &found, &|_| false, Pace::Long(cancel))?;
-    }
-    Ok(())
+    spec.host.fs.remove_whole(from, Pace::Long(cancel))
 }

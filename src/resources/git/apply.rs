@@ -1,6 +1,5 @@
 //! Cloning, and bringing a working tree to a commit.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use super::command::Git;
@@ -10,7 +9,8 @@ use super::look::Seen;
 use super::spec::Spec;
 use crate::engine::{Cx, ResourceError};
 use crate::resources::error::HostError;
-use crate::resources::host::fs::{At, Dress, Halt, Pace};
+use crate::resources::host::fs::{At, Dress, Pace};
+use crate::resources::host::temp_name;
 use crate::resources::{long_work, state_file};
 
 /// The file in the vertex's state folder that holds the key for ssh.
@@ -55,7 +55,7 @@ pub fn key(spec: &Spec, cx: &Cx, needed: bool) -> Result<Option<PathBuf>, Resour
 
 /// Clones beside the place, and puts it there whole: whoever is killed meanwhile leaves nothing at the path.
 async fn clone(spec: &Spec, cx: &Cx, key: Option<PathBuf>, commit: &str) -> Result<(), ResourceError> {
-    let beside = beside(spec.path());
+    let beside = temp_name::beside(spec.path(), 0);
     clear_away(spec, cx, &beside).await?;
     let git = Git::new(spec, cx, &beside, key)?;
     let parent = spec.host.fs.open_parent(&beside)?;
@@ -79,7 +79,7 @@ async fn clone(spec: &Spec, cx: &Cx, key: Option<PathBuf>, commit: &str) -> Resu
 
 /// Puts what was made beside in its place; what was there goes.
 async fn swap(spec: &Spec, cx: &Cx, beside: &Path) -> Result<(), ResourceError> {
-    let old = beside.with_extension("0");
+    let old = temp_name::beside(spec.path(), 1);
     clear_away(spec, cx, &old).await?;
     let path = spec.path();
     let refused = |source: std::io::Error| HostError::io("rename", path, source);
@@ -98,23 +98,13 @@ async fn swap(spec: &Spec, cx: &Cx, beside: &Path) -> Result<(), ResourceError> 
     }
 }
 
-/// A name beside the tree that only this tree has, so that what a killed agent left is found.
-pub(super) fn beside(path: &Path) -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    path.with_file_name(format!(".mgmt-{:016x}-0", hasher.finish()))
-}
-
+/// Removes whatever is at a path.
+///
+/// # Errors
+/// When the system refuses.
 pub(super) async fn clear_away(spec: &Spec, cx: &Cx, path: &Path) -> Result<(), ResourceError> {
     let (host, tree) = (spec.host.clone(), path.to_owned());
-    let work = move |pace: Pace<'_>| -> Result<(), Halt> {
-        let parent = host.fs.open_parent(&tree)?;
-        let at = At::new(&parent, &tree);
-        if let Some(found) = host.fs.lstat(at)? {
-            host.fs.remove_tree(at, &found, &|_| false, pace)?;
-        }
-        Ok(())
-    };
+    let work = move |pace: Pace<'_>| Ok(host.fs.remove_whole(&tree, pace)?);
     long_work::run_long("remove", path, &cx.cancel, work).await
 }
 

@@ -12,6 +12,7 @@ use crate::engine::cx::Cancel;
 use crate::engine::kind::Uid;
 use crate::engine::{Class, Value};
 use crate::resources::host::process::{Env, FakeProcesses, Invocation, Processes, SystemProcesses};
+use crate::resources::host::temp_name::beside;
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, listing, refused};
 
@@ -153,7 +154,7 @@ async fn what_is_no_repository_is_left_alone_without_force() {
 async fn what_a_killed_clone_left_is_removed_and_the_repository_may_be_away_later() {
     let scene = Scene::new().await;
     let subject = scene.tree(&[("revision", Value::str("main"))]);
-    let beside = super::apply::beside(&scene.bench.path("tree"));
+    let beside = beside(&scene.bench.path("tree"), 0);
     fs::create_dir_all(beside.join(".git/objects")).unwrap();
     subject.repair().await;
     assert!(!beside.exists());

@@ -52,6 +52,19 @@ impl Fs {
         self.remove_level(at, FileType::from_raw_mode(found.st_mode), spare, pace, 0)
     }
 
+    /// Removes whatever is at a path, with all that is in it. That there is nothing is no error.
+    ///
+    /// # Errors
+    /// As those of [`remove_tree`](Self::remove_tree).
+    pub fn remove_whole(&self, path: &Path, pace: Pace<'_>) -> Result<(), HostError> {
+        let parent = self.open_parent(path)?;
+        let at = At::new(&parent, path);
+        if let Some(found) = self.lstat(at)? {
+            self.remove_tree(at, &found, &|_| false, pace)?;
+        }
+        Ok(())
+    }
+
     fn remove_level(
         &self,
         at: At<'_>,
