@@ -64,15 +64,19 @@ pub enum ArchiveError {
 impl ArchiveError {
     /// The same, where a name beside the target stands for the target.
     pub fn seen_at(self, fresh: &Path, target: &Path) -> Self {
+        let seen = |path: Box<Path>| match path.strip_prefix(fresh) {
+            Ok(rest) if rest.as_os_str().is_empty() => target.into(),
+            Ok(rest) => target.join(rest).into(),
+            Err(_) => path,
+        };
         match self {
             Self::Host(HostError::Io { op, path, source }) => {
-                let path = match path.strip_prefix(fresh) {
-                    Ok(rest) if rest.as_os_str().is_empty() => target.into(),
-                    Ok(rest) => target.join(rest).into(),
-                    Err(_) => path,
-                };
-                HostError::Io { op, path, source }.into()
+                HostError::Io { op, path: seen(path), source }.into()
             }
+            Self::Host(HostError::Cancelled { op, path }) => {
+                HostError::Cancelled { op, path: seen(path) }.into()
+            }
+            Self::Host(HostError::Raced { op, path }) => HostError::Raced { op, path: seen(path) }.into(),
             other => other,
         }
     }

@@ -1,10 +1,12 @@
 //! The kind `archive`: the files of an archive, unpacked.
 
+mod carry;
 mod error;
 mod manifest;
 mod read;
 mod rules;
 mod spec;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod unpack;
@@ -252,7 +254,7 @@ impl Resource for ArchiveResource {
             // Of the very file that is unpacked, whoever replaces it meanwhile.
             let digest = work::digest(&mut file, Path::new(&*spec.shown), cancel)?;
             must_be(spec, &digest)?;
-            work::unpack(spec, load(&state)?.as_ref(), file, digest, cancel)
+            swap::unpack(spec, load(&state)?.as_ref(), file, digest, cancel)
         };
         let unpacked = self.work("unpack", &cx.cancel, unpack).await;
         if let Some(path) = fetched {

@@ -159,6 +159,37 @@ async fn what_a_killed_agent_left_is_carried_over() {
 }
 
 #[tokio::test]
+async fn whoever_owns_the_directory_around_gets_nothing_that_lies_elsewhere() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let bench = Bench::new();
+    // So long that whoever waits for its directory has time to put something else in its place.
+    let long = vec![b'a'; 48 << 20];
+    let archive = Tar::default().add("bin/", EntryType::Directory, 0o755, "", b"");
+    bench.write("a.tar", archive.add("bin/long", EntryType::Regular, 0o644, "", &long).done());
+    fs::create_dir_all(bench.path("usr/bin")).unwrap();
+    let before = fs::metadata(bench.path("usr/bin")).unwrap();
+    let [fresh, _] = [0, 1].map(|number| beside(&bench.path("t"), number));
+    let (stolen, usr) = (bench.path("stolen"), bench.path("usr"));
+    let thief = std::thread::spawn(move || {
+        while fs::rename(&fresh, &stolen).is_err() {
+            std::thread::yield_now();
+        }
+        std::os::unix::fs::symlink(usr, fresh).unwrap();
+    });
+    let error = unpacked(&bench, &[("owner", Value::str("nobody"))]).failure().await;
+    thief.join().unwrap();
+    assert!(error.contains("changed at the same time"), "{error}");
+    let after = fs::metadata(bench.path("usr/bin")).unwrap();
+    assert_eq!((after.uid(), after.mode()), (before.uid(), before.mode()));
+    assert_eq!(fs::metadata(bench.path("usr")).unwrap().uid(), 0);
+    assert_eq!(fs::read_dir(bench.path("usr/bin")).unwrap().count(), 0, "nothing is written there");
+    assert!(bench.path("stolen/bin/long").exists());
+}
+
+#[tokio::test]
 async fn evil_archives_are_refused_and_leave_nothing() {
     let device = Tar::default().add("d", EntryType::Char, 0o666, "", b"").done();
     let pipe = Tar::default().add("p", EntryType::Fifo, 0o666, "", b"").done();

@@ -18,6 +18,15 @@ const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOL
 const TRIES: usize = 3;
 
 impl Fs {
+    /// Moves an object from one directory to another of the same file system, in place of whatever has that name there
+    /// that is no directory.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn move_name(&self, from: At<'_>, to: At<'_>) -> Result<(), HostError> {
+        self.call("carry over", to.path, || rustix::fs::renameat(from.dir, from.name(), to.dir, to.name()))
+    }
+
     /// Removes a name that is no directory. That it has gone already is no error.
     ///
     /// # Errors
