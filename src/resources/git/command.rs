@@ -52,7 +52,12 @@ impl<'a> Git<'a> {
     pub async fn run(&self, op: &'static str, words: &[&str]) -> Result<String, GitError> {
         let outcome = self.try_run(op, words).await?;
         if !outcome.ending.is_success() {
-            return Err(GitError::failed(op, self.spec, &outcome));
+    /// That a command ended badly.
+    pub fn failure(&self, op: &'static str, outcome: &Outcome) -> GitError {
+        GitError::failed(op, self.spec, outcome)
+    }
+
+            return Err(self.failure(op, &outcome));
         }
         Ok(outcome.stdout.text())
     }
@@ -75,7 +80,7 @@ impl<'a> Git<'a> {
     pub async fn anywhere(&self, op: &'static str, words: &[&str]) -> Result<String, GitError> {
         let outcome = self.start(op, &[], None, words).await?;
         if !outcome.ending.is_success() {
-            return Err(GitError::failed(op, self.spec, &outcome));
+            return Err(self.failure(op, &outcome));
         }
         Ok(outcome.stdout.text())
     }

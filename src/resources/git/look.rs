@@ -37,6 +37,17 @@ pub enum Seen {
     Repository(Box<str>),
 }
 
+/// The commit that should be checked out, and who says so.
+#[derive(Debug)]
+pub enum Answer {
+    /// The repository, or the declaration: there is nothing more to learn now.
+    Asked(Box<str>),
+    /// The repository, the last time: there was no reason to ask.
+    Remembered(Box<str>),
+    /// The repository, the last time: it cannot be asked now.
+    Unreachable(Box<str>),
+}
+
 /// Looks at the path.
 ///
 /// # Errors
@@ -64,8 +75,8 @@ pub async fn see(spec: &Spec, git: &Git<'_>) -> Result<Seen, GitError> {
     Ok(releases::head(git).await?.map_or(Seen::Other, Seen::Repository))
 }
 
-/// The commit that should be checked out: of a name, what the repository says if it is `asked`, and else what it said
-/// the last time.
+/// The commit that should be checked out: of a name, what the repository says if it is `asked`, and else what is `known`
+/// from the last time.
 ///
 /// # Errors
 /// When nobody knows.
@@ -74,26 +85,26 @@ pub async fn wanted(
     cx: &Cx,
     git: &Git<'_>,
     asked: bool,
+    known: Option<Box<str>>,
     seen: &Seen,
-) -> Result<Box<str>, ResourceError> {
+) -> Result<Answer, ResourceError> {
     if let Revision::Commit(hash) = &spec.revision {
-        return Ok(hash.clone());
+        return Ok(Answer::Asked(hash.clone()));
     }
-    let known = remembered(spec, cx)?;
     let is_there = matches!(seen, Seen::Repository(_));
     if let Some(known) = &known
         && is_there
         && (!asked || !spec.update)
     {
-        return Ok(known.clone());
+        return Ok(Answer::Remembered(known.clone()));
     }
     match (ask(spec, git).await, known) {
-        (Ok(commit), _) => Ok(commit),
+        (Ok(commit), _) => Ok(Answer::Asked(commit)),
         (Err(error @ (GitError::Failed { .. } | GitError::Start { .. })), Some(known)) if is_there => {
             // What is there is right as far as anybody knows, and does not get worse while the repository is away.
             tracing::warn!(resource = %cx.label(), error = &error as &dyn std::error::Error,
                 "the repository cannot be asked: what it said last counts");
-            Ok(known)
+            Ok(Answer::Unreachable(known))
         }
         (Err(error), _) => Err(error.into()),
     }
@@ -115,7 +126,11 @@ fn revision_text(spec: &Spec) -> String {
     spec.revision.references().last().cloned().unwrap_or_default()
 }
 
-fn remembered(spec: &Spec, cx: &Cx) -> Result<Option<Box<str>>, GitError> {
+/// The commit that was deployed last, under this name and of this repository.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn remembered(spec: &Spec, cx: &Cx) -> Result<Option<Box<str>>, GitError> {
     let Some(stored) = state_file::read(&state_file::path(cx, MEMORY))? else { return Ok(None) };
     // A damaged memory is none.
     let deployed: Option<Deployed> = serde_json::from_slice(&stored.bytes).ok();

@@ -1,6 +1,7 @@
 //! The kind `git`: a working tree of a repository.
 
 mod apply;
+mod asking;
 mod command;
 mod error;
 mod lock;
@@ -13,7 +14,6 @@ mod spec;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 
@@ -27,8 +27,9 @@ use crate::engine::{
     Value, Wakes,
 };
 use crate::resources::host::Host;
+use asking::Asking;
 use command::Git;
-use look::Seen;
+use look::{Answer, Seen};
 use spec::{Spec, local_source};
 
 crate::entry! {
@@ -42,7 +43,7 @@ crate::entry! {
     ///
     /// Repositories elsewhere send no events. They are asked when the agent starts, at each refresh (let a `timer` or a
     /// message of your forge refresh it), and with the meta-parameter `poll` at each of its beats. While the
-    /// repository cannot be reached, what it said last counts.
+    /// repository cannot be reached, what it said last counts, and it is asked again by and by.
     ///
     /// Git runs as `user`, or else as the owner of the tree, or else as the agent. It is never asked for a password.
     ///
@@ -104,7 +105,7 @@ impl Kind for GitKind {
 
     fn build(&self, declaration: &Declaration) -> Result<Box<dyn Resource>, Vec<ParamError>> {
         let spec = Spec::new(&self.host, declaration)?;
-        Ok(Box::new(GitResource { spec, has_asked: AtomicBool::new(false) }))
+        Ok(Box::new(GitResource { spec, asking: Asking::default() }))
     }
 
     fn claims(&self, declaration: &Declaration) -> Vec<Claim> {
@@ -132,8 +133,7 @@ impl Kind for GitKind {
 #[derive(Debug)]
 struct GitResource {
     spec: Spec,
-    /// The repository was asked, by this agent.
-    has_asked: AtomicBool,
+    asking: Asking,
 }
 
 impl GitResource {
@@ -145,9 +145,22 @@ impl GitResource {
         let release = spec.releases.then(|| releases::current(spec)).flatten();
         let git = Git::new(spec, cx, release.as_deref().unwrap_or(spec.path()), key)?;
         let seen = look::see(spec, &git).await?;
-        let asked = spec.polled || cx.refresh || !self.has_asked.load(Ordering::Relaxed);
-        let wanted = look::wanted(spec, cx, &git, asked, &seen).await?;
-        self.has_asked.store(true, Ordering::Relaxed);
+        let ask = spec.polled || cx.refresh || self.asking.is_due();
+        let known = match self.asking.said() {
+            Some(said) => Some(said),
+            None => look::remembered(spec, cx)?,
+        };
+        let wanted = match look::wanted(spec, cx, &git, ask, known, &seen).await? {
+            Answer::Asked(commit) => {
+                self.asking.answered(&commit);
+                commit
+            }
+            Answer::Remembered(commit) => commit,
+            Answer::Unreachable(commit) => {
+                self.asking.unanswered(cx.waker());
+                commit
+            }
+        };
         let drift = look::differences(spec, &git, &seen, &wanted).await?;
         if drift.is_empty() && !cx.noop {
             look::remember(spec, cx, &wanted)?;

@@ -166,6 +166,45 @@ async fn what_a_killed_clone_left_is_removed_and_the_repository_may_be_away_late
 }
 
 #[tokio::test]
+async fn a_repository_that_was_away_when_the_agent_started_is_asked_again_by_itself() {
+    let scene = Scene::new().await;
+    let revision = [("revision", Value::str("main"))];
+    scene.tree(&revision).repair().await;
+    scene.sh("cd origin; echo three >f; git commit -qam three; mv ../origin ../away").await;
+    let later = scene.tree(&revision);
+    assert!(later.run().await.drift.is_empty(), "what it said last counts");
+    scene.sh("mv away origin").await;
+    scene.bench.woken_after(0).await;
+    assert!(later.run().await.drift.has("revision"));
+    assert_eq!(scene.bench.read("tree/f"), "three\n");
+}
+
+#[tokio::test]
+async fn a_sick_repository_is_never_replaced_even_with_force() {
+    let scene = Scene::new().await;
+    let forced = scene.tree(&[("force", YES), ("revision", Value::str("main"))]);
+    forced.repair().await;
+    scene.bench.write("tree/mine", "mine");
+    let head = scene.head().await;
+    let object = scene.bench.path(&format!("tree/.git/objects/{}/{}", &head[..2], &head[2..]));
+    // A local clone shares its objects with the origin.
+    scene.sh(&format!("mkdir kept; mv {} kept/object", object.display())).await;
+    let error = forced.failure().await;
+    assert!(!error.contains("is not a git repository"), "{error}");
+    scene
+        .sh(&format!(
+            "mv kept/object {}; cp tree/.git/config kept; echo '[bad' >>tree/.git/config",
+            object.display()
+        ))
+        .await;
+    let error = forced.failure().await;
+    assert!(error.contains("bad config line"), "{error}");
+    scene.sh("cp kept/config tree/.git/config").await;
+    assert!(forced.run().await.drift.is_empty());
+    assert_eq!(scene.bench.read("tree/mine"), "mine");
+}
+
+#[tokio::test]
 async fn a_stale_lock_is_cleared_and_a_young_one_is_not() {
     let scene = Scene::new().await;
     scene.tree(&[]).repair().await;
