@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::command::Git;
+use super::command::{Git, runner};
 use super::error::{FETCH, GitError};
+use super::key::Key;
 use super::lock;
 use super::look::Seen;
 use super::spec::Spec;
@@ -11,17 +12,15 @@ use crate::engine::{Cx, ResourceError};
 use crate::resources::error::HostError;
 use crate::resources::host::fs::{At, Dress, Pace};
 use crate::resources::host::temp_name;
-use crate::resources::{long_work, state_file};
-
-/// The file in the vertex's state folder that holds the key for ssh.
-const KEY: &str = "identity";
+use crate::resources::long_work;
 
 /// Makes the tree what it should be.
 ///
 /// # Errors
 /// When git or the system refuses.
 pub async fn apply(spec: &Spec, cx: &Cx, seen: &Seen, commit: &str) -> Result<(), ResourceError> {
-    let key = key(spec, cx, true)?;
+    let lent = Key::of(spec, cx, runner(spec)?.as_ref(), true)?;
+    let key = lent.as_ref().map(Key::path);
     match seen {
         _ if spec.releases => super::releases::deploy(spec, cx, key, commit).await?,
         Seen::Repository(_) => {
@@ -33,24 +32,6 @@ pub async fn apply(spec: &Spec, cx: &Cx, seen: &Seen, commit: &str) -> Result<()
         Seen::Nothing | Seen::Other => clone(spec, cx, key, commit).await?,
     }
     Ok(())
-}
-
-/// The file of the key, which is written if it is `needed`.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn key(spec: &Spec, cx: &Cx, needed: bool) -> Result<Option<PathBuf>, ResourceError> {
-    let Some(identity) = &spec.identity else { return Ok(None) };
-    if identity.0.starts_with('/') {
-        return Ok(Some(PathBuf::from(&*identity.0)));
-    }
-    let path = state_file::path(cx, KEY);
-    let text = format!("{}\n", identity.0.trim_end());
-    let is_there = state_file::read(&path)?.is_some_and(|stored| stored.bytes == text.as_bytes());
-    if needed && !is_there {
-        state_file::write(&spec.host.fs, cx, KEY, text.into_bytes())?;
-    }
-    Ok(Some(path))
 }
 
 /// Clones beside the place, and puts it there whole: whoever is killed meanwhile leaves nothing at the path.

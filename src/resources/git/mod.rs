@@ -4,6 +4,7 @@ mod apply;
 mod asking;
 mod command;
 mod error;
+mod key;
 mod lock;
 mod look;
 mod releases;
@@ -28,7 +29,8 @@ use crate::engine::{
 };
 use crate::resources::host::Host;
 use asking::Asking;
-use command::Git;
+use command::{Git, runner};
+use key::Key;
 use look::{Answer, Seen};
 use spec::{Spec, local_source};
 
@@ -141,7 +143,8 @@ impl GitResource {
     async fn look(&self, cx: &Cx) -> Result<(Seen, Box<str>, Drift), ResourceError> {
         let spec = &self.spec;
         // A check writes nothing: without its file the key is not used yet.
-        let key = apply::key(spec, cx, !cx.noop)?;
+        let lent = Key::of(spec, cx, runner(spec)?.as_ref(), !cx.noop)?;
+        let key = lent.as_ref().map(Key::path);
         let release = spec.releases.then(|| releases::current(spec)).flatten();
         let git = Git::new(spec, cx, release.as_deref().unwrap_or(spec.path()), key)?;
         let seen = look::see(spec, &git).await?;
