@@ -56,6 +56,14 @@ pub enum ArchiveError {
         #[source]
         source: std::io::Error,
     },
+    /// Something is mounted in what would be replaced.
+    #[error("{path} cannot be replaced: something is mounted at {mount}", path = .path.display())]
+    Mounted {
+        /// The target.
+        path: Box<Path>,
+        /// The mount point.
+        mount: Box<str>,
+    },
     /// The file system.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -85,7 +93,7 @@ impl ArchiveError {
         match self {
             Self::Refused { .. } | Self::Damaged { .. } | Self::Checksum { .. } => Class::User,
             Self::Download { source, .. } => source.class(),
-            Self::Swap { .. } => Class::Transient,
+            Self::Swap { .. } | Self::Mounted { .. } => Class::Transient,
             Self::Host(error) => error.class(),
         }
     }
@@ -103,6 +111,9 @@ impl ArchiveError {
             Self::Checksum { .. } => "if the new archive is the right one, declare its checksum",
             Self::Download { source, .. } => return source.hint(),
             Self::Swap { .. } => "nothing may be mounted at or below it",
+            Self::Mounted { .. } => {
+                "unmount it first (findmnt shows it), or have it mounted elsewhere: the directory is swapped as a whole"
+            }
             Self::Host(_) => return None,
         })
     }

@@ -30,6 +30,7 @@ use crate::engine::{
 };
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
+use crate::resources::host::mounts::table;
 use error::ArchiveError;
 use manifest::{FileMark, Manifest};
 use spec::{Source, Spec};
@@ -151,6 +152,21 @@ impl ArchiveResource {
         Ok(long_work::run_long(op, self.spec.path(), cancel, move |_| Ok(work(&spec, &inner))).await??)
     }
 
+    /// Refuses where something is mounted in the directory: the swap would end half-way, for what is mounted cannot be
+    /// carried over.
+    async fn refuse_mounts(&self) -> Result<(), ResourceError> {
+        let path = self.spec.path();
+        // The table has the real names.
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let state = self.spec.host.mounts.look_anew().await?;
+        match table::within(&state.mounts, &real) {
+            Some(mount) => {
+                Err(ArchiveError::Mounted { path: path.into(), mount: mount.point.clone() }.into())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Fetches the archive of an address, and opens it.
     async fn fetch(&self, cx: &Cx, url: &reqwest::Url) -> Result<(File, PathBuf), ResourceError> {
         let path = cx.state_dir()?.join(FETCHED);
@@ -237,10 +253,18 @@ impl Resource for ArchiveResource {
             let digest = digest_of(spec, &known, manifest.as_ref(), cancel)?;
             work::compare(spec, manifest.as_ref(), &digest, cancel)
         };
-        Ok(Found::drift(self.work("check", &cx.cancel, compare).await?))
+        let drift = self.work("check", &cx.cancel, compare).await?;
+        if cx.noop
+            && !drift.is_empty()
+            && let Err(error) = self.refuse_mounts().await
+        {
+            cx.foresee(0, error);
+        }
+        Ok(Found::drift(drift))
     }
 
     async fn apply(&self, cx: &Cx, _: Drift) -> Result<Outputs, ResourceError> {
+        self.refuse_mounts().await?;
         let (file, fetched) = match &self.spec.source {
             Source::Local(path) => (File::from(self.spec.host.fs.open_source(path)?), None),
             Source::Remote(url) => {

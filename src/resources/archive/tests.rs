@@ -10,6 +10,7 @@ use super::ArchiveKind;
 use crate::engine::kind::Uid;
 use crate::engine::{Class, Value};
 use crate::resources::host::download::FakeDownloader;
+use crate::resources::host::mounts::Mounts;
 use crate::resources::host::temp_name::beside;
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, listing, refused};
@@ -187,6 +188,28 @@ async fn whoever_owns_the_directory_around_gets_nothing_that_lies_elsewhere() {
     assert_eq!(fs::metadata(bench.path("usr")).unwrap().uid(), 0);
     assert_eq!(fs::read_dir(bench.path("usr/bin")).unwrap().count(), 0, "nothing is written there");
     assert!(bench.path("stolen/bin/long").exists());
+}
+
+#[tokio::test]
+async fn with_a_mount_in_the_directory_nothing_is_begun_and_the_mount_is_named() {
+    let bench = Bench::new();
+    bench.write("a.tar", tool("one"));
+    let real = bench.path("").canonicalize().unwrap().join("t/data");
+    let line = format!("31 22 0:41 / {} rw - tmpfs data rw\n", real.display());
+    bench.write("mounts", "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
+    let mounts = Mounts::at(bench.path("mounts"), bench.path("fstab"), bench.path("none"));
+    let host = Host { mounts, ..Host::over(Arc::new(FakeWatch::new())) };
+    let params = [("path", bench.place("t")), ("source", bench.place("a.tar")), STRIP];
+    let subject = bench.build(&ArchiveKind::new(Arc::new(host)), "t", &params);
+    subject.repair().await;
+    bench.write("mounts", line);
+    assert!(subject.run().await.drift.is_empty(), "it is no harm while all is right");
+    bench.write("a.tar", tool("two"));
+    let error = subject.try_run(subject.cx()).await.unwrap_err();
+    assert!(error.to_string().ends_with(&format!("something is mounted at {}", real.display())), "{error}");
+    assert!(error.hint().unwrap().contains("unmount it"));
+    assert_eq!(subject.foreseen().await.len(), 1);
+    assert_eq!((bench.read("t/run"), left_over(&bench)), ("one".to_owned(), 0));
 }
 
 #[tokio::test]
