@@ -1,4 +1,4 @@
-//! Carrying over what is not of an archive, from the directory that was into the one that is.
+//! Carrying over what is not of an archive, or looked after by others, from the directory that was into the one that is.
 //!
 //! Either may belong to somebody else, who changes it meanwhile. So nothing is done by whole paths: both are held open,
 //! and what is below them is reached name by name, without following a link.
@@ -44,7 +44,12 @@ impl Carry<'_> {
             fs.for_each_entry(&opened, &dir, |path, file_type| {
                 let is_dir = file_type == FileType::Directory;
                 let new = self.look(to, path)?;
-                if is_dir && ((self.known)(path) || new.as_ref().is_some_and(is_directory)) {
+                let whole = self.spec.path().join(path);
+                if !is_dir && self.spec.host.managed.has(&whole.to_string_lossy()) {
+                    // Its keeper has made it what it is, also where the archive has one of that name. Whoever keeps a
+                    // whole directory may do so after the archive: that gets the new files first.
+                    all.push(path.to_owned());
+                } else if is_dir && ((self.known)(path) || new.as_ref().is_some_and(is_directory)) {
                     dirs.push(path.to_owned());
                 } else if !(self.known)(path) && self.stays(path) && new.is_none() {
                     all.push(path.to_owned());
@@ -64,7 +69,11 @@ impl Carry<'_> {
         let (old, new) = (self.open(from, above)?, self.make(from, to, above)?);
         let whole = self.spec.path().join(path);
         let (old, new) = (At::new(&old, &whole), At::new(&new, &whole));
-        self.spec.host.fs.move_name(old, new)
+        let fs = &self.spec.host.fs;
+        if let Some(found) = fs.lstat(new)?.filter(is_directory) {
+            fs.remove_tree(new, &found, &|_| false, Pace::Long(self.cancel))?;
+        }
+        fs.move_name(old, new)
     }
 
     /// What a path below a directory is; `None`: it is not there.

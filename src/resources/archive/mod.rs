@@ -41,7 +41,7 @@ crate::entry! {
     /// The archive is a tar, alone or packed with gzip, bzip2, xz or zstd, or a zip; which one tells its content. It is
     /// unpacked beside the directory, which is then swapped as a whole. What else lies in the directory stays, unless
     /// `clean` is given. Afterwards the files are looked after: one that is removed or changed is unpacked
-    /// again, as told by its size, time, mode and owner. A new archive at the same place is unpacked in place of the old one.
+    /// again, as told by its size, time, mode and owner. What other resources look after in it is theirs. A new archive at the same place is unpacked in place of the old one.
     ///
     /// Archives are not believed. Names with `..`, absolute names, links that lead out, devices and pipes are refused,
     /// and so is what unpacks to more than `max_mib`, to a thousand times its size, or to a million entries. Owners in

@@ -63,12 +63,13 @@ pub fn unpack(
         let _ = around.clear(&around.fresh, &Cancel::default());
         error.seen_at(&around.fresh, spec.path())
     })?;
+    // Before others have it: what they make of it is not the archive's.
+    let entries = marks(&proc_path(tree.as_fd()), &made)?;
     if let Some(before) = before {
         let known = |path: &Path| known(path) || made.contains(path);
         Carry { spec, known: &known, cancel }.over(&before, &tree)?;
     }
     around.clear(&around.full, cancel)?;
-    let entries = marks(&proc_path(tree.as_fd()), &made)?;
     let file = matches!(spec.source, Source::Local(_)).then(|| FileMark::of(&found));
     Ok(Manifest { sha256, settings: spec.settings(), file, entries })
 }

@@ -191,6 +191,36 @@ async fn whoever_owns_the_directory_around_gets_nothing_that_lies_elsewhere() {
 }
 
 #[tokio::test]
+async fn what_other_resources_look_after_stays_theirs() {
+    let bench = Bench::new();
+    let host = Host::new(Arc::new(FakeWatch::new()));
+    let kind = ArchiveKind::new(host.clone());
+    let params = [("path", bench.place("t")), ("source", bench.place("a.tar")), STRIP];
+    bench.write("a.tar", tool("one"));
+    let subject = bench.build(&kind, "t", &params);
+    subject.repair().await;
+    let path = |name: &str| Arc::<str>::from(bench.path(name).to_str().unwrap());
+    let own = host.managed.claim(path("t/README"));
+    let whole = host.managed.claim_whole(path("t/bin"));
+    bench.write("t/README", "managed");
+    bench.write("t/bin/run", "managed");
+    assert!(subject.run().await.drift.is_empty(), "it does not fight");
+    let next = tool("two");
+    bench.write("a.tar", &next);
+    subject.repair().await;
+    assert_eq!((bench.read("t/README"), bench.read("t/bin/run")), ("managed".to_owned(), "two".to_owned()));
+    fs::remove_file(bench.path("t/run")).unwrap();
+    let shown = subject.repair().await.shown();
+    assert!(shown[0].starts_with("content: 1 of 5 are changed, such as run"), "{shown:?}");
+    assert_eq!(bench.read("t/README"), "managed");
+    // Once nobody does any more, it is the archive's again.
+    drop((own, whole));
+    subject.repair().await;
+    assert_eq!(bench.read("t/README"), "read me");
+    assert_eq!(left_over(&bench), 0);
+}
+
+#[tokio::test]
 async fn with_a_mount_in_the_directory_nothing_is_begun_and_the_mount_is_named() {
     let bench = Bench::new();
     bench.write("a.tar", tool("one"));

@@ -73,7 +73,9 @@ pub fn compare(
         drift.add("settings", Shown::text(&*manifest.settings), Shown::text(spec.settings()));
     }
     let go_on = |path: &Path| Pace::Long(cancel).go_on("compare", path);
-    let changed = manifest.changed(spec.path(), &go_on)?;
+    let mut changed = manifest.changed(spec.path(), &go_on)?;
+    // What others have made of it is as it should be.
+    changed.retain(|path| !spec.spares(path));
     if let Some(first) = changed.first() {
         let found = format!(
             "{} of {} are changed, such as {}",
@@ -94,9 +96,9 @@ pub fn compare(
     Ok(drift)
 }
 
-/// Whether some resource looks after a path below the target.
+/// Whether some resource looks after a path below the target, or after something in it.
 pub fn is_managed(spec: &Spec, path: &Path) -> bool {
     let whole = spec.path().join(path);
     let whole = whole.to_string_lossy();
-    spec.host.managed.has(&whole) || spec.host.managed.has_below(&whole)
+    spec.spares(path) || spec.host.managed.has_below(&whole)
 }

@@ -6,13 +6,17 @@ use super::command::{Git, runner};
 use super::error::{FETCH, GitError};
 use super::key::Key;
 use super::lock;
-use super::look::Seen;
+use super::look::{self, Seen};
+use super::releases;
 use super::spec::Spec;
 use crate::engine::{Cx, ResourceError};
 use crate::resources::error::HostError;
 use crate::resources::host::fs::{At, Dress, Pace};
 use crate::resources::host::temp_name;
 use crate::resources::long_work;
+
+/// The most paths that are checked out one by one; with more all are, and whoever looks after one writes it again.
+const MOST_RESTORED: usize = 2000;
 
 /// Makes the tree what it should be.
 ///
@@ -22,7 +26,7 @@ pub async fn apply(spec: &Spec, cx: &Cx, seen: &Seen, commit: &str) -> Result<()
     let lent = Key::of(spec, cx, runner(spec)?.as_ref(), true)?;
     let key = lent.as_ref().map(Key::path);
     match seen {
-        _ if spec.releases => super::releases::deploy(spec, cx, key, commit).await?,
+        _ if spec.releases => releases::deploy(spec, cx, key, commit).await?,
         Seen::Repository(_) => {
             let git = Git::new(spec, cx, spec.path(), key)?;
             lock::clear(&spec.host.fs, spec.path(), Path::new("/proc"))?;
@@ -127,12 +131,14 @@ pub(super) async fn fetch(spec: &Spec, git: &Git<'_>, commit: &str) -> Result<()
 /// # Errors
 /// When git fails, as where an edit is in the way.
 pub(super) async fn checkout(spec: &Spec, git: &Git<'_>, commit: &str, force: bool) -> Result<(), GitError> {
-    let mut checkout = vec!["checkout", "--quiet", "--detach"];
-    checkout.extend(force.then_some("--force"));
-    checkout.push(commit);
-    git.run("check out", &checkout).await?;
+    if !(force && restore(spec, git, commit).await?) {
+        let mut checkout = vec!["checkout", "--quiet", "--detach"];
+        checkout.extend(force.then_some("--force"));
+        checkout.push(commit);
+        git.run("check out", &checkout).await?;
+    }
     if spec.clean {
-        git.run("clean", &["clean", "-qdffx"]).await?;
+        look::clean(spec, git, "clean", "-qdffx").await?;
     }
     if spec.submodules {
         let mut update = vec!["submodule", "--quiet", "update", "--init", "--recursive"];
@@ -140,4 +146,23 @@ pub(super) async fn checkout(spec: &Spec, git: &Git<'_>, commit: &str, force: bo
         git.run("update the submodules of", &update).await?;
     }
     Ok(())
+}
+
+/// Where the commit is checked out already, and other resources look after files of it: discards the edits of all others.
+/// `false`: that is not so.
+async fn restore(spec: &Spec, git: &Git<'_>, commit: &str) -> Result<bool, GitError> {
+    if spec.spared().is_empty() || releases::head(git).await?.as_deref() != Some(commit) {
+        return Ok(false);
+    }
+    let edited = look::edited(spec, git).await?;
+    if edited.len() > MOST_RESTORED {
+        return Ok(false);
+    }
+    if !edited.is_empty() {
+        let paths: Vec<String> = edited.iter().map(|path| format!(":(top,literal){path}")).collect();
+        let mut restore = vec!["restore", "--quiet", "--source=HEAD", "--staged", "--worktree", "--"];
+        restore.extend(paths.iter().map(String::as_str));
+        git.run("check out", &restore).await?;
+    }
+    Ok(true)
 }

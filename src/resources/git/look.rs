@@ -184,23 +184,50 @@ pub async fn differences(
         drift.add("revision", Shown::text(short(head)), Shown::text(short(wanted)));
     }
     if spec.force {
-        let edited = git.run("look at", &["status", "--porcelain", "--untracked-files=no"]).await?;
-        add_lines(&mut drift, "force", &edited, "edited");
+        add_count(&mut drift, "force", edited(spec, git).await?.len(), "edited");
     }
     if spec.clean {
-        let unknown = git.run("look at", &["clean", "-ndffx"]).await?;
-        add_lines(&mut drift, "clean", &unknown, "unknown to git");
+        let unknown = clean(spec, git, "look at", "-ndffx").await?;
+        add_count(&mut drift, "clean", unknown.lines().count(), "unknown to git");
     }
     if spec.submodules {
         let listed = git.run("look at", &["submodule", "status", "--recursive"]).await?;
-        let wrong: Vec<&str> = listed.lines().filter(|line| line.starts_with(['-', '+', 'U'])).collect();
-        add_lines(&mut drift, "submodules", &wrong.join("\n"), "not at their commits");
+        let wrong = listed.lines().filter(|line| line.starts_with(['-', '+', 'U'])).count();
+        add_count(&mut drift, "submodules", wrong, "not at their commits");
     }
     Ok(drift)
 }
 
-fn add_lines(drift: &mut Drift, what: &'static str, lines: &str, how: &str) {
-    match lines.lines().count() {
+/// The paths that git knows and that somebody edited, but for those that other resources look after.
+///
+/// # Errors
+/// When git fails.
+pub async fn edited(spec: &Spec, git: &Git<'_>) -> Result<Vec<String>, GitError> {
+    let words = ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=no"];
+    let listed = git.run("look at", &words).await?;
+    // Two letters and a space say what was done to each.
+    let paths = listed.split('\0').filter_map(|entry| entry.get(3..));
+    Ok(paths.filter(|path| !path.is_empty() && !spec.spares(path)).map(str::to_owned).collect())
+}
+
+/// Has git remove what it does not know, or say what it would, but for what other resources look after.
+///
+/// # Errors
+/// When git fails.
+pub async fn clean(
+    spec: &Spec,
+    git: &Git<'_>,
+    op: &'static str,
+    how: &'static str,
+) -> Result<String, GitError> {
+    let spared = spec.spared();
+    let mut words = vec!["clean", how];
+    words.extend(spared.iter().flat_map(|pattern| ["-e", pattern.as_str()]));
+    git.run(op, &words).await
+}
+
+fn add_count(drift: &mut Drift, what: &'static str, count: usize, how: &str) {
+    match count {
         0 => {}
         1 => drift.add(what, Shown::text(format!("1 path is {how}")), Shown::text("none")),
         many => drift.add(what, Shown::text(format!("{many} paths are {how}")), Shown::text("none")),

@@ -42,6 +42,7 @@ crate::entry! {
     /// `releases` is given.
     /// Edits and unknown files stay, unless `force` and `clean` say otherwise; an update that would overwrite an edit
     /// fails. Someone who checks something else out here is noticed, and with `force` whoever edits a file too.
+    /// What other resources look after in the tree is theirs: it is no edit, and not unknown.
     ///
     /// Repositories elsewhere send no events. They are asked when the agent starts, at each refresh (let a `timer` or a
     /// message of your forge refresh it), and with the meta-parameter `poll` at each of its beats. While the

@@ -21,13 +21,14 @@ struct Scene {
     bench: Bench,
     watch: FakeWatch,
     kind: GitKind,
+    host: Arc<Host>,
 }
 
 impl Scene {
     async fn new() -> Self {
         let watch = FakeWatch::new();
-        let kind = GitKind::new(Host::new(Arc::new(watch.clone())));
-        let scene = Self { bench: Bench::new(), watch, kind };
+        let host = Host::new(Arc::new(watch.clone()));
+        let scene = Self { bench: Bench::new(), watch, kind: GitKind::new(host.clone()), host };
         scene.sh("git init -q -b main origin; cd origin; echo one >f; git add f; git commit -qm one; git tag v1").await;
         scene.sh("cd origin; echo two >f; git commit -qam two").await;
         scene
@@ -202,6 +203,27 @@ async fn a_sick_repository_is_never_replaced_even_with_force() {
     scene.sh("cp kept/config tree/.git/config").await;
     assert!(forced.run().await.drift.is_empty());
     assert_eq!(scene.bench.read("tree/mine"), "mine");
+}
+
+#[tokio::test]
+async fn what_other_resources_look_after_is_neither_an_edit_nor_unknown() {
+    let scene = Scene::new().await;
+    scene.sh("cd origin; echo g >g; git add g; git commit -qm g").await;
+    let subject = scene.tree(&[("force", YES), ("clean", YES)]);
+    subject.repair().await;
+    let claim = |name: &str| scene.host.managed.claim(scene.bench.path(name).to_str().unwrap().into());
+    let _claims = [claim("tree/f"), claim("tree/d/a [1]*"), claim("tree/.env")];
+    scene.sh("cd tree; echo mine >f; mkdir d; echo mine >'d/a [1]*'; echo mine >.env").await;
+    assert!(subject.run().await.drift.is_empty(), "it does not fight");
+    scene.sh("cd tree; echo edited >g; echo new >new; git add new; echo x >d/x; echo x >y").await;
+    let shown = subject.repair().await.shown();
+    assert_eq!(shown, ["force: 2 paths are edited -> none", "clean: 2 paths are unknown to git -> none"]);
+    for (name, content) in
+        [("tree/f", "mine\n"), ("tree/d/a [1]*", "mine\n"), ("tree/.env", "mine\n"), ("tree/g", "g\n")]
+    {
+        assert_eq!(scene.bench.read(name), content);
+    }
+    assert!(!scene.bench.path("tree/new").exists() && !scene.bench.path("tree/d/x").exists());
 }
 
 #[tokio::test]
