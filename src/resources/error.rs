@@ -39,6 +39,15 @@ pub enum HostError {
         /// The link.
         link: PathBuf,
     },
+    /// A path on whose way somebody else could put something else.
+    #[error("open {path}: others can put something else in the place of {at}",
+        path = path.display(), at = at.display())]
+    Unsteady {
+        /// What was to be opened.
+        path: Box<Path>,
+        /// What could be replaced.
+        at: Box<Path>,
+    },
     /// A file with several names, one of them where its owner may not have put it.
     #[error("{op} {path}: it has several names, and may be someone else's file", path = path.display())]
     UntrustedName {
@@ -154,6 +163,7 @@ impl HostError {
         match self {
             Self::UntrustedLink { .. }
             | Self::UntrustedName { .. }
+            | Self::Unsteady { .. }
             | Self::WrongType { .. }
             | Self::NotEmpty { .. }
             | Self::NoUndo { .. }
@@ -169,6 +179,9 @@ impl HostError {
             Self::NoParent { .. } => Some("parents are not made: declare the directory as a file resource"),
             Self::UntrustedLink { .. } => Some(
                 "links are followed only where nobody but root and this user can write: use the real path",
+            ),
+            Self::Unsteady { .. } => Some(
+                "a program follows links by itself: on the way only root and this user may own and write; `file` and `line` need no such care",
             ),
             Self::UntrustedName { .. } => {
                 Some("others can write to this directory: look where the other names are (find -samefile)")

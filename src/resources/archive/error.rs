@@ -56,6 +56,14 @@ pub enum ArchiveError {
         #[source]
         source: std::io::Error,
     },
+    /// Something is mounted in what would be replaced.
+    #[error("{path} cannot be replaced: something is mounted at {mount}", path = .path.display())]
+    Mounted {
+        /// The target.
+        path: Box<Path>,
+        /// The mount point.
+        mount: Box<str>,
+    },
     /// The file system.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -64,15 +72,19 @@ pub enum ArchiveError {
 impl ArchiveError {
     /// The same, where a name beside the target stands for the target.
     pub fn seen_at(self, fresh: &Path, target: &Path) -> Self {
+        let seen = |path: Box<Path>| match path.strip_prefix(fresh) {
+            Ok(rest) if rest.as_os_str().is_empty() => target.into(),
+            Ok(rest) => target.join(rest).into(),
+            Err(_) => path,
+        };
         match self {
             Self::Host(HostError::Io { op, path, source }) => {
-                let path = match path.strip_prefix(fresh) {
-                    Ok(rest) if rest.as_os_str().is_empty() => target.into(),
-                    Ok(rest) => target.join(rest).into(),
-                    Err(_) => path,
-                };
-                HostError::Io { op, path, source }.into()
+                HostError::Io { op, path: seen(path), source }.into()
             }
+            Self::Host(HostError::Cancelled { op, path }) => {
+                HostError::Cancelled { op, path: seen(path) }.into()
+            }
+            Self::Host(HostError::Raced { op, path }) => HostError::Raced { op, path: seen(path) }.into(),
             other => other,
         }
     }
@@ -81,7 +93,7 @@ impl ArchiveError {
         match self {
             Self::Refused { .. } | Self::Damaged { .. } | Self::Checksum { .. } => Class::User,
             Self::Download { source, .. } => source.class(),
-            Self::Swap { .. } => Class::Transient,
+            Self::Swap { .. } | Self::Mounted { .. } => Class::Transient,
             Self::Host(error) => error.class(),
         }
     }
@@ -99,6 +111,9 @@ impl ArchiveError {
             Self::Checksum { .. } => "if the new archive is the right one, declare its checksum",
             Self::Download { source, .. } => return source.hint(),
             Self::Swap { .. } => "nothing may be mounted at or below it",
+            Self::Mounted { .. } => {
+                "unmount it first (findmnt shows it), or have it mounted elsewhere: the directory is swapped as a whole"
+            }
             Self::Host(_) => return None,
         })
     }

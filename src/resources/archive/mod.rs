@@ -1,10 +1,12 @@
 //! The kind `archive`: the files of an archive, unpacked.
 
+mod carry;
 mod error;
 mod manifest;
 mod read;
 mod rules;
 mod spec;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod unpack;
@@ -28,6 +30,7 @@ use crate::engine::{
 };
 use crate::resources::error::HostError;
 use crate::resources::host::Host;
+use crate::resources::host::mounts::table;
 use error::ArchiveError;
 use manifest::{FileMark, Manifest};
 use spec::{Source, Spec};
@@ -38,7 +41,7 @@ crate::entry! {
     /// The archive is a tar, alone or packed with gzip, bzip2, xz or zstd, or a zip; which one tells its content. It is
     /// unpacked beside the directory, which is then swapped as a whole. What else lies in the directory stays, unless
     /// `clean` is given. Afterwards the files are looked after: one that is removed or changed is unpacked
-    /// again, as told by its size, time, mode and owner. A new archive at the same place is unpacked in place of the old one.
+    /// again, as told by its size, time, mode and owner. What other resources look after in it is theirs. A new archive at the same place is unpacked in place of the old one.
     ///
     /// Archives are not believed. Names with `..`, absolute names, links that lead out, devices and pipes are refused,
     /// and so is what unpacks to more than `max_mib`, to a thousand times its size, or to a million entries. Owners in
@@ -149,6 +152,21 @@ impl ArchiveResource {
         Ok(long_work::run_long(op, self.spec.path(), cancel, move |_| Ok(work(&spec, &inner))).await??)
     }
 
+    /// Refuses where something is mounted in the directory: the swap would end half-way, for what is mounted cannot be
+    /// carried over.
+    async fn refuse_mounts(&self) -> Result<(), ResourceError> {
+        let path = self.spec.path();
+        // The table has the real names.
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let state = self.spec.host.mounts.look_anew().await?;
+        match table::within(&state.mounts, &real) {
+            Some(mount) => {
+                Err(ArchiveError::Mounted { path: path.into(), mount: mount.point.clone() }.into())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Fetches the archive of an address, and opens it.
     async fn fetch(&self, cx: &Cx, url: &reqwest::Url) -> Result<(File, PathBuf), ResourceError> {
         let path = cx.state_dir()?.join(FETCHED);
@@ -235,10 +253,18 @@ impl Resource for ArchiveResource {
             let digest = digest_of(spec, &known, manifest.as_ref(), cancel)?;
             work::compare(spec, manifest.as_ref(), &digest, cancel)
         };
-        Ok(Found::drift(self.work("check", &cx.cancel, compare).await?))
+        let drift = self.work("check", &cx.cancel, compare).await?;
+        if cx.noop
+            && !drift.is_empty()
+            && let Err(error) = self.refuse_mounts().await
+        {
+            cx.foresee(0, error);
+        }
+        Ok(Found::drift(drift))
     }
 
     async fn apply(&self, cx: &Cx, _: Drift) -> Result<Outputs, ResourceError> {
+        self.refuse_mounts().await?;
         let (file, fetched) = match &self.spec.source {
             Source::Local(path) => (File::from(self.spec.host.fs.open_source(path)?), None),
             Source::Remote(url) => {
@@ -252,7 +278,7 @@ impl Resource for ArchiveResource {
             // Of the very file that is unpacked, whoever replaces it meanwhile.
             let digest = work::digest(&mut file, Path::new(&*spec.shown), cancel)?;
             must_be(spec, &digest)?;
-            work::unpack(spec, load(&state)?.as_ref(), file, digest, cancel)
+            swap::unpack(spec, load(&state)?.as_ref(), file, digest, cancel)
         };
         let unpacked = self.work("unpack", &cx.cancel, unpack).await;
         if let Some(path) = fetched {

@@ -88,7 +88,7 @@ impl Spec {
         };
         Ok(Self {
             host: host.clone(),
-            claim: host.managed.claim(target.path),
+            claim: host.managed.claim_whole(target.path),
             source,
             shown,
             checksum,
@@ -104,6 +104,11 @@ impl Spec {
     /// Where its files lie.
     pub fn path(&self) -> &Path {
         Path::new(&**self.claim.path())
+    }
+
+    /// Whether another resource looks after a path below it, by itself or with a directory that it is in.
+    pub fn spares(&self, path: &Path) -> bool {
+        self.host.managed.spares(self.claim.path(), &self.path().join(path).to_string_lossy())
     }
 
     /// What else decides what is unpacked.

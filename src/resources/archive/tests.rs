@@ -6,10 +6,12 @@ use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 use tar::{EntryType, Header};
 
-use super::{ArchiveKind, work};
+use super::ArchiveKind;
 use crate::engine::kind::Uid;
 use crate::engine::{Class, Value};
 use crate::resources::host::download::FakeDownloader;
+use crate::resources::host::mounts::Mounts;
+use crate::resources::host::temp_name::beside;
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, listing, refused};
 
@@ -146,7 +148,7 @@ async fn what_a_killed_agent_left_is_carried_over() {
     bench.write("a.tar", tool("one"));
     let subject = unpacked(&bench, &[STRIP]);
     subject.repair().await;
-    let [fresh, full] = work::beside(&bench.path("t"));
+    let [fresh, full] = [0, 1].map(|number| beside(&bench.path("t"), number));
     fs::create_dir_all(fresh.join("half")).unwrap();
     fs::create_dir(&full).unwrap();
     fs::write(full.join("mine"), "mine").unwrap();
@@ -155,6 +157,89 @@ async fn what_a_killed_agent_left_is_carried_over() {
     subject.repair().await;
     assert_eq!((bench.read("t/README"), bench.read("t/mine")), ("read me".to_owned(), "mine".to_owned()));
     assert_eq!(left_over(&bench), 0);
+}
+
+#[tokio::test]
+async fn whoever_owns_the_directory_around_gets_nothing_that_lies_elsewhere() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let bench = Bench::new();
+    // So long that whoever waits for its directory has time to put something else in its place.
+    let long = vec![b'a'; 48 << 20];
+    let archive = Tar::default().add("bin/", EntryType::Directory, 0o755, "", b"");
+    bench.write("a.tar", archive.add("bin/long", EntryType::Regular, 0o644, "", &long).done());
+    fs::create_dir_all(bench.path("usr/bin")).unwrap();
+    let before = fs::metadata(bench.path("usr/bin")).unwrap();
+    let [fresh, _] = [0, 1].map(|number| beside(&bench.path("t"), number));
+    let (stolen, usr) = (bench.path("stolen"), bench.path("usr"));
+    let thief = std::thread::spawn(move || {
+        while fs::rename(&fresh, &stolen).is_err() {
+            std::thread::yield_now();
+        }
+        std::os::unix::fs::symlink(usr, fresh).unwrap();
+    });
+    let error = unpacked(&bench, &[("owner", Value::str("nobody"))]).failure().await;
+    thief.join().unwrap();
+    assert!(error.contains("changed at the same time"), "{error}");
+    let after = fs::metadata(bench.path("usr/bin")).unwrap();
+    assert_eq!((after.uid(), after.mode()), (before.uid(), before.mode()));
+    assert_eq!(fs::metadata(bench.path("usr")).unwrap().uid(), 0);
+    assert_eq!(fs::read_dir(bench.path("usr/bin")).unwrap().count(), 0, "nothing is written there");
+    assert!(bench.path("stolen/bin/long").exists());
+}
+
+#[tokio::test]
+async fn what_other_resources_look_after_stays_theirs() {
+    let bench = Bench::new();
+    let host = Host::new(Arc::new(FakeWatch::new()));
+    let kind = ArchiveKind::new(host.clone());
+    let params = [("path", bench.place("t")), ("source", bench.place("a.tar")), STRIP];
+    bench.write("a.tar", tool("one"));
+    let subject = bench.build(&kind, "t", &params);
+    subject.repair().await;
+    let path = |name: &str| Arc::<str>::from(bench.path(name).to_str().unwrap());
+    let own = host.managed.claim(path("t/README"));
+    let whole = host.managed.claim_whole(path("t/bin"));
+    bench.write("t/README", "managed");
+    bench.write("t/bin/run", "managed");
+    assert!(subject.run().await.drift.is_empty(), "it does not fight");
+    let next = tool("two");
+    bench.write("a.tar", &next);
+    subject.repair().await;
+    assert_eq!((bench.read("t/README"), bench.read("t/bin/run")), ("managed".to_owned(), "two".to_owned()));
+    fs::remove_file(bench.path("t/run")).unwrap();
+    let shown = subject.repair().await.shown();
+    assert!(shown[0].starts_with("content: 1 of 5 are changed, such as run"), "{shown:?}");
+    assert_eq!(bench.read("t/README"), "managed");
+    // Once nobody does any more, it is the archive's again.
+    drop((own, whole));
+    subject.repair().await;
+    assert_eq!(bench.read("t/README"), "read me");
+    assert_eq!(left_over(&bench), 0);
+}
+
+#[tokio::test]
+async fn with_a_mount_in_the_directory_nothing_is_begun_and_the_mount_is_named() {
+    let bench = Bench::new();
+    bench.write("a.tar", tool("one"));
+    let real = bench.path("").canonicalize().unwrap().join("t/data");
+    let line = format!("31 22 0:41 / {} rw - tmpfs data rw\n", real.display());
+    bench.write("mounts", "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
+    let mounts = Mounts::at(bench.path("mounts"), bench.path("fstab"), bench.path("none"));
+    let host = Host { mounts, ..Host::over(Arc::new(FakeWatch::new())) };
+    let params = [("path", bench.place("t")), ("source", bench.place("a.tar")), STRIP];
+    let subject = bench.build(&ArchiveKind::new(Arc::new(host)), "t", &params);
+    subject.repair().await;
+    bench.write("mounts", line);
+    assert!(subject.run().await.drift.is_empty(), "it is no harm while all is right");
+    bench.write("a.tar", tool("two"));
+    let error = subject.try_run(subject.cx()).await.unwrap_err();
+    assert!(error.to_string().ends_with(&format!("something is mounted at {}", real.display())), "{error}");
+    assert!(error.hint().unwrap().contains("unmount it"));
+    assert_eq!(subject.foreseen().await.len(), 1);
+    assert_eq!((bench.read("t/run"), left_over(&bench)), ("one".to_owned(), 0));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use crate::resources::error::HostError;
 pub struct Unpacking<'a> {
     /// The archive, for messages.
     pub source: &'a str,
-    /// Where to: an empty directory.
+    /// Where to: an empty directory, by a path that leads there whoever renames what.
     pub into: &'a Path,
     /// So many names are taken off the front of each path.
     pub strip: u32,

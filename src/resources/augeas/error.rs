@@ -76,6 +76,11 @@ pub enum AugeasError {
 
 impl From<AugeasError> for ResourceError {
     fn from(error: AugeasError) -> Self {
+        let error = match error {
+            // With the hints of its own.
+            AugeasError::Host(error) => return error.into(),
+            error => error,
+        };
         let (class, hint) = match &error {
             AugeasError::Start { source: ProcessError::NotFound { .. } } => {
                 (Class::Transient, Some("install the package augeas-tools"))
@@ -93,7 +98,6 @@ impl From<AugeasError> for ResourceError {
                 (Class::User, Some("a condition in brackets chooses one, as in *[1]"))
             }
             AugeasError::NotThere { .. } => (Class::User, Some("one edit may take back what another does")),
-            AugeasError::Host(host) => (host.class(), None),
             _ => (Class::Transient, None),
         };
         Self::of(class, hint, error)

@@ -43,7 +43,8 @@ crate::entry! {
     /// Paths are below the file, such as `PermitRootLogin` or `*[ipaddr = "::1"]/canonical`; what begins with `/files/` or
     /// `/augeas/` is taken as it is. See which there are with `augtool print /files/etc/hosts`.
     ///
-    /// It needs the program augtool, of the package augeas-tools.
+    /// It needs the program augtool, of the package augeas-tools, which follows links by itself: a file that others could
+    /// put one in the place of, as in a user's home, is refused.
     ///
     /// ```yaml
     /// resources:
@@ -203,6 +204,8 @@ impl AugeasResource {
 
     /// Runs a script, and returns what was found to its questions.
     async fn run(&self, cx: &Cx, script: &Script) -> Result<Vec<Matches>, AugeasError> {
+        // It opens the file by its name, with our rights, and writes through links.
+        self.host.fs.must_be_steady(self.path())?;
         // As its input: it may hold secrets, and a check writes no files.
         let commands = script.text();
         let env: BTreeMap<Arc<str>, Arc<str>> = [("PATH", DEFAULT_PATH), ("LC_ALL", "C.UTF-8")]

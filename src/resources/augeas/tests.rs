@@ -123,6 +123,32 @@ async fn what_is_no_file_of_the_lens_is_never_written() {
 }
 
 #[tokio::test]
+async fn a_file_that_others_can_replace_is_left_alone() {
+    let bench = Bench::new();
+    bench.write("hosts", "10.0.0.1 a\n");
+    std::fs::create_dir(bench.path("open")).unwrap();
+    bench.write("open/hosts", "10.0.0.1 a\n");
+    std::fs::set_permissions(bench.path("open"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::os::unix::fs::symlink(bench.path("hosts"), bench.path("open/link")).unwrap();
+    std::os::unix::fs::symlink(bench.path("open/hosts"), bench.path("link")).unwrap();
+    for name in ["open/hosts", "open/link", "open/none", "link"] {
+        let params = [
+            ("file", bench.place(name)),
+            ("lens", Value::str("Hosts.lns")),
+            ("sets", list([set("1/canonical", "x")])),
+        ];
+        let subject = bench.build(&kind(), "h", &params);
+        let error = subject.try_run(subject.cx()).await.unwrap_err();
+        assert_eq!(error.class(), Class::User, "{error}");
+        assert!(error.to_string().contains("others can put something else"), "{error}");
+    }
+    assert_eq!(
+        (bench.read("hosts"), bench.read("open/hosts")),
+        ("10.0.0.1 a\n".into(), "10.0.0.1 a\n".into())
+    );
+}
+
+#[tokio::test]
 async fn without_augtool_its_package_is_named() {
     let bench = Bench::new();
     let processes = Arc::new(FakeProcesses::default());

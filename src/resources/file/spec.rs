@@ -127,7 +127,10 @@ impl Spec {
         let (Some(target), true) = (target, errors.is_empty()) else { return Err(errors) };
         Ok(Self {
             host: host.clone(),
-            claim: host.managed.claim(target.path),
+            claim: match params.recurse || params.purge {
+                true => host.managed.claim_whole(target.path),
+                false => host.managed.claim(target.path),
+            },
             want: want(&params, state, is_dir),
             owner: some(&params.owner).cloned(),
             group: some(&params.group).cloned(),

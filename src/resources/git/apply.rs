@@ -1,29 +1,32 @@
 //! Cloning, and bringing a working tree to a commit.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
-use super::command::Git;
+use super::command::{Git, runner};
 use super::error::{FETCH, GitError};
+use super::key::Key;
 use super::lock;
-use super::look::Seen;
+use super::look::{self, Seen};
+use super::releases;
 use super::spec::Spec;
 use crate::engine::{Cx, ResourceError};
 use crate::resources::error::HostError;
-use crate::resources::host::fs::{At, Dress, Halt, Pace};
-use crate::resources::{long_work, state_file};
+use crate::resources::host::fs::{At, Dress, Pace};
+use crate::resources::host::temp_name;
+use crate::resources::long_work;
 
-/// The file in the vertex's state folder that holds the key for ssh.
-const KEY: &str = "identity";
+/// The most paths that are checked out one by one; with more all are, and whoever looks after one writes it again.
+const MOST_RESTORED: usize = 2000;
 
 /// Makes the tree what it should be.
 ///
 /// # Errors
 /// When git or the system refuses.
 pub async fn apply(spec: &Spec, cx: &Cx, seen: &Seen, commit: &str) -> Result<(), ResourceError> {
-    let key = key(spec, cx, true)?;
+    let lent = Key::of(spec, cx, runner(spec)?.as_ref(), true)?;
+    let key = lent.as_ref().map(Key::path);
     match seen {
-        _ if spec.releases => super::releases::deploy(spec, cx, key, commit).await?,
+        _ if spec.releases => releases::deploy(spec, cx, key, commit).await?,
         Seen::Repository(_) => {
             let git = Git::new(spec, cx, spec.path(), key)?;
             lock::clear(&spec.host.fs, spec.path(), Path::new("/proc"))?;
@@ -35,27 +38,9 @@ pub async fn apply(spec: &Spec, cx: &Cx, seen: &Seen, commit: &str) -> Result<()
     Ok(())
 }
 
-/// The file of the key, which is written if it is `needed`.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn key(spec: &Spec, cx: &Cx, needed: bool) -> Result<Option<PathBuf>, ResourceError> {
-    let Some(identity) = &spec.identity else { return Ok(None) };
-    if identity.0.starts_with('/') {
-        return Ok(Some(PathBuf::from(&*identity.0)));
-    }
-    let path = state_file::path(cx, KEY);
-    let text = format!("{}\n", identity.0.trim_end());
-    let is_there = state_file::read(&path)?.is_some_and(|stored| stored.bytes == text.as_bytes());
-    if needed && !is_there {
-        state_file::write(&spec.host.fs, cx, KEY, text.into_bytes())?;
-    }
-    Ok(Some(path))
-}
-
 /// Clones beside the place, and puts it there whole: whoever is killed meanwhile leaves nothing at the path.
 async fn clone(spec: &Spec, cx: &Cx, key: Option<PathBuf>, commit: &str) -> Result<(), ResourceError> {
-    let beside = beside(spec.path());
+    let beside = temp_name::beside(spec.path(), 0);
     clear_away(spec, cx, &beside).await?;
     let git = Git::new(spec, cx, &beside, key)?;
     let parent = spec.host.fs.open_parent(&beside)?;
@@ -79,7 +64,7 @@ async fn clone(spec: &Spec, cx: &Cx, key: Option<PathBuf>, commit: &str) -> Resu
 
 /// Puts what was made beside in its place; what was there goes.
 async fn swap(spec: &Spec, cx: &Cx, beside: &Path) -> Result<(), ResourceError> {
-    let old = beside.with_extension("0");
+    let old = temp_name::beside(spec.path(), 1);
     clear_away(spec, cx, &old).await?;
     let path = spec.path();
     let refused = |source: std::io::Error| HostError::io("rename", path, source);
@@ -98,23 +83,13 @@ async fn swap(spec: &Spec, cx: &Cx, beside: &Path) -> Result<(), ResourceError> 
     }
 }
 
-/// A name beside the tree that only this tree has, so that what a killed agent left is found.
-pub(super) fn beside(path: &Path) -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    path.with_file_name(format!(".mgmt-{:016x}-0", hasher.finish()))
-}
-
+/// Removes whatever is at a path.
+///
+/// # Errors
+/// When the system refuses.
 pub(super) async fn clear_away(spec: &Spec, cx: &Cx, path: &Path) -> Result<(), ResourceError> {
     let (host, tree) = (spec.host.clone(), path.to_owned());
-    let work = move |pace: Pace<'_>| -> Result<(), Halt> {
-        let parent = host.fs.open_parent(&tree)?;
-        let at = At::new(&parent, &tree);
-        if let Some(found) = host.fs.lstat(at)? {
-            host.fs.remove_tree(at, &found, &|_| false, pace)?;
-        }
-        Ok(())
-    };
+    let work = move |pace: Pace<'_>| Ok(host.fs.remove_whole(&tree, pace)?);
     long_work::run_long("remove", path, &cx.cancel, work).await
 }
 
@@ -156,12 +131,14 @@ pub(super) async fn fetch(spec: &Spec, git: &Git<'_>, commit: &str) -> Result<()
 /// # Errors
 /// When git fails, as where an edit is in the way.
 pub(super) async fn checkout(spec: &Spec, git: &Git<'_>, commit: &str, force: bool) -> Result<(), GitError> {
-    let mut checkout = vec!["checkout", "--quiet", "--detach"];
-    checkout.extend(force.then_some("--force"));
-    checkout.push(commit);
-    git.run("check out", &checkout).await?;
+    if !(force && restore(spec, git, commit).await?) {
+        let mut checkout = vec!["checkout", "--quiet", "--detach"];
+        checkout.extend(force.then_some("--force"));
+        checkout.push(commit);
+        git.run("check out", &checkout).await?;
+    }
     if spec.clean {
-        git.run("clean", &["clean", "-qdffx"]).await?;
+        look::clean(spec, git, "clean", "-qdffx").await?;
     }
     if spec.submodules {
         let mut update = vec!["submodule", "--quiet", "update", "--init", "--recursive"];
@@ -169,4 +146,23 @@ pub(super) async fn checkout(spec: &Spec, git: &Git<'_>, commit: &str, force: bo
         git.run("update the submodules of", &update).await?;
     }
     Ok(())
+}
+
+/// Where the commit is checked out already, and other resources look after files of it: discards the edits of all others.
+/// `false`: that is not so.
+async fn restore(spec: &Spec, git: &Git<'_>, commit: &str) -> Result<bool, GitError> {
+    if spec.spared().is_empty() || releases::head(git).await?.as_deref() != Some(commit) {
+        return Ok(false);
+    }
+    let edited = look::edited(spec, git).await?;
+    if edited.len() > MOST_RESTORED {
+        return Ok(false);
+    }
+    if !edited.is_empty() {
+        let paths: Vec<String> = edited.iter().map(|path| format!(":(top,literal){path}")).collect();
+        let mut restore = vec!["restore", "--quiet", "--source=HEAD", "--staged", "--worktree", "--"];
+        restore.extend(paths.iter().map(String::as_str));
+        git.run("check out", &restore).await?;
+    }
+    Ok(true)
 }

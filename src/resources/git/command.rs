@@ -26,23 +26,35 @@ pub struct Git<'a> {
     key: Option<PathBuf>,
 }
 
+/// Who runs git: the user that was declared, or else the owner of what is there: hooks and configuration of a foreign tree
+/// never run as root. `None`: the agent's user.
+///
+/// # Errors
+/// When there is no such user.
+pub fn runner(spec: &Spec) -> Result<Option<Identity>, GitError> {
+    let place = if spec.releases { super::releases::folder(spec) } else { spec.path().to_owned() };
+    let owner = std::fs::symlink_metadata(place).ok().map(|found| found.uid());
+    let foreign = owner.filter(|owner| geteuid().is_root() && *owner != 0).map(|owner| owner.to_string());
+    Ok(Identity::resolve(spec.user.as_deref().or(foreign.as_deref()), None)?)
+}
+
 impl<'a> Git<'a> {
-    /// Git for the tree at `tree`, as the user that was declared, or else as the owner of what is there: hooks and
-    /// configuration of a foreign tree never run as root.
+    /// Git for the tree at `tree`.
     ///
     /// # Errors
-    /// When there is no such user.
+    /// When there is no such user as whoever runs it.
     pub fn new(spec: &'a Spec, cx: &'a Cx, tree: &Path, key: Option<PathBuf>) -> Result<Self, GitError> {
-        let place = if spec.releases { super::releases::folder(spec) } else { spec.path().to_owned() };
-        let owner = std::fs::symlink_metadata(place).ok().map(|found| found.uid());
-        let foreign = owner.filter(|owner| geteuid().is_root() && *owner != 0).map(|owner| owner.to_string());
-        let user = spec.user.as_deref().or(foreign.as_deref());
-        Ok(Self { spec, cx, tree: tree.into(), identity: Identity::resolve(user, None)?, key })
+        Ok(Self { spec, cx, tree: tree.into(), identity: runner(spec)?, key })
     }
 
     /// Who runs it; `None`: the agent's user.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// That a command ended badly.
+    pub fn failure(&self, op: &'static str, outcome: &Outcome) -> GitError {
+        GitError::failed(op, self.spec, outcome)
     }
 
     /// Runs a command in the working tree and returns what it wrote.
@@ -52,7 +64,7 @@ impl<'a> Git<'a> {
     pub async fn run(&self, op: &'static str, words: &[&str]) -> Result<String, GitError> {
         let outcome = self.try_run(op, words).await?;
         if !outcome.ending.is_success() {
-            return Err(GitError::failed(op, self.spec, &outcome));
+            return Err(self.failure(op, &outcome));
         }
         Ok(outcome.stdout.text())
     }
@@ -75,7 +87,7 @@ impl<'a> Git<'a> {
     pub async fn anywhere(&self, op: &'static str, words: &[&str]) -> Result<String, GitError> {
         let outcome = self.start(op, &[], None, words).await?;
         if !outcome.ending.is_success() {
-            return Err(GitError::failed(op, self.spec, &outcome));
+            return Err(self.failure(op, &outcome));
         }
         Ok(outcome.stdout.text())
     }

@@ -37,6 +37,17 @@ pub enum Seen {
     Repository(Box<str>),
 }
 
+/// The commit that should be checked out, and who says so.
+#[derive(Debug)]
+pub enum Answer {
+    /// The repository, or the declaration: there is nothing more to learn now.
+    Asked(Box<str>),
+    /// The repository, the last time: there was no reason to ask.
+    Remembered(Box<str>),
+    /// The repository, the last time: it cannot be asked now.
+    Unreachable(Box<str>),
+}
+
 /// Looks at the path.
 ///
 /// # Errors
@@ -64,8 +75,8 @@ pub async fn see(spec: &Spec, git: &Git<'_>) -> Result<Seen, GitError> {
     Ok(releases::head(git).await?.map_or(Seen::Other, Seen::Repository))
 }
 
-/// The commit that should be checked out: of a name, what the repository says if it is `asked`, and else what it said
-/// the last time.
+/// The commit that should be checked out: of a name, what the repository says if it is `asked`, and else what is `known`
+/// from the last time.
 ///
 /// # Errors
 /// When nobody knows.
@@ -74,26 +85,26 @@ pub async fn wanted(
     cx: &Cx,
     git: &Git<'_>,
     asked: bool,
+    known: Option<Box<str>>,
     seen: &Seen,
-) -> Result<Box<str>, ResourceError> {
+) -> Result<Answer, ResourceError> {
     if let Revision::Commit(hash) = &spec.revision {
-        return Ok(hash.clone());
+        return Ok(Answer::Asked(hash.clone()));
     }
-    let known = remembered(spec, cx)?;
     let is_there = matches!(seen, Seen::Repository(_));
     if let Some(known) = &known
         && is_there
         && (!asked || !spec.update)
     {
-        return Ok(known.clone());
+        return Ok(Answer::Remembered(known.clone()));
     }
     match (ask(spec, git).await, known) {
-        (Ok(commit), _) => Ok(commit),
+        (Ok(commit), _) => Ok(Answer::Asked(commit)),
         (Err(error @ (GitError::Failed { .. } | GitError::Start { .. })), Some(known)) if is_there => {
             // What is there is right as far as anybody knows, and does not get worse while the repository is away.
             tracing::warn!(resource = %cx.label(), error = &error as &dyn std::error::Error,
                 "the repository cannot be asked: what it said last counts");
-            Ok(known)
+            Ok(Answer::Unreachable(known))
         }
         (Err(error), _) => Err(error.into()),
     }
@@ -115,7 +126,11 @@ fn revision_text(spec: &Spec) -> String {
     spec.revision.references().last().cloned().unwrap_or_default()
 }
 
-fn remembered(spec: &Spec, cx: &Cx) -> Result<Option<Box<str>>, GitError> {
+/// The commit that was deployed last, under this name and of this repository.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn remembered(spec: &Spec, cx: &Cx) -> Result<Option<Box<str>>, GitError> {
     let Some(stored) = state_file::read(&state_file::path(cx, MEMORY))? else { return Ok(None) };
     // A damaged memory is none.
     let deployed: Option<Deployed> = serde_json::from_slice(&stored.bytes).ok();
@@ -169,23 +184,50 @@ pub async fn differences(
         drift.add("revision", Shown::text(short(head)), Shown::text(short(wanted)));
     }
     if spec.force {
-        let edited = git.run("look at", &["status", "--porcelain", "--untracked-files=no"]).await?;
-        add_lines(&mut drift, "force", &edited, "edited");
+        add_count(&mut drift, "force", edited(spec, git).await?.len(), "edited");
     }
     if spec.clean {
-        let unknown = git.run("look at", &["clean", "-ndffx"]).await?;
-        add_lines(&mut drift, "clean", &unknown, "unknown to git");
+        let unknown = clean(spec, git, "look at", "-ndffx").await?;
+        add_count(&mut drift, "clean", unknown.lines().count(), "unknown to git");
     }
     if spec.submodules {
         let listed = git.run("look at", &["submodule", "status", "--recursive"]).await?;
-        let wrong: Vec<&str> = listed.lines().filter(|line| line.starts_with(['-', '+', 'U'])).collect();
-        add_lines(&mut drift, "submodules", &wrong.join("\n"), "not at their commits");
+        let wrong = listed.lines().filter(|line| line.starts_with(['-', '+', 'U'])).count();
+        add_count(&mut drift, "submodules", wrong, "not at their commits");
     }
     Ok(drift)
 }
 
-fn add_lines(drift: &mut Drift, what: &'static str, lines: &str, how: &str) {
-    match lines.lines().count() {
+/// The paths that git knows and that somebody edited, but for those that other resources look after.
+///
+/// # Errors
+/// When git fails.
+pub async fn edited(spec: &Spec, git: &Git<'_>) -> Result<Vec<String>, GitError> {
+    let words = ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=no"];
+    let listed = git.run("look at", &words).await?;
+    // Two letters and a space say what was done to each.
+    let paths = listed.split('\0').filter_map(|entry| entry.get(3..));
+    Ok(paths.filter(|path| !path.is_empty() && !spec.spares(path)).map(str::to_owned).collect())
+}
+
+/// Has git remove what it does not know, or say what it would, but for what other resources look after.
+///
+/// # Errors
+/// When git fails.
+pub async fn clean(
+    spec: &Spec,
+    git: &Git<'_>,
+    op: &'static str,
+    how: &'static str,
+) -> Result<String, GitError> {
+    let spared = spec.spared();
+    let mut words = vec!["clean", how];
+    words.extend(spared.iter().flat_map(|pattern| ["-e", pattern.as_str()]));
+    git.run(op, &words).await
+}
+
+fn add_count(drift: &mut Drift, what: &'static str, count: usize, how: &str) {
+    match count {
         0 => {}
         1 => drift.add(what, Shown::text(format!("1 path is {how}")), Shown::text("none")),
         many => drift.add(what, Shown::text(format!("{many} paths are {how}")), Shown::text("none")),

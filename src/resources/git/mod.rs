@@ -1,8 +1,10 @@
 //! The kind `git`: a working tree of a repository.
 
 mod apply;
+mod asking;
 mod command;
 mod error;
+mod key;
 mod lock;
 mod look;
 mod releases;
@@ -13,7 +15,6 @@ mod spec;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 
@@ -27,8 +28,10 @@ use crate::engine::{
     Value, Wakes,
 };
 use crate::resources::host::Host;
-use command::Git;
-use look::Seen;
+use asking::Asking;
+use command::{Git, runner};
+use key::Key;
+use look::{Answer, Seen};
 use spec::{Spec, local_source};
 
 crate::entry! {
@@ -39,10 +42,11 @@ crate::entry! {
     /// `releases` is given.
     /// Edits and unknown files stay, unless `force` and `clean` say otherwise; an update that would overwrite an edit
     /// fails. Someone who checks something else out here is noticed, and with `force` whoever edits a file too.
+    /// What other resources look after in the tree is theirs: it is no edit, and not unknown.
     ///
     /// Repositories elsewhere send no events. They are asked when the agent starts, at each refresh (let a `timer` or a
     /// message of your forge refresh it), and with the meta-parameter `poll` at each of its beats. While the
-    /// repository cannot be reached, what it said last counts.
+    /// repository cannot be reached, what it said last counts, and it is asked again by and by.
     ///
     /// Git runs as `user`, or else as the owner of the tree, or else as the agent. It is never asked for a password.
     ///
@@ -104,7 +108,7 @@ impl Kind for GitKind {
 
     fn build(&self, declaration: &Declaration) -> Result<Box<dyn Resource>, Vec<ParamError>> {
         let spec = Spec::new(&self.host, declaration)?;
-        Ok(Box::new(GitResource { spec, has_asked: AtomicBool::new(false) }))
+        Ok(Box::new(GitResource { spec, asking: Asking::default() }))
     }
 
     fn claims(&self, declaration: &Declaration) -> Vec<Claim> {
@@ -132,8 +136,7 @@ impl Kind for GitKind {
 #[derive(Debug)]
 struct GitResource {
     spec: Spec,
-    /// The repository was asked, by this agent.
-    has_asked: AtomicBool,
+    asking: Asking,
 }
 
 impl GitResource {
@@ -141,13 +144,27 @@ impl GitResource {
     async fn look(&self, cx: &Cx) -> Result<(Seen, Box<str>, Drift), ResourceError> {
         let spec = &self.spec;
         // A check writes nothing: without its file the key is not used yet.
-        let key = apply::key(spec, cx, !cx.noop)?;
+        let lent = Key::of(spec, cx, runner(spec)?.as_ref(), !cx.noop)?;
+        let key = lent.as_ref().map(Key::path);
         let release = spec.releases.then(|| releases::current(spec)).flatten();
         let git = Git::new(spec, cx, release.as_deref().unwrap_or(spec.path()), key)?;
         let seen = look::see(spec, &git).await?;
-        let asked = spec.polled || cx.refresh || !self.has_asked.load(Ordering::Relaxed);
-        let wanted = look::wanted(spec, cx, &git, asked, &seen).await?;
-        self.has_asked.store(true, Ordering::Relaxed);
+        let ask = spec.polled || cx.refresh || self.asking.is_due();
+        let known = match self.asking.said() {
+            Some(said) => Some(said),
+            None => look::remembered(spec, cx)?,
+        };
+        let wanted = match look::wanted(spec, cx, &git, ask, known, &seen).await? {
+            Answer::Asked(commit) => {
+                self.asking.answered(&commit);
+                commit
+            }
+            Answer::Remembered(commit) => commit,
+            Answer::Unreachable(commit) => {
+                self.asking.unanswered(cx.waker());
+                commit
+            }
+        };
         let drift = look::differences(spec, &git, &seen, &wanted).await?;
         if drift.is_empty() && !cx.noop {
             look::remember(spec, cx, &wanted)?;

@@ -13,6 +13,7 @@ use super::spec::Spec;
 use crate::engine::{Cx, ResourceError};
 use crate::resources::error::HostError;
 use crate::resources::host::fs::{At, Dress};
+use crate::resources::host::process::Ending;
 
 /// So many trees of the past are kept, for whoever still reads them, and to go back to.
 const KEPT: usize = 2;
@@ -54,15 +55,23 @@ pub async fn see(spec: &Spec, git: &Git<'_>) -> Result<Seen, GitError> {
     Ok(if spec.path().symlink_metadata().is_ok() { Seen::Other } else { Seen::Nothing })
 }
 
-/// The commit that is checked out; `None`: there is no working tree.
+/// The commit that is checked out; `None`: there is no repository, or one without a commit.
 ///
 /// # Errors
-/// When git cannot be run.
+/// When git cannot be run, or cannot tell: a sick repository is none that may be replaced, as it may hold what is nowhere
+/// else.
 pub async fn head(git: &Git<'_>) -> Result<Option<Box<str>>, GitError> {
-    let head = git.try_run("look at", &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).await?;
+    // Without a look at the commit itself: that it cannot be read would be told as if there were none.
+    let op = "look at";
+    let head = git.try_run(op, &["rev-parse", "--verify", "--quiet", "HEAD"]).await?;
     let text = head.stdout.text();
     let hash = text.trim();
-    Ok((head.ending.is_success() && is_hash(hash)).then(|| hash.into()))
+    match head.ending {
+        Ending::Exit(0) if is_hash(hash) => Ok(Some(hash.into())),
+        Ending::Exit(1) => Ok(None),
+        Ending::Exit(128) if head.stderr.text().contains("not a git repository") => Ok(None),
+        _ => Err(git.failure(op, &head)),
+    }
 }
 
 /// Has a tree of the commit, and the link point to it.

@@ -5,7 +5,7 @@ const EMPTY: [&str; 3] =
     ["Could not read from remote repository", "the remote end hung up unexpectedly", "early EOF"];
 
 /// The words of git, or of the tools it calls, by which a refusal is known, and what to do.
-const HINTS: [(&str, &str); 20] = [
+const HINTS: [(&str, &str); 23] = [
     ("would be overwritten", "it was edited here: `force: true` discards that"),
     (
         "not our ref",
@@ -34,12 +34,17 @@ const HINTS: [(&str, &str); 20] = [
     ("does not appear to be a git repository", NO_REPOSITORY),
     ("not found", NO_REPOSITORY),
     ("does not exist", NO_REPOSITORY),
+    ("bad object", DAMAGED),
+    ("is corrupt", DAMAGED),
+    ("bad config", "its configuration is damaged: see .git/config"),
     ("dubious ownership", "the repository belongs to another user: name that one with `user`"),
 ];
 
 const NO_PASSWORD: &str =
     "it wants a password, or is not there: use ssh with `identity`, or a credential helper of git";
 const UNREACHED: &str = "is the server up, and does no firewall stand between (`curl -v`, `ssh -v`)?";
+const DAMAGED: &str =
+    "the repository is damaged (`git fsck`): save what is only here, move it away, and it is cloned anew";
 const NO_REPOSITORY: &str = "is the address right? Those that may not be seen are often said to be missing";
 
 /// The line that says why, without marks in front; empty: it said nothing.

@@ -81,7 +81,7 @@ impl Spec {
         let some = |text: Arc<str>| Some(text).filter(|text| !text.is_empty());
         Ok(Self {
             host: host.clone(),
-            claim: host.managed.claim(target.path),
+            claim: host.managed.claim_whole(target.path),
             source: params.source,
             revision,
             depth: Some(params.depth).filter(|depth| *depth > 0),
@@ -94,6 +94,17 @@ impl Spec {
             user: some(params.user),
             polled: declaration.meta.poll > 0,
         })
+    }
+
+    /// Whether another resource looks after a path below it, by itself or with a directory that it is in.
+    pub fn spares(&self, path: &str) -> bool {
+        self.host.managed.spares(self.claim.path(), &format!("{}/{path}", self.claim.path()))
+    }
+
+    /// The paths below it that other resources look after, as patterns of gitignore(5).
+    pub fn spared(&self) -> Vec<String> {
+        let managed = self.host.managed.below(self.claim.path());
+        managed.iter().map(|path| pattern(&path[self.claim.path().len()..])).collect()
     }
 
     /// Where it lies.
@@ -121,6 +132,18 @@ fn source(given: &str) -> Result<(), ParamError> {
         return Err(error.hint("use ssh with `identity`, or a credential helper of git"));
     }
     Ok(())
+}
+
+/// A pattern that only this path matches.
+fn pattern(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    for c in path.chars() {
+        if "\\*?[ ".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 /// The path of a repository on this host.

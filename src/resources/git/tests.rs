@@ -12,6 +12,7 @@ use crate::engine::cx::Cancel;
 use crate::engine::kind::Uid;
 use crate::engine::{Class, Value};
 use crate::resources::host::process::{Env, FakeProcesses, Invocation, Processes, SystemProcesses};
+use crate::resources::host::temp_name::beside;
 use crate::resources::host::{FakeWatch, Host};
 use crate::resources::testing::{Bench, Subject, capabilities, listing, refused};
 
@@ -20,13 +21,14 @@ struct Scene {
     bench: Bench,
     watch: FakeWatch,
     kind: GitKind,
+    host: Arc<Host>,
 }
 
 impl Scene {
     async fn new() -> Self {
         let watch = FakeWatch::new();
-        let kind = GitKind::new(Host::new(Arc::new(watch.clone())));
-        let scene = Self { bench: Bench::new(), watch, kind };
+        let host = Host::new(Arc::new(watch.clone()));
+        let scene = Self { bench: Bench::new(), watch, kind: GitKind::new(host.clone()), host };
         scene.sh("git init -q -b main origin; cd origin; echo one >f; git add f; git commit -qm one; git tag v1").await;
         scene.sh("cd origin; echo two >f; git commit -qam two").await;
         scene
@@ -153,7 +155,7 @@ async fn what_is_no_repository_is_left_alone_without_force() {
 async fn what_a_killed_clone_left_is_removed_and_the_repository_may_be_away_later() {
     let scene = Scene::new().await;
     let subject = scene.tree(&[("revision", Value::str("main"))]);
-    let beside = super::apply::beside(&scene.bench.path("tree"));
+    let beside = beside(&scene.bench.path("tree"), 0);
     fs::create_dir_all(beside.join(".git/objects")).unwrap();
     subject.repair().await;
     assert!(!beside.exists());
@@ -162,6 +164,66 @@ async fn what_a_killed_clone_left_is_removed_and_the_repository_may_be_away_late
     scene.sh("rm -rf tree").await;
     let error = subject.try_run(subject.cx()).await.unwrap_err();
     assert_eq!(error.class(), Class::Transient, "{error}");
+}
+
+#[tokio::test]
+async fn a_repository_that_was_away_when_the_agent_started_is_asked_again_by_itself() {
+    let scene = Scene::new().await;
+    let revision = [("revision", Value::str("main"))];
+    scene.tree(&revision).repair().await;
+    scene.sh("cd origin; echo three >f; git commit -qam three; mv ../origin ../away").await;
+    let later = scene.tree(&revision);
+    assert!(later.run().await.drift.is_empty(), "what it said last counts");
+    scene.sh("mv away origin").await;
+    scene.bench.woken_after(0).await;
+    assert!(later.run().await.drift.has("revision"));
+    assert_eq!(scene.bench.read("tree/f"), "three\n");
+}
+
+#[tokio::test]
+async fn a_sick_repository_is_never_replaced_even_with_force() {
+    let scene = Scene::new().await;
+    let forced = scene.tree(&[("force", YES), ("revision", Value::str("main"))]);
+    forced.repair().await;
+    scene.bench.write("tree/mine", "mine");
+    let head = scene.head().await;
+    let object = scene.bench.path(&format!("tree/.git/objects/{}/{}", &head[..2], &head[2..]));
+    // A local clone shares its objects with the origin.
+    scene.sh(&format!("mkdir kept; mv {} kept/object", object.display())).await;
+    let error = forced.failure().await;
+    assert!(!error.contains("is not a git repository"), "{error}");
+    scene
+        .sh(&format!(
+            "mv kept/object {}; cp tree/.git/config kept; echo '[bad' >>tree/.git/config",
+            object.display()
+        ))
+        .await;
+    let error = forced.failure().await;
+    assert!(error.contains("bad config line"), "{error}");
+    scene.sh("cp kept/config tree/.git/config").await;
+    assert!(forced.run().await.drift.is_empty());
+    assert_eq!(scene.bench.read("tree/mine"), "mine");
+}
+
+#[tokio::test]
+async fn what_other_resources_look_after_is_neither_an_edit_nor_unknown() {
+    let scene = Scene::new().await;
+    scene.sh("cd origin; echo g >g; git add g; git commit -qm g").await;
+    let subject = scene.tree(&[("force", YES), ("clean", YES)]);
+    subject.repair().await;
+    let claim = |name: &str| scene.host.managed.claim(scene.bench.path(name).to_str().unwrap().into());
+    let _claims = [claim("tree/f"), claim("tree/d/a [1]*"), claim("tree/.env")];
+    scene.sh("cd tree; echo mine >f; mkdir d; echo mine >'d/a [1]*'; echo mine >.env").await;
+    assert!(subject.run().await.drift.is_empty(), "it does not fight");
+    scene.sh("cd tree; echo edited >g; echo new >new; git add new; echo x >d/x; echo x >y").await;
+    let shown = subject.repair().await.shown();
+    assert_eq!(shown, ["force: 2 paths are edited -> none", "clean: 2 paths are unknown to git -> none"]);
+    for (name, content) in
+        [("tree/f", "mine\n"), ("tree/d/a [1]*", "mine\n"), ("tree/.env", "mine\n"), ("tree/g", "g\n")]
+    {
+        assert_eq!(scene.bench.read(name), content);
+    }
+    assert!(!scene.bench.path("tree/new").exists() && !scene.bench.path("tree/d/x").exists());
 }
 
 #[tokio::test]

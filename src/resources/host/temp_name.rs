@@ -2,8 +2,12 @@
 //! leftovers tell them from all other names.
 
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest as _, Sha256};
 
 const PREFIX: &str = ".mgmt-";
 const TOKEN_DIGITS: usize = 16;
@@ -21,6 +25,18 @@ pub fn next_temp_name() -> String {
     name.push_str(&OWN);
     let _ = write!(name, "{:x}", COUNTER.fetch_add(1, Ordering::Relaxed));
     name
+}
+
+/// A path beside `path` that only it has, whichever run or version of mgmt asks: so what a killed agent left there is
+/// found again. `number` tells several of one path apart.
+pub fn beside(path: &Path, number: u8) -> PathBuf {
+    let digest = Sha256::digest(path.as_os_str().as_bytes());
+    let mut name = String::from(PREFIX);
+    for byte in &digest[..TOKEN_DIGITS / 2] {
+        let _ = write!(name, "{byte:02x}");
+    }
+    let _ = write!(name, "-{number:x}");
+    path.with_file_name(name)
 }
 
 /// Whether this process made a temporary file of this name.
@@ -56,5 +72,14 @@ mod tests {
         {
             assert!(!is_temp(name.as_bytes()), "{name}");
         }
+    }
+
+    #[test]
+    fn the_names_beside_a_path_are_its_own_and_never_change() {
+        let first = beside(Path::new("/opt/tool"), 0);
+        assert_eq!(first, Path::new("/opt/.mgmt-e2c555d601bd25c7-0"));
+        assert_ne!(first, beside(Path::new("/opt/tool"), 1));
+        assert_ne!(first, beside(Path::new("/opt/other"), 0));
+        assert!(is_temp(first.file_name().unwrap().as_bytes()));
     }
 }

@@ -61,3 +61,36 @@ fn a_clone_that_is_killed_leaves_nothing_and_the_next_agent_makes_it_whole() {
     assert_eq!(host.read("/srv/site/f"), "one\n");
     assert_eq!(host.sh("ls -A /srv | grep -c mgmt || true"), "0");
 }
+
+#[test]
+fn a_key_in_the_declaration_is_read_by_whoever_runs_git_and_is_gone_afterwards() {
+    let Some(host) = Machine::bare() else { return };
+    host.sh(REPOSITORY);
+    host.sh("useradd -m deploy; mkdir /srv/www; chown -R deploy /srv/www /srv/origin");
+    // An ssh that needs no server: it reads its key, and does here what it should have done there.
+    host.write(
+        "/usr/local/bin/ssh",
+        "#!/bin/sh -e\nfor word; do [ \"$last\" != -i ] || key=$word; last=$word; done\n\
+         cat \"$key\" >/srv/www/seen\nid -un >>/srv/www/seen\nexec sh -c \"$last\"\n",
+    );
+    host.sh("chmod 755 /usr/local/bin/ssh");
+    let output = host.once(
+        "graph: site
+resources:
+  git:
+  - name: /srv/www/site
+    source: ssh://git@forge/srv/origin
+    revision: main
+    user: deploy
+    identity: |
+      -----BEGIN PRIVATE KEY-----
+      c2VjcmV0
+      -----END PRIVATE KEY-----
+",
+    );
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(host.read("/srv/www/site/f"), "one\n");
+    let seen = host.read("/srv/www/seen");
+    assert!(seen.contains("c2VjcmV0") && seen.ends_with("deploy\n"), "{seen}");
+    assert_eq!(host.sh("ls -A /run | grep -c '^.mgmt-' || true"), "0");
+}

@@ -247,7 +247,7 @@ pub fn size(stat: &Stat) -> u64 {
 }
 
 /// The path of an open descriptor, for calls that know only paths.
-fn proc_path(fd: BorrowedFd<'_>) -> PathBuf {
+pub fn proc_path(fd: BorrowedFd<'_>) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }
 

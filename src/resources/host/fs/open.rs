@@ -69,11 +69,26 @@ impl Fs {
                 other => return other,
             }
         }
-        self.walk(path, flags)
+        self.walk(path, flags, false)
     }
 
-    /// Opens `path` name by name.
-    fn walk(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, HostError> {
+    /// Refuses a path on whose way others could put something else: for what is handed to a program, which looks the
+    /// path up by itself, links included. There need not be anything at its end.
+    ///
+    /// # Errors
+    /// [`HostError::Unsteady`]; a link that is not to be trusted; when the system refuses.
+    pub fn must_be_steady(&self, path: &Path) -> Result<(), HostError> {
+        match self.walk(path, OFlags::PATH | OFlags::CLOEXEC, true) {
+            Err(error) if error.errno() == Some(Errno::NOENT) => {}
+            other => return other.map(drop),
+        }
+        let holder = self.walk(path.parent().unwrap_or(Path::new("/")), DIRECTORY, true)?;
+        let found = self.call("stat", path, || rustix::fs::fstat(&holder))?;
+        if self.is_private(&found) { Ok(()) } else { Err(unsteady(path, path)) }
+    }
+
+    /// Opens `path` name by name. `steady`: only if others cannot replace any of them.
+    fn walk(&self, path: &Path, flags: OFlags, steady: bool) -> Result<OwnedFd, HostError> {
         let root = || self.call("open", path, || rustix::fs::open("/", DIRECTORY, Mode::empty()));
         let mut names: VecDeque<OsString> = VecDeque::new();
         push_front(&mut names, path);
@@ -82,7 +97,13 @@ impl Fs {
         let mut links = 0;
         while let Some(name) = names.pop_front() {
             let step = self.step(&dir, &name, path)?;
-            let Some(link) = step.link else {
+            if steady {
+                let holder = self.call("stat", path, || rustix::fs::fstat(&dir))?;
+                if !self.is_trusted(&holder, &step.stat) {
+                    return Err(unsteady(path, &walked.join(&name)));
+                }
+            }
+            let Some(link) = step.link() else {
                 walked.push(&name);
                 if names.is_empty() {
                     return self.reopen(&dir, &name, path, flags);
@@ -95,7 +116,7 @@ impl Fs {
             if links > MOST_LINKS {
                 return Err(HostError::io("open", path, Errno::LOOP));
             }
-            if !self.is_trusted(&holder, &link) {
+            if !self.is_trusted(&holder, link) {
                 return Err(HostError::UntrustedLink { path: path.into(), link: walked.join(&name) });
             }
             let at = walked.join(&name);
@@ -114,8 +135,7 @@ impl Fs {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = self.call("open", path, || rustix::fs::openat(dir, name, flags, Mode::empty()))?;
         let stat = self.call("stat", path, || rustix::fs::fstat(&fd))?;
-        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
-        Ok(Step { fd, link: is_link.then_some(stat) })
+        Ok(Step { fd, stat })
     }
 
     /// The last name is opened anew with the flags asked for; that it has become a link meanwhile is refused.
@@ -123,10 +143,11 @@ impl Fs {
         self.call("open", path, || rustix::fs::openat(dir, name, flags | OFlags::NOFOLLOW, Mode::empty()))
     }
 
-    /// Whether only root and this process's user can have made this link in that directory.
-    fn is_trusted(&self, holder: &Stat, link: &Stat) -> bool {
+    /// Whether only root and this process's user can have made this object in that directory, or replace it.
+    fn is_trusted(&self, holder: &Stat, object: &Stat) -> bool {
         const STICKY: u32 = 0o1000;
-        self.is_private(holder) || self.is_ours(holder) && holder.st_mode & STICKY != 0 && self.is_ours(link)
+        self.is_private(holder)
+            || self.is_ours(holder) && holder.st_mode & STICKY != 0 && self.is_ours(object)
     }
 
     /// Whether only root and this process's user can make names in this directory.
@@ -142,7 +163,18 @@ impl Fs {
 
 struct Step {
     fd: OwnedFd,
-    link: Option<Stat>,
+    stat: Stat,
+}
+
+impl Step {
+    /// The same, if it is a link.
+    fn link(&self) -> Option<&Stat> {
+        (FileType::from_raw_mode(self.stat.st_mode) == FileType::Symlink).then_some(&self.stat)
+    }
+}
+
+fn unsteady(path: &Path, at: &Path) -> HostError {
+    HostError::Unsteady { path: path.into(), at: at.into() }
 }
 
 fn push_front(names: &mut VecDeque<OsString>, path: &Path) {

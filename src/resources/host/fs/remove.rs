@@ -18,6 +18,15 @@ const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOL
 const TRIES: usize = 3;
 
 impl Fs {
+    /// Moves an object from one directory to another of the same file system, in place of whatever has that name there
+    /// that is no directory.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn move_name(&self, from: At<'_>, to: At<'_>) -> Result<(), HostError> {
+        self.call("carry over", to.path, || rustix::fs::renameat(from.dir, from.name(), to.dir, to.name()))
+    }
+
     /// Removes a name that is no directory. That it has gone already is no error.
     ///
     /// # Errors
@@ -50,6 +59,19 @@ impl Fs {
         pace: Pace<'_>,
     ) -> Result<bool, HostError> {
         self.remove_level(at, FileType::from_raw_mode(found.st_mode), spare, pace, 0)
+    }
+
+    /// Removes whatever is at a path, with all that is in it. That there is nothing is no error.
+    ///
+    /// # Errors
+    /// As those of [`remove_tree`](Self::remove_tree).
+    pub fn remove_whole(&self, path: &Path, pace: Pace<'_>) -> Result<(), HostError> {
+        let parent = self.open_parent(path)?;
+        let at = At::new(&parent, path);
+        if let Some(found) = self.lstat(at)? {
+            self.remove_tree(at, &found, &|_| false, pace)?;
+        }
+        Ok(())
     }
 
     fn remove_level(

@@ -1,5 +1,7 @@
 //! What is mounted: `/proc/self/mountinfo` (proc_pid_mountinfo(5)). Pure.
 
+use std::path::Path;
+
 use super::escape::unescape;
 
 /// A mount.
@@ -27,6 +29,11 @@ pub fn parse(text: &str) -> Vec<Mounted> {
 /// What is to be seen at a mount point: of several, the last.
 pub fn at<'a>(mounts: &'a [Mounted], point: &str) -> Option<&'a Mounted> {
     mounts.iter().rev().find(|mount| &*mount.point == point)
+}
+
+/// The first mount point that is a path, or below it.
+pub fn within<'a>(mounts: &'a [Mounted], path: &Path) -> Option<&'a Mounted> {
+    mounts.iter().find(|mount| Path::new(&*mount.point).starts_with(path))
 }
 
 fn line(line: &str) -> Option<Mounted> {
@@ -68,5 +75,10 @@ mod tests {
         assert_eq!(seen.options, ["ro".into(), "nosuid".into(), Box::<str>::from("rw")]);
         assert_eq!(at(&mounts, "/").unwrap().options.len(), 4);
         assert_eq!(at(&mounts, "/srv"), None);
+        let found = |path| within(&mounts, Path::new(path)).map(|mount| &*mount.point);
+        assert_eq!(
+            (found("/srv"), found("/srv/a"), found("/srv/a b")),
+            (Some("/srv/a b"), None, Some("/srv/a b"))
+        );
     }
 }

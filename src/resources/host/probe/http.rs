@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -21,18 +21,35 @@ const REDIRECTS: usize = 10;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The clients, each with its kept connections: one for each set of authorities, with and without redirects.
-#[derive(Debug, Default)]
-pub struct Clients(Mutex<BTreeMap<Trust, Client>>);
+#[derive(Debug)]
+pub struct Clients {
+    /// Where the authorities of the system may be.
+    bundles: Vec<PathBuf>,
+    kept: Mutex<BTreeMap<Trust, Client>>,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self::over(trust::bundles())
+    }
+}
 
 /// What makes a client another one. A file of authorities that was written anew is another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Trust {
     ca: Option<Arc<Path>>,
-    written: Option<SystemTime>,
+    /// Of each place that is looked at, when it was written: an agent that starts before the package with the
+    /// authorities is installed must see it come.
+    written: Vec<Option<SystemTime>>,
     redirects: bool,
 }
 
 impl Clients {
+    /// With these places for the authorities of the system.
+    pub fn over(bundles: Vec<PathBuf>) -> Self {
+        Self { bundles, kept: Mutex::default() }
+    }
+
     /// Asks once.
     ///
     /// # Errors
@@ -62,15 +79,19 @@ impl Clients {
     /// # Errors
     /// When they cannot be read.
     pub fn client(&self, ca: Option<&Arc<Path>>, redirects: bool) -> Result<Client, ProbeError> {
-        let written = ca.and_then(|ca| ca.metadata().and_then(|metadata| metadata.modified()).ok());
+        let time = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
+        let written = match ca {
+            Some(ca) => vec![time(ca)],
+            None => self.bundles.iter().map(|path| time(path)).collect(),
+        };
         let trust = Trust { ca: ca.cloned(), written, redirects };
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&trust) {
             return Ok(client.clone());
         }
         let policy = if redirects { Policy::limited(REDIRECTS) } else { Policy::none() };
         let client = Client::builder()
-            .tls_backend_preconfigured(trust::client_config(ca.map(|ca| &**ca))?)
+            .tls_backend_preconfigured(trust::client_config(ca.map(|ca| &**ca), &self.bundles)?)
             .dns_resolver(Arc::new(Names))
             .redirect(policy)
             .pool_idle_timeout(IDLE)

@@ -146,4 +146,11 @@ async fn a_certificate_counts_if_the_authorities_named_signed_it() {
     assert_eq!(by(Some(&ca)).await, Ok(()));
     let other = by(None).await.unwrap_err();
     assert!(other.starts_with("Tls"), "{other}");
+
+    // Whoever began without authorities sees them come, without a new start.
+    let bundle = dir.path().join("bundle.crt");
+    let prober = NetworkProber { clients: Clients::over(vec![bundle.clone()]), ..NetworkProber::default() };
+    assert!(matches!(prober.probe(&http(&url, None, &[])).await, Err(ProbeError::Tls { .. })));
+    std::fs::copy(&ca, &bundle).unwrap();
+    assert!(prober.probe(&http(&url, None, &[])).await.is_ok());
 }

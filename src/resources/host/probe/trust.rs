@@ -1,6 +1,6 @@
 //! Whose signatures under certificates of servers count.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::ring;
@@ -19,12 +19,18 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The TLS of a client that trusts the authorities in a file, or those of the system. A system without any still
-/// talks to servers without TLS.
+/// Where the authorities of this system may be: the first place that has some counts.
+pub fn bundles() -> Vec<PathBuf> {
+    let given = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    given.into_iter().chain(BUNDLES.map(PathBuf::from)).collect()
+}
+
+/// The TLS of a client that trusts the authorities in a file, or else those of the system, in `bundles`. A system
+/// without any still talks to servers without TLS.
 ///
 /// # Errors
 /// When a file that was named cannot be read.
-pub fn client_config(ca: Option<&Path>) -> Result<ClientConfig, ProbeError> {
+pub fn client_config(ca: Option<&Path>, bundles: &[PathBuf]) -> Result<ClientConfig, ProbeError> {
     let mut roots = RootCertStore::empty();
     match ca {
         Some(path) => {
@@ -37,9 +43,7 @@ pub fn client_config(ca: Option<&Path>) -> Result<ClientConfig, ProbeError> {
             }
         }
         None => {
-            let bundle = std::env::var_os("SSL_CERT_FILE");
-            let places = bundle.iter().map(Path::new).chain(BUNDLES.iter().map(Path::new));
-            let found = places.into_iter().find_map(|path| {
+            let found = bundles.iter().find_map(|path| {
                 let all: Vec<_> = CertificateDer::pem_file_iter(path).ok()?.filter_map(Result::ok).collect();
                 (!all.is_empty()).then_some(all)
             });
