@@ -253,21 +253,22 @@ impl Unit {
         }
     }
 
-    /// Whether something happened during a repair that has woken nobody, and is not looked after anyway: what is between two
-    /// states now tells of the next.
+    /// Whether something happened during a repair that has woken nobody. Of one that failed what is between two states is left
+    /// alone: it tells of the next.
     fn has_missed(&self, active: Active, drift: &Drift, failed: bool) -> bool {
         let as_wanted = match self.spec.state {
             Some(Wanted::Running) => active.is_up(),
             Some(Wanted::Stopped) => active.is_down(),
             Some(Wanted::RestartedOnRefresh) | None => return false,
         };
-        let undone = !as_wanted && !active.is_between() && !self.past.looks_later();
         match (drift.has("state"), failed) {
             // The manager, or somebody, has done it all the same.
             (true, true) => as_wanted,
-            (true, false) => undone,
+            (true, false) => !as_wanted,
             // It may have been stopped in between, or be down by the refresh itself.
-            (false, true) => drift.has("refresh") && undone,
+            (false, true) => {
+                drift.has("refresh") && !as_wanted && !active.is_between() && !self.past.looks_later()
+            }
             (false, false) => false,
         }
     }

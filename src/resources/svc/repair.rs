@@ -26,6 +26,8 @@ const AFTER_STOP: Duration = Duration::from_millis(10);
 const JOURNAL_LIMIT: Duration = Duration::from_secs(3);
 /// What systemd writes when a unit failed too often: service.c, unit.c.
 const TOO_OFTEN: &str = "Start request repeated too quickly";
+/// What systemd writes when it leaves a start out as a condition is not met: job.c, before and since version 250.
+const LEFT_OUT: [&str; 2] = ["Condition check resulted in", "was skipped because"];
 /// How much of it is shown.
 const LINES: &str = "--lines=3";
 
@@ -199,20 +201,22 @@ impl Unit {
         if self.spec.limit.is_none() {
             return Ok(());
         }
-        let facts = systemd.facts(unit).await?;
-        if facts.is_unmet && systemd.status(unit).await?.active.is_down() {
-            return Err(SvcError::Condition { verb, unit: unit.as_str().into() }.into());
-        }
-        if !facts.is_believed_early() {
-            return Ok(());
-        }
-        if systemd.ended(unit, SETTLE).await?.active.is_up() {
+        let is_early = systemd.facts(unit).await?.is_believed_early();
+        let status = if is_early { systemd.ended(unit, SETTLE).await? } else { systemd.status(unit).await? };
+        if status.active.is_up() {
             self.past.deaths.store(0, Ordering::SeqCst);
             return Ok(());
         }
-        // Whoever stopped it just now is no event, as that came with our own job.
+        // At once: what is down is soon unloaded, and tells no more.
         let facts = systemd.facts(unit).await?;
-        if facts.was_stopped() {
+        if !is_early || facts.was_stopped() {
+            if status.active.is_down() && self.is_left_out(systemd, began).await? {
+                return Err(SvcError::Condition { verb, unit: unit.as_str().into() }.into());
+            }
+            if !is_early {
+                return Ok(());
+            }
+            // Whoever stopped it just now is no event, as that came with our own job.
             self.wake_after(cx, AFTER_STOP);
             return Ok(());
         }
@@ -221,6 +225,17 @@ impl Unit {
         let said = self.last_words(systemd, began).await;
         let (unit, why) = (unit.as_str().into(), facts.result);
         Err(SvcError::Died { verb, unit, why, status: facts.exit_status, said }.into())
+    }
+
+    /// Whether systemd has left a start out, which it calls done.
+    async fn is_left_out(&self, systemd: &dyn Systemd, began: SystemTime) -> Result<bool, ResourceError> {
+        if let Some(met) = systemd.was_met(&self.spec.unit).await? {
+            return Ok(!met);
+        }
+        // It was unloaded at once: only the journal remembers.
+        self.journal(&["--sync"]).await;
+        let said = self.words(&self.of_unit(began)).await;
+        Ok(LEFT_OUT.iter().any(|words| said.contains(words)))
     }
 
     /// Remembers that it failed too often, and looks again when it may be tried again.

@@ -303,7 +303,7 @@ async fn a_start_that_a_condition_prevents_is_no_repair_and_is_not_tried_again_a
     for service_type in ["simple", "notify"] {
         let mut unit = FakeUnit::new();
         unit.facts.service_type = service_type.into();
-        unit.facts.is_unmet = true;
+        unit.condition = Some(false);
         let scene = Scene::with(unit);
         let svc = scene.svc(RUNNING);
         let error = svc.try_run(svc.cx()).await.unwrap_err();
@@ -312,7 +312,7 @@ async fn a_start_that_a_condition_prevents_is_no_repair_and_is_not_tried_again_a
         assert!(error.hint().unwrap().contains("systemctl status a.service"));
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(scene.bench.wakes(), 0);
-        scene.systemd.change("a.service", |unit| unit.facts.is_unmet = false);
+        scene.systemd.change("a.service", |unit| unit.condition = Some(true));
         svc.repair().await;
     }
 }

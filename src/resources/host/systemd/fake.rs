@@ -33,6 +33,8 @@ pub struct FakeUnit {
     pub start: Option<JobResult>,
     /// It ends a moment after it was started.
     pub dies: bool,
+    /// Whether its conditions are met; `None`: it is unloaded before it can be asked.
+    pub condition: Option<bool>,
     /// The manager itself starts it again a moment after a job failed.
     pub recovers: bool,
     /// What it waits for, as a timer.
@@ -52,6 +54,7 @@ impl FakeUnit {
             outdated: false,
             start: Some(JobResult::Done),
             dies: false,
+            condition: Some(true),
             recovers: false,
             timer: TimerFacts::default(),
         }
@@ -236,6 +239,10 @@ impl Systemd for FakeSystemd {
         Ok(self.lock().real(unit).map(|unit| unit.facts.clone()).unwrap_or_default())
     }
 
+    async fn was_met(&self, unit: &UnitName) -> Result<Option<bool>, SystemdError> {
+        Ok(self.lock().real(unit).and_then(|unit| unit.condition))
+    }
+
     async fn job(&self, verb: Verb, unit: &UnitName, limit: Option<Duration>) -> Result<(), SystemdError> {
         let mut state = self.lock();
         state.done.push(format!("{verb} {unit}"));
@@ -249,7 +256,7 @@ impl Systemd for FakeSystemd {
             Verb::Stop => found.active = Active::Inactive,
             Verb::TryRestart | Verb::Reload | Verb::ReloadOrTryRestart if !is_up => {}
             // systemd leaves it out, and calls that done.
-            _ if found.facts.is_unmet => found.active = Active::Inactive,
+            _ if found.condition == Some(false) => found.active = Active::Inactive,
             _ => match (found.start, limit) {
                 (Some(JobResult::Done), _) => {
                     let ends = &*found.facts.service_type == "oneshot" && !found.facts.remain_after_exit;

@@ -316,12 +316,20 @@ impl Systemd for Live {
     async fn facts(&self, unit: &UnitName) -> Result<Facts, SystemdError> {
         let status = self.status(unit).await?;
         let mut facts = self.calls.facts(&status.id).await?;
-        facts.is_unmet = !self.calls.unit_property::<bool>(&status.id, "ConditionResult").await?;
         if matches!(status.load, Load::Error | Load::BadSetting) {
             let (_, text) = self.calls.unit_property::<(String, String)>(&status.id, "LoadError").await?;
             facts.load_error = text.into();
         }
         Ok(facts)
+    }
+
+    async fn was_met(&self, unit: &UnitName) -> Result<Option<bool>, SystemdError> {
+        let id = self.status(unit).await?.id;
+        if self.calls.unit_property::<bool>(&id, "ConditionResult").await? {
+            return Ok(Some(true));
+        }
+        let at = self.calls.unit_property::<u64>(&id, "ConditionTimestamp").await?;
+        Ok((at != 0).then_some(false))
     }
 
     async fn job(&self, verb: Verb, unit: &UnitName, limit: Option<Duration>) -> Result<(), SystemdError> {

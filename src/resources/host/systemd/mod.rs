@@ -115,6 +115,13 @@ pub trait Systemd: fmt::Debug + Send + Sync + 'static {
     /// When systemd cannot be asked.
     async fn facts(&self, unit: &UnitName) -> Result<Facts, SystemdError>;
 
+    /// Whether its conditions were met when it was last to be started; `None`: it was not since it was loaded, and what is not
+    /// needed is soon unloaded.
+    ///
+    /// # Errors
+    /// When systemd cannot be asked.
+    async fn was_met(&self, unit: &UnitName) -> Result<Option<bool>, SystemdError>;
+
     /// Queues a job and waits for its end; without a limit it is only queued.
     ///
     /// # Errors
@@ -281,8 +288,6 @@ pub struct Facts {
     pub exit_status: i32,
     /// How its main process ended.
     pub main: MainProcess,
-    /// One of its conditions was not met when it was last to be started; also before it ever was.
-    pub is_unmet: bool,
     /// Why it could not be loaded.
     pub load_error: Box<str>,
 }
