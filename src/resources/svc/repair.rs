@@ -10,7 +10,7 @@ use super::{Startup, SvcError, Unit, Wanted, Whose};
 use crate::engine::{Cx, Drift, ResourceError};
 use crate::resources::host::process::{Env, Invocation};
 use crate::resources::host::systemd::{
-    FileEdit, FileState, JobResult, Load, Systemd, SystemdError, UnitName, Verb,
+    Facts, FileEdit, FileState, JobResult, Load, MainProcess, Systemd, SystemdError, UnitName, Verb,
 };
 use crate::resources::wake_later::WakeLater;
 
@@ -28,8 +28,23 @@ const JOURNAL_LIMIT: Duration = Duration::from_secs(3);
 const TOO_OFTEN: &str = "Start request repeated too quickly";
 /// What systemd writes when it leaves a start out as a condition is not met: job.c, before and since version 250.
 const LEFT_OUT: [&str; 2] = ["Condition check resulted in", "was skipped because"];
+/// What it writes when a service has ended, and well.
+const ENDED: &str = "Deactivated successfully";
+/// What it writes when one is told to end, before that and after it.
+const STOPPED: [&str; 2] = ["Stopping ", "Stopped "];
 /// How much of it is shown.
 const LINES: &str = "--lines=3";
+
+/// Why a unit is down just after it was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Its conditions are not met.
+    LeftOut,
+    /// Somebody stopped it, as far as is known.
+    Stopped,
+    /// It ended by itself.
+    Died,
+}
 
 /// What is remembered of a unit across edits of its declaration.
 #[derive(Debug, Default)]
@@ -209,33 +224,56 @@ impl Unit {
         }
         // At once: what is down is soon unloaded, and tells no more.
         let facts = systemd.facts(unit).await?;
-        if !is_early || facts.was_stopped() {
-            if status.active.is_down() && self.is_left_out(systemd, began).await? {
-                return Err(SvcError::Condition { verb, unit: unit.as_str().into() }.into());
+        match self.why_down(systemd, &facts, is_early, began).await? {
+            Why::LeftOut if status.active.is_down() => {
+                Err(SvcError::Condition { verb, unit: unit.as_str().into() }.into())
             }
-            if !is_early {
-                return Ok(());
+            Why::Died if is_early => {
+                let deaths = self.past.deaths.fetch_add(1, Ordering::SeqCst).min(8);
+                self.wake_after(cx, (AFTER_DEATH * 2_u32.pow(deaths)).min(QUIET));
+                let said = self.last_words(systemd, began).await;
+                let (unit, why) = (unit.as_str().into(), facts.result);
+                Err(SvcError::Died { verb, unit, why, status: facts.exit_status, said }.into())
             }
             // Whoever stopped it just now is no event, as that came with our own job.
-            self.wake_after(cx, AFTER_STOP);
-            return Ok(());
+            Why::LeftOut | Why::Stopped | Why::Died => {
+                if is_early {
+                    self.wake_after(cx, AFTER_STOP);
+                }
+                Ok(())
+            }
         }
-        let deaths = self.past.deaths.fetch_add(1, Ordering::SeqCst).min(8);
-        self.wake_after(cx, (AFTER_DEATH * 2_u32.pow(deaths)).min(QUIET));
-        let said = self.last_words(systemd, began).await;
-        let (unit, why) = (unit.as_str().into(), facts.result);
-        Err(SvcError::Died { verb, unit, why, status: facts.exit_status, said }.into())
     }
 
-    /// Whether systemd has left a start out, which it calls done.
-    async fn is_left_out(&self, systemd: &dyn Systemd, began: SystemTime) -> Result<bool, ResourceError> {
-        if let Some(met) = systemd.was_met(&self.spec.unit).await? {
-            return Ok(!met);
+    /// Why a unit is down just after it was started.
+    async fn why_down(
+        &self,
+        systemd: &dyn Systemd,
+        facts: &Facts,
+        is_early: bool,
+        began: SystemTime,
+    ) -> Result<Why, ResourceError> {
+        match facts.main {
+            MainProcess::Exited if is_early => return Ok(Why::Died),
+            MainProcess::Killed if is_early && &*facts.result != "success" => return Ok(Why::Died),
+            _ => {}
+        }
+        match systemd.was_met(&self.spec.unit).await? {
+            Some(false) => return Ok(Why::LeftOut),
+            // Told to end, or still there: no process of its own has said that it ended.
+            Some(true) => return Ok(Why::Stopped),
+            None => {}
         }
         // It was unloaded at once: only the journal remembers.
         self.journal(&["--sync"]).await;
         let said = self.words(&self.of_unit(began)).await;
-        Ok(LEFT_OUT.iter().any(|words| said.contains(words)))
+        Ok(if LEFT_OUT.iter().any(|words| said.contains(words)) {
+            Why::LeftOut
+        } else if said.contains(ENDED) && !STOPPED.iter().any(|words| said.contains(words)) {
+            Why::Died
+        } else {
+            Why::Stopped
+        })
     }
 
     /// Remembers that it failed too often, and looks again when it may be tried again.

@@ -297,16 +297,6 @@ impl Facts {
     pub fn is_believed_early(&self) -> bool {
         matches!(&*self.service_type, "simple" | "exec" | "forking" | "idle")
     }
-
-    /// Whether somebody told it to end, or nothing says that it ended by itself: what dies of a signal has another result, and
-    /// what was unloaded meanwhile has none.
-    pub fn was_stopped(&self) -> bool {
-        match self.main {
-            MainProcess::Runs => true,
-            MainProcess::Exited => false,
-            MainProcess::Killed => &*self.result == "success",
-        }
-    }
 }
 
 /// What a timer waits for.
