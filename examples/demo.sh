@@ -71,7 +71,7 @@ leave() {
 }
 
 given=${MGMT:-}
-mgmt=${given:-$PWD/target/release/mgmt}
+mgmt=${given:-${CARGO_TARGET_DIR:-$PWD/target}/release/mgmt}
 case $mgmt in
   /*) ;;
   *) mgmt=${OLDPWD%/}/$mgmt ;; # as the caller meant it
