@@ -212,15 +212,7 @@ impl AugeasResource {
             .map(|(name, value)| (name.into(), value.into()))
             .into();
         let words = ["augtool", "--noautoload", "--file", "/dev/stdin"];
-        let invocation = Invocation {
-            words: words.map(Arc::from).into(),
-            cwd: None,
-            env: Env(Arc::new(env)),
-            identity: None,
-            signal: rustix::process::Signal::TERM,
-            merged: false,
-            log: None,
-        };
+        let invocation = Invocation { env: Env(Arc::new(env)), ..Invocation::new(words) };
         let outcome = self.host.processes.run_fed(&invocation, commands.as_bytes(), &cx.cancel).await;
         let outcome = outcome.map_err(|source| AugeasError::Start { source })?;
         if outcome.cancelled {

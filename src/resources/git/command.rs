@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::process::{Signal, geteuid};
+use rustix::process::geteuid;
 
 use super::error::GitError;
 use super::spec::Spec;
@@ -112,13 +112,11 @@ impl<'a> Git<'a> {
         all.extend(place.iter().map(|word| Arc::from(word.as_str())));
         all.extend(words.iter().map(|word| Arc::from(*word)));
         let invocation = Invocation {
-            words: all,
             cwd,
             env: self.env(),
             identity: self.identity.clone(),
-            signal: Signal::TERM,
-            merged: false,
             log: Some(self.cx.label().to_string().into()),
+            ..Invocation::new(all)
         };
         let outcome = self.spec.host.processes.run(&invocation, &self.cx.cancel).await;
         let outcome = outcome.map_err(|source| GitError::Start { source })?;

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustix::process::Signal;
-
 use super::process::{DEFAULT_PATH, Ending, Env, Invocation, Outcome, ProcessError, Processes};
 use crate::engine::{Cancel, Class, ResourceError};
 
@@ -100,13 +98,9 @@ pub async fn run(
         .map(|(k, v)| (k.into(), v.into()))
         .into();
     let invocation = Invocation {
-        words: words.iter().copied().map(Arc::from).collect(),
         cwd: Some("/".into()),
         env: Env(Arc::new(env)),
-        identity: None,
-        signal: Signal::TERM,
-        merged: false,
-        log: None,
+        ..Invocation::new(words.iter().copied())
     };
     let own = Cancel::default();
     let running = async {

@@ -11,10 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
-use rustix::process::Signal;
 
 use crate::engine::Cancel;
-use crate::resources::host::process::{Env, Invocation, Processes};
+use crate::resources::host::process::{Invocation, Processes};
 
 /// Bytes of all indexes together that are read while a graph is built.
 const SHORT: u64 = 256 * 1024;
@@ -154,15 +153,7 @@ fn search<'a>(
     paths: &'a mut Paths,
 ) -> BoxFuture<'a, ()> {
     Box::pin(async move {
-        let invocation = Invocation {
-            words: words(list, names),
-            cwd: None,
-            env: Env::default(),
-            identity: None,
-            signal: Signal::TERM,
-            merged: false,
-            log: None,
-        };
+        let invocation = Invocation::new(words(list, names));
         match processes.run(&invocation, &Cancel::default()).await {
             Ok(outcome) if outcome.stdout.is_whole() || names.len() == 1 => {
                 collect(&outcome.stdout.text(), &names.iter().cloned().collect(), paths);

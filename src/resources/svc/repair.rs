@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Startup, SvcError, Unit, Wanted, Whose};
 use crate::engine::{Cx, Drift, ResourceError};
-use crate::resources::host::process::{Env, Invocation};
+use crate::resources::host::process::Invocation;
 use crate::resources::host::systemd::{
     Facts, FileEdit, FileState, JobResult, Load, MainProcess, Systemd, SystemdError, UnitName, Verb,
 };
@@ -344,15 +344,7 @@ impl Unit {
 
     /// What journalctl(1) prints; nothing where it cannot, or not in time.
     async fn journal(&self, words: &[&str]) -> String {
-        let invocation = Invocation {
-            words: ["journalctl"].iter().chain(words).map(|word| Arc::from(*word)).collect(),
-            cwd: None,
-            env: Env::default(),
-            identity: None,
-            signal: rustix::process::Signal::TERM,
-            merged: false,
-            log: None,
-        };
+        let invocation = Invocation::new(["journalctl"].iter().chain(words).copied());
         let cancel = crate::engine::Cancel::default();
         let run = tokio::time::timeout(JOURNAL_LIMIT, self.host.processes.run(&invocation, &cancel)).await;
         run.ok().and_then(Result::ok).map(|outcome| outcome.stdout.text().to_string()).unwrap_or_default()

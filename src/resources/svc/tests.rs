@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SvcKind;
+use crate::engine::id::Label;
 use crate::engine::kind::Uid;
 use crate::engine::{Class, Value};
 use crate::resources::host::process::FakeProcesses;
@@ -310,8 +311,9 @@ async fn a_start_that_a_condition_prevents_is_no_repair_and_is_not_tried_again_a
         let said = "start a.service: left out by systemd, as one of the unit's conditions is not met";
         assert_eq!((error.to_string(), error.class()), (said.to_owned(), Class::User));
         assert!(error.hint().unwrap().contains("systemctl status a.service"));
-        tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(scene.bench.wakes(), 0);
+        let past = scene.kind.past.of(&Label::new("svc", "a"));
+        assert!(!past.looks_later(), "no wake is to come either");
         scene.systemd.change("a.service", |unit| unit.condition = Some(true));
         svc.repair().await;
     }

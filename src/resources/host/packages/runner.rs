@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::process::Signal;
-
 use super::{PackagesError, Terms, scope};
 use crate::engine::Cancel;
 use crate::resources::host::process::{Env, Invocation, Outcome, Processes};
@@ -34,13 +32,10 @@ impl Runner {
 
     fn invocation(&self, words: Vec<Arc<str>>, log: Option<&Arc<str>>) -> Invocation {
         Invocation {
-            words,
             cwd: Some("/".into()),
             env: self.env.clone(),
-            identity: None,
-            signal: Signal::TERM,
-            merged: false,
             log: log.cloned(),
+            ..Invocation::new(words)
         }
     }
 

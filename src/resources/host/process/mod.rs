@@ -124,6 +124,21 @@ pub struct Invocation {
     pub log: Option<Arc<str>>,
 }
 
+impl Invocation {
+    /// These words as the agent itself, where it is, with an empty environment and outputs apart; it ends by SIGTERM.
+    pub fn new(words: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
+        Self {
+            words: words.into_iter().map(Into::into).collect(),
+            cwd: None,
+            env: Env::default(),
+            identity: None,
+            signal: Signal::TERM,
+            merged: false,
+            log: None,
+        }
+    }
+}
+
 /// Environment variables. Their values are never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Env(pub Arc<BTreeMap<Arc<str>, Arc<str>>>);

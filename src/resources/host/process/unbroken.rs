@@ -76,21 +76,12 @@ fn read(memory: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
-    use crate::resources::host::process::{Ending, Env};
+    use crate::resources::host::process::Ending;
 
     fn shell(script: &str) -> Invocation {
-        Invocation {
-            words: ["sh", "-c", script].map(Arc::from).to_vec(),
-            cwd: None,
-            env: Env::default(),
-            identity: None,
-            signal: Signal::TERM,
-            merged: true,
-            log: None,
-        }
+        Invocation { merged: true, ..Invocation::new(["sh", "-c", script]) }
     }
 
     #[tokio::test]
