@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::Endpoint;
-use crate::cluster::mesh::{Options, Volunteer};
+use crate::cluster::mesh::{Options, Security, Volunteer};
 use crate::engine::world::HostName;
 
 /// What the command line says about the mesh.
@@ -56,6 +56,8 @@ impl MeshChoice {
             volunteer: self.volunteer,
             no_network: self.no_network,
             folder: prefix.join("mesh"),
+            security: Security::Plain,
+            etcd_tls: None,
             at_once: !self.seeds.is_empty()
                 || !self.listen.is_empty()
                 || self.volunteer == Volunteer::Prefers,

@@ -12,4 +12,5 @@ pub mod peer;
 pub mod raft;
 pub mod server;
 pub mod store;
+pub mod tls;
 pub mod world;

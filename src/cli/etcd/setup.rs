@@ -11,7 +11,7 @@ use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Founding};
 use crate::cluster::peer::{PeerTlsFiles, PeerTrust, PeerUrl, PeerUrlError};
 use crate::cluster::raft::SnapshotRule;
-use crate::cluster::server::{SelfSigned, Settings};
+use crate::cluster::server::{SelfSigned, ServerTls, Settings};
 use crate::cluster::store::auth::jwt::{Jwt, JwtError};
 use crate::cluster::store::auth::option::{AuthTokenError, AuthTokenOption, JwtOption};
 use crate::cluster::store::go_duration;
@@ -92,8 +92,7 @@ pub fn settings(args: &Args) -> Result<Settings, FlagError> {
         listen_peers,
         peers_at_clients: false,
         listen_metrics,
-        client_tls,
-        peer_tls,
+        tls: ServerTls::Files { clients: client_tls, peers: peer_tls },
         self_signed: client_signed.into_iter().chain(peer_signed).collect(),
         auto_compaction: auto_compaction(args)?,
         concurrent_streams: args.limits.max_concurrent_streams,

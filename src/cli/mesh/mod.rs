@@ -267,9 +267,10 @@ async fn store_members(client: &Arc<Client>, rest: &Rest) -> Result<Vec<MemberRo
         Ok((members, status))
     });
     let (told, status) = told.await.map_err(|error| complain(&error))?;
+    let link = client.link();
     let asked = told.members.into_iter().map(|member| async move {
         let address = member.client_ur_ls.first().or(member.peer_ur_ls.first()).cloned().unwrap_or_default();
-        let problem = Line::knock(&address).await.err();
+        let problem = link.knock(&address).await.err();
         MemberRow {
             id: format!("{:x}", member.id),
             host: if member.name.is_empty() { "(starts)".to_owned() } else { member.name },

@@ -1,7 +1,7 @@
 //! Moments, as statements and certificates have them.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,13 @@ impl UnixSeconds {
     #[must_use]
     pub fn earlier(self, by: Duration) -> Self {
         Self(self.0.min(LAST).saturating_sub(by.as_secs()))
+    }
+}
+
+impl From<SystemTime> for UnixSeconds {
+    /// A clock that stands before 1970 stands at its first second.
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().min(LAST)))
     }
 }
 

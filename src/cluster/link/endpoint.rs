@@ -10,8 +10,8 @@ use crate::cluster::peer::PeerUrl;
 /// The port of the store, of etcd and of ours.
 pub const PORT: u16 = 2379;
 
-/// Where a store may be: `host`, `host:port`, `http://host:port`, `https://…`; `etcd://host:port` is an etcd that is not
-/// part of a mesh.
+/// Where a store may be: `host`, `host:port`, `https://host:port`, and `http://…` of a mesh without TLS; `etcd://host:port` is
+/// an etcd that is not part of a mesh, `etcds://…` one with TLS.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Endpoint {
@@ -24,7 +24,7 @@ pub struct Endpoint {
 /// A text that is no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no address of a host: write HOST, HOST:PORT or http://HOST:PORT; etcd://HOST:PORT for an etcd"
+    "{text:?} is no address of a host: write HOST, HOST:PORT or https://HOST:PORT; etcd://HOST:PORT for an etcd"
 )]
 pub struct EndpointError {
     text: String,
@@ -39,7 +39,7 @@ impl FromStr for Endpoint {
 }
 
 fn read(text: &str) -> Option<Endpoint> {
-    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+    let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
     let (etcd, scheme) = match scheme {
         "http" | "https" => (false, scheme),
         "etcd" => (true, "http"),
@@ -60,6 +60,15 @@ fn read(text: &str) -> Option<Endpoint> {
     };
     let url: PeerUrl = url.parse().ok()?;
     (!url.host.is_empty() && url.port != 0).then_some(Endpoint { url, etcd })
+}
+
+impl Endpoint {
+    /// The same place in a mesh without TLS; an etcd says itself what it speaks.
+    #[must_use]
+    pub fn without_tls(mut self) -> Self {
+        self.url.tls &= self.etcd;
+        self
+    }
 }
 
 impl TryFrom<String> for Endpoint {
@@ -94,20 +103,29 @@ mod tests {
     #[test]
     fn the_usual_ways_to_write_an_address_are_understood() {
         for (text, meant) in [
-            ("a", "http://a:2379"),
-            ("a:7", "http://a:7"),
-            ("10.0.0.1", "http://10.0.0.1:2379"),
+            ("a", "https://a:2379"),
+            ("a:7", "https://a:7"),
+            ("10.0.0.1", "https://10.0.0.1:2379"),
             ("http://a:7/", "http://a:7"),
             ("https://a", "https://a:2379"),
             ("etcd://a", "etcd://a:2379"),
             ("etcds://a:1", "etcds://a:1"),
-            ("::1", "http://[::1]:2379"),
-            ("[::1]:7", "http://[::1]:7"),
+            ("::1", "https://[::1]:2379"),
+            ("[::1]:7", "https://[::1]:7"),
             ("http://[::1]", "http://[::1]:2379"),
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!(endpoint.to_string(), meant);
             assert_eq!(meant.parse(), Ok(endpoint));
+        }
+    }
+
+    #[test]
+    fn without_tls_a_host_is_plain_and_an_etcd_what_it_is() {
+        for (text, meant) in
+            [("a", "http://a:2379"), ("etcds://a", "etcds://a:2379"), ("etcd://a", "etcd://a:2379")]
+        {
+            assert_eq!(text.parse::<Endpoint>().unwrap().without_tls().to_string(), meant);
         }
     }
 

@@ -1,11 +1,12 @@
 //! Asks who answers at an endpoint.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::line::{self, Line, LineId};
 use super::{Endpoint, Problem, Trouble};
 use crate::cluster::etcd::surface::VERSION_OF_OURS;
-use crate::cluster::peer::Channel;
+use crate::cluster::peer::{Channel, PeerTls};
 use crate::cluster::store::id::{ClusterId, MemberId};
 use crate::engine::world::Deadline;
 
@@ -13,12 +14,14 @@ use crate::engine::world::Deadline;
 pub(super) const GREETING: Duration = Duration::from_secs(4);
 
 /// Which stores are of use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Expected {
     /// This one; `None`: any.
     pub cluster: Option<ClusterId>,
     /// Where a store keeps the ids of those that it was before.
     pub lineage: Option<&'static str>,
+    /// With what `https` is spoken.
+    pub tls: Option<Arc<PeerTls>>,
 }
 
 /// Who answers at an endpoint.
@@ -36,7 +39,7 @@ pub(super) async fn greet(
     expected: Expected,
 ) -> Result<Greeting, Problem> {
     let by = Deadline::after(GREETING);
-    let channel = Channel::connect(&endpoint.url, None).await?;
+    let channel = Channel::connect(&endpoint.url, expected.tls.as_ref()).await?;
     let (status, is_ours) = match line::status(&channel, by).await {
         Ok(answer) => {
             let is_ours = answer.metadata().contains_key(VERSION_OF_OURS);
@@ -54,6 +57,10 @@ pub(super) async fn greet(
     // An etcd that happens to be there may belong to somebody else.
     if !is_ours && !endpoint.etcd {
         return Err(Problem::NotOurs);
+    }
+    // Any host of the mesh may say where the store is; only one that may carry it is believed to.
+    if channel.with().is_some_and(|certificate| !certificate.may_serve()) {
+        return Err(Problem::MayNotServe);
     }
     let header = status.header.ok_or_else(|| Problem::Stranger("its answers have no header".to_owned()))?;
     let found = ClusterId(header.cluster_id);

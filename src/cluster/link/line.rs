@@ -1,6 +1,7 @@
 //! A connection to a member that works, and the calls over it.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::{Request, Response, Status, Streaming};
@@ -11,7 +12,7 @@ use crate::cluster::etcd::pb::etcdserverpb::{
     cluster_client::ClusterClient, kv_client::KvClient, lease_client::LeaseClient,
     maintenance_client::MaintenanceClient, watch_client::WatchClient,
 };
-use crate::cluster::peer::{Channel, MESSAGE_LIMIT_BYTES};
+use crate::cluster::peer::{Channel, MESSAGE_LIMIT_BYTES, PeerTls};
 use crate::cluster::store::id::{ClusterId, MemberId};
 use crate::engine::world::Deadline;
 
@@ -122,23 +123,6 @@ impl Line {
         members(&self.channel, by).await
     }
 
-    /// Whether a member answers at an address, and is of use.
-    ///
-    /// # Errors
-    /// What is wrong, in a few words.
-    pub async fn knock(address: &str) -> Result<(), String> {
-        let endpoint: Endpoint = address.parse().map_err(|_| "it has not started yet".to_owned())?;
-        let by = Deadline::after(PATIENCE);
-        let connected = tokio::time::timeout(KNOCK, Channel::connect(&endpoint.url, None)).await;
-        let channel = connected.map_err(|_| "no answer".to_owned())?.map_err(|error| error.to_string())?;
-        let status = tokio::time::timeout(KNOCK, status(&channel, by)).await;
-        match status.map_err(|_| "no answer".to_owned())? {
-            Ok(status) if status.get_ref().leader == 0 => Err("it has no leader".to_owned()),
-            Ok(status) => status.get_ref().errors.first().map_or(Ok(()), |error| Err(error.clone())),
-            Err(_) => Err("it answers, and not as a store does".to_owned()),
-        }
-    }
-
     /// Returns once the connection holds no longer.
     pub async fn closed(&self) {
         self.channel.closed().await;
@@ -155,6 +139,23 @@ impl Line {
         asked: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Trouble> {
         call(by, asked).await
+    }
+}
+
+/// Whether a member answers at an address, and is of use.
+///
+/// # Errors
+/// What is wrong, in a few words.
+pub(super) async fn knock(address: &str, tls: Option<&Arc<PeerTls>>) -> Result<(), String> {
+    let endpoint: Endpoint = address.parse().map_err(|_| "it has not started yet".to_owned())?;
+    let by = Deadline::after(PATIENCE);
+    let connected = tokio::time::timeout(KNOCK, Channel::connect(&endpoint.url, tls)).await;
+    let channel = connected.map_err(|_| "no answer".to_owned())?.map_err(|error| error.to_string())?;
+    let status = tokio::time::timeout(KNOCK, status(&channel, by)).await;
+    match status.map_err(|_| "no answer".to_owned())? {
+        Ok(status) if status.get_ref().leader == 0 => Err("it has no leader".to_owned()),
+        Ok(status) => status.get_ref().errors.first().map_or(Ok(()), |error| Err(error.clone())),
+        Err(_) => Err("it answers, and not as a store does".to_owned()),
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 use super::greeting::{Expected, GREETING, Greeting, greet};
-use super::line::{Line, LineId};
+use super::line::{self, Line, LineId};
 use super::{Backoff, Endpoint, Problem, Trouble};
+use crate::cluster::peer::PeerTls;
 use crate::cluster::store::id::ClusterId;
 use crate::engine::world::{Deadline, WorldError};
 
@@ -23,6 +24,8 @@ pub struct LinkSettings {
     pub cluster: Option<ClusterId>,
     /// Where a store keeps the ids of those that it was before it began anew: it is taken for each of them.
     pub lineage: Option<&'static str>,
+    /// With what `https` is spoken; it may come later ([`Link::set_tls`]).
+    pub tls: Option<Arc<PeerTls>>,
 }
 
 /// Since when there is no connection, and why.
@@ -67,6 +70,7 @@ struct Shared {
     dismissed: watch::Sender<Option<Dismissed>>,
     cluster: std::sync::Mutex<Option<ClusterId>>,
     lineage: Option<&'static str>,
+    tls: std::sync::Mutex<Option<Arc<PeerTls>>>,
     lines: AtomicU64,
 }
 
@@ -96,6 +100,7 @@ impl Link {
             dismissed: watch::Sender::new(None),
             cluster: std::sync::Mutex::new(settings.cluster),
             lineage: settings.lineage,
+            tls: std::sync::Mutex::new(settings.tls),
             lines: AtomicU64::new(1),
         });
         tokio::spawn(run(Arc::downgrade(&shared)));
@@ -109,6 +114,24 @@ impl Link {
             *known = endpoints;
             differs
         });
+    }
+
+    /// With what `https` is spoken from now on; to be said before there are endpoints that need it.
+    pub fn set_tls(&self, tls: Arc<PeerTls>) {
+        *self.0.tls.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(tls);
+    }
+
+    /// With what `https` is spoken.
+    pub fn tls(&self) -> Option<Arc<PeerTls>> {
+        self.0.tls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Whether a member answers at an address, and is of use.
+    ///
+    /// # Errors
+    /// What is wrong, in a few words.
+    pub async fn knock(&self, address: &str) -> Result<(), String> {
+        line::knock(address, self.tls().as_ref()).await
     }
 
     /// Where it connects to.
@@ -232,7 +255,8 @@ async fn run(shared: std::sync::Weak<Shared>) {
         let known = endpoints.borrow_and_update().clone();
         let Some(alive) = shared.upgrade() else { return };
         let cluster = *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let expected = Expected { cluster, lineage: alive.lineage };
+        let tls = alive.tls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let expected = Expected { cluster, lineage: alive.lineage, tls };
         let number = LineId(alive.lines.fetch_add(1, Ordering::Relaxed));
         drop(alive);
         let mut why = BTreeMap::new();
@@ -349,6 +373,7 @@ async fn connect(
     let mut told: BTreeSet<Endpoint> = endpoints.iter().cloned().collect();
     loop {
         if let Some((at, endpoint)) = rest.pop_front() {
+            let expected = expected.clone();
             trying.spawn(async move {
                 let greeting = greet(endpoint.clone(), number, expected).await;
                 (at, endpoint, greeting)

@@ -19,6 +19,10 @@ pub enum Problem {
     NotOurs,
     #[error("it is a store of another mesh: {found}, not {expected}")]
     OtherMesh { found: ClusterId, expected: ClusterId },
+    #[error("it answers as a store does, and no administrator has let it carry one")]
+    MayNotServe,
+    #[error("no TLS: {0}")]
+    NoTls(String),
     #[error("it carries no store")]
     NoStore,
     #[error("it has no leader")]
@@ -51,6 +55,10 @@ impl Problem {
                 "a host stays in the mesh that its folder knows: to change over, `mgmt mesh leave` first; or name another \
                  folder, --prefix",
             ),
+            Self::NoTls(_) => Some(
+                "hosts of a mesh know one another by certificates: join with a token, `--join TOKEN`; of a mesh without TLS \
+                 all are started with --insecure",
+            ),
             Self::Silent | Self::Stranger(_) => Some(
                 "look at the address and its port: hosts of a mesh listen at 2379 unless --listen says otherwise",
             ),
@@ -67,6 +75,8 @@ impl From<ConnectError> for Problem {
             ConnectError::Deadline { after, .. } => {
                 Self::Unreachable(format!("no answer within {} s", after.as_secs()))
             }
+            ConnectError::Tls { cause, .. } => Self::NoTls(cause.to_string()),
+            error @ ConnectError::NoCertificates { .. } => Self::NoTls(error.to_string()),
             error => Self::Unreachable(error.to_string()),
         }
     }

@@ -14,20 +14,25 @@ const OTHERS: std::ops::RangeInclusive<u16> = 2381..=2999;
 /// The addresses at which to listen: those that were asked for; else the usual port of the loopback, or, when another
 /// program has it, one that is free and is kept.
 pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<Address>, MeshError> {
+    let tls = !options.security.is_plain();
     if !options.listen.is_empty() {
         let mut listen = Vec::new();
         for address in &options.listen {
-            listen.push(with_port(address).await?);
+            listen.push(Address { tls, ..with_port(address).await? });
         }
         return Ok(listen);
     }
+    // Whether a port is free is all that is asked here.
     let at = |port| Address { place: Place::Tcp("127.0.0.1".to_owned(), port), tls: false };
     let candidates = [kept.unwrap_or(PORT)].into_iter().chain(OTHERS).chain([0]);
     let mut last = MeshError::NoAddress;
     for port in candidates {
         match Listener::bind(&at(port), None).await {
             // It is bound again in a moment.
-            Ok(listener) => return Ok(vec![at(listener.local().map_or(port, |local| local.port()))]),
+            Ok(listener) => {
+                let port = listener.local().map_or(port, |local| local.port());
+                return Ok(vec![Address { tls, ..at(port) }]);
+            }
             Err(ListenError::Bind { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {}
             Err(error) => last = error.into(),
         }
@@ -37,6 +42,7 @@ pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<A
 
 /// Port 0 is one that the system chooses: others must know which.
 async fn with_port(address: &Address) -> Result<Address, MeshError> {
+    let address = &Address { tls: false, ..address.clone() };
     // One that is taken is an error also where only the way to the store would be told there.
     let listener = Listener::bind_ahead(address, None).await?;
     let Place::Tcp(host, 0) = &address.place else { return Ok(address.clone()) };

@@ -12,6 +12,7 @@ use super::store::{self, Beginning, Store};
 use super::{Memory, MeshError, Options, Said, door, outage};
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::{Endpoint, Link, LinkSettings};
+use crate::cluster::tls::MeshTls;
 use crate::cluster::world::{Client, ClientSettings, keys};
 use crate::engine::state_dir;
 use crate::engine::world::World;
@@ -92,7 +93,7 @@ impl Mesh {
         state_dir::make(&options.folder).map_err(crate::cluster::world::ClientError::from)?;
         let memory = Memory::load(&options.folder)?;
         let cluster = memory.cluster();
-        let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES) });
+        let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES), tls: None });
         let settings = ClientSettings {
             host: options.host.clone(),
             zone: options.zone.clone(),
@@ -249,7 +250,7 @@ impl Joining {
         if self.options.seeds.iter().any(|seed| seed.etcd) {
             // An etcd is used, and never served.
             self.link.set_endpoints(self.options.seeds.clone());
-            return Ok((self.part(Open::Nothing, Vec::new(), Vec::new()), None));
+            return Ok((self.part(Open::Nothing, None, (Vec::new(), Vec::new())), None));
         }
         let has_files = store::has_files(&folder);
         let mut known = self.options.seeds.clone();
@@ -277,14 +278,14 @@ impl Joining {
         known.retain(|known| !advertised.contains(&known.url.to_string()));
         if !has_files && !founds {
             self.link.set_endpoints(known);
-            let signpost = Signpost::start(&listen, self.link.clone()).await;
-            return Ok((self.part(Open::Signpost(signpost), listen, advertised), turn));
+            let signpost = Signpost::start(&listen, self.link.clone(), None).await;
+            return Ok((self.part(Open::Signpost(signpost), None, (listen, advertised)), turn));
         }
         let (mut listen, mut advertised) = (listen, advertised);
         let mut tries = 0;
         let store = loop {
             let beginning = if has_files { Beginning::Again } else { Beginning::Founded };
-            match Store::start(&self.options.host, &folder, &listen, &advertised, beginning).await {
+            match Store::start(&self.options.host, &folder, &listen, &advertised, beginning, None).await {
                 Ok(store) => break store,
                 // Another agent that starts now has found the same port free.
                 Err(error) if error.is_taken() && self.options.listen.is_empty() && tries < TRIES => {
@@ -303,11 +304,11 @@ impl Joining {
         self.memory.endpoints.clone_from(&endpoints);
         self.memory.save(&folder)?;
         self.link.set_endpoints(endpoints);
-        Ok((self.part(Open::Store(Box::new(store)), listen, advertised), turn))
+        Ok((self.part(Open::Store(Box::new(store)), None, (listen, advertised)), turn))
     }
 
-    fn part(self, open: Open, listen: Vec<Address>, advertised: Vec<String>) -> Part {
+    fn part(self, open: Open, tls: Option<Arc<MeshTls>>, door: (Vec<Address>, Vec<String>)) -> Part {
         let Self { options, memory, link, client, tell } = self;
-        Part::new(options, memory, link, client, tell, open, (listen, advertised))
+        Part::new(options, memory, link, client, tell, open, tls, door)
     }
 }

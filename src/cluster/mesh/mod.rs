@@ -15,6 +15,7 @@
 //! | [`rescue`] | a mesh that begins anew, with what one store holds or with a snapshot |
 //! | `rolling` | the member that leads takes a rollout from step to step |
 //! | `card` | what a host tells of itself |
+//! | [`Security`] | how its connections are protected |
 //! | `outage` | says in the log when the store is away, and why |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
@@ -33,6 +34,7 @@ pub mod policy;
 mod presence;
 pub mod rescue;
 mod rolling;
+mod security;
 mod signpost;
 pub mod steward;
 mod stewarding;
@@ -44,4 +46,5 @@ pub use joining::{Found, Mesh, Neighbours, Report, Role};
 pub use memory::Memory;
 pub use options::{Options, Volunteer};
 pub use policy::Policy;
+pub use security::Security;
 pub use stewarding::Said;

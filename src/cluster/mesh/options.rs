@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Security;
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::Endpoint;
+use crate::cluster::peer::PeerTlsFiles;
 use crate::engine::world::HostName;
 
 /// Whether a host may carry the store.
@@ -43,6 +45,10 @@ pub struct Options {
     pub no_network: bool,
     /// Where it keeps what it knows.
     pub folder: PathBuf,
+    /// How connections are protected.
+    pub security: Security,
+    /// With what TLS is spoken with an etcd that stands in for the mesh's store.
+    pub etcd_tls: Option<PeerTlsFiles>,
     /// Join at once, whether or not the graph needs the world.
     pub at_once: bool,
 }

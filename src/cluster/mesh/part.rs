@@ -22,6 +22,7 @@ use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::{Endpoint, Link, Standing};
 use crate::cluster::node::{Ended, Left};
+use crate::cluster::tls::MeshTls;
 use crate::cluster::world::keys::{self, Fact};
 use crate::cluster::world::{Client, StoredCard, view};
 use crate::engine::world::{Deadline, Duty, Follow};
@@ -63,6 +64,8 @@ pub(super) struct Part {
     open: Open,
     listen: Vec<Address>,
     advertised: Vec<String>,
+    /// With what TLS is spoken here; `None`: not at all.
+    tls: Option<Arc<MeshTls>>,
     /// The lease under which this host has said that it is there, and as which member.
     announced: Option<(i64, Option<String>)>,
     /// What it does while it carries the store: its tasks.
@@ -104,6 +107,7 @@ impl Part {
         client: Arc<Client>,
         tell: watch::Sender<Report>,
         open: Open,
+        tls: Option<Arc<MeshTls>>,
         (listen, advertised): (Vec<Address>, Vec<String>),
     ) -> Self {
         let said = watch::Sender::new(Said::default());
@@ -116,6 +120,7 @@ impl Part {
             open,
             listen,
             advertised,
+            tls,
             announced: None,
             duties: Vec::new(),
             said,

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request as HttpRequest, Response as HttpResponse};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tonic::body::Body;
@@ -18,9 +20,14 @@ use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::cluster_server::{Cluster, ClusterServer};
 use crate::cluster::etcd::serve::{Address, Place, listen_ahead};
 use crate::cluster::link::Link;
+use crate::cluster::tls::{Accepted, MeshTls};
 
 /// Connections at a time; who is told where to go goes.
 const CONNECTIONS: usize = 64;
+/// How long one may take to agree on keys.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// And to ask: it is told at once.
+const STAY: Duration = Duration::from_secs(30);
 
 /// Listens until it is dropped.
 #[derive(Debug)]
@@ -33,12 +40,12 @@ struct Answers(Link);
 
 impl Signpost {
     /// Listens at these addresses, those that are free: it is a convenience for others.
-    pub async fn start(listen: &[Address], link: Link) -> Self {
+    pub async fn start(listen: &[Address], link: Link, tls: Option<Arc<MeshTls>>) -> Self {
         let mut tasks = JoinSet::new();
         for address in listen {
             let Place::Tcp(host, port) = &address.place else { continue };
             match listen_ahead(host, *port).await {
-                Ok(listener) => drop(tasks.spawn(accept(listener, Answers(link.clone())))),
+                Ok(listener) => drop(tasks.spawn(accept(listener, Answers(link.clone()), tls.clone()))),
                 Err(error) => {
                     tracing::warn!(%address, %error, "cannot listen: other hosts cannot join through this one");
                 }
@@ -55,27 +62,40 @@ impl Signpost {
     }
 }
 
-async fn accept(listener: TcpListener, answers: Answers) {
+async fn accept(listener: TcpListener, answers: Answers, tls: Option<Arc<MeshTls>>) {
     let room = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
         let Ok(place) = room.clone().acquire_owned().await else { return };
         let Ok((socket, _)) = listener.accept().await else {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         while connections.try_join_next().is_some() {}
         let service = ClusterServer::new(answers.clone());
+        let tls = tls.clone();
         connections.spawn(async move {
             let _place = place;
-            let answer = service_fn(move |request: HttpRequest<Incoming>| answer(service.clone(), request));
-            let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(socket), answer);
-            // Who has seen enough hangs up.
-            let _ = connection.await;
+            let Some(tls) = tls else { return serve(socket, service).await };
+            match tls.accept(socket, HANDSHAKE).await {
+                Ok(Accepted::Member(stream, _)) => serve(stream, service).await,
+                Ok(Accepted::Served) => {}
+                Err(error) => tracing::debug!(%error, "no TLS with a caller"),
+            }
         });
     }
+}
+
+async fn serve<S>(stream: S, service: ClusterServer<Answers>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let answer = service_fn(move |request: HttpRequest<Incoming>| answer(service.clone(), request));
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), answer);
+    // Who has seen enough hangs up; and nobody needs long.
+    let _ = tokio::time::timeout(STAY, connection).await;
 }
 
 async fn answer(

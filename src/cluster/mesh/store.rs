@@ -1,6 +1,7 @@
 //! The store that this host carries.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -14,10 +15,11 @@ use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Ended, Founding, Handle};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::raft::SnapshotRule;
-use crate::cluster::server::{Server, ServerError, Settings, connections, open_files};
+use crate::cluster::server::{Server, ServerError, ServerTls, Settings, connections, open_files};
 use crate::cluster::store::id::ClusterId;
 use crate::cluster::store::member::{InitialCluster, MAX_LEARNERS};
 use crate::cluster::store::watch as store_watch;
+use crate::cluster::tls::MeshTls;
 use crate::engine::world::HostName;
 
 /// The heartbeat's interval, and after how many of them an election begins: etcd's.
@@ -85,9 +87,10 @@ impl Store {
         listen: &[Address],
         advertise: &[String],
         beginning: Beginning,
+        tls: Option<Arc<MeshTls>>,
     ) -> Result<Self, MeshError> {
         open_files::allow_for_agent();
-        let settings = settings(host, folder, listen, advertise, beginning)?;
+        let settings = settings(host, folder, listen, advertise, beginning, tls)?;
         let server = Server::start(settings).await.map_err(Box::new)?;
         let node = server.handle().clone();
         let (stop, stopped) = oneshot::channel();
@@ -131,6 +134,7 @@ fn settings(
     listen: &[Address],
     advertise: &[String],
     beginning: Beginning,
+    tls: Option<Arc<MeshTls>>,
 ) -> Result<Settings, MeshError> {
     let cluster: Vec<String> = advertise.iter().map(|url| format!("{host}={url}")).collect();
     let members: InitialCluster = cluster.join(",").parse().map_err(|_| MeshError::NoAddress)?;
@@ -173,8 +177,7 @@ fn settings(
         listen_metrics: Vec::new(),
         listen_peers: Vec::new(),
         peers_at_clients: true,
-        client_tls: None,
-        peer_tls: None,
+        tls: tls.map_or(ServerTls::Files { clients: None, peers: None }, ServerTls::Mesh),
         self_signed: Vec::new(),
         auto_compaction: Some(Retention::Period(RETENTION)),
         concurrent_streams: u32::MAX,

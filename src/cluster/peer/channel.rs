@@ -9,7 +9,6 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -19,6 +18,8 @@ use tonic::codegen::{Service, http};
 
 use super::pb::peering_client::PeeringClient;
 use super::{ConnectError, PeerTls, PeerUrl};
+use crate::cluster::identity::Certificate;
+use crate::cluster::tls::TlsError;
 
 /// How long it may take to connect.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -35,6 +36,7 @@ pub(in crate::cluster) struct Channel {
     sender: SendRequest<Body>,
     origin: http::Uri,
     over: watch::Receiver<bool>,
+    with: Option<Arc<Certificate>>,
     _connection: Arc<EndsWithIt>,
 }
 
@@ -84,6 +86,11 @@ impl Channel {
         let _ = over.wait_for(|over| *over).await;
     }
 
+    /// As whom the other side has shown itself, in a mesh with TLS.
+    pub(in crate::cluster) fn with(&self) -> Option<&Certificate> {
+        self.with.as_deref()
+    }
+
     /// What requests over it are addressed to.
     pub(in crate::cluster) fn origin(&self) -> http::Uri {
         self.origin.clone()
@@ -102,16 +109,29 @@ async fn connect(url: &PeerUrl, tls: Option<&Arc<PeerTls>>) -> Result<Channel, C
     // A heartbeat does not wait for more.
     socket.set_nodelay(true).map_err(tcp)?;
     if !url.tls {
-        return speak(url, socket).await;
+        return speak(url, socket, None, std::future::pending()).await;
     }
     let tls = tls.ok_or_else(|| ConnectError::NoCertificates { url: url.clone() })?;
-    let name =
-        ServerName::try_from(url.host.clone()).map_err(|_| ConnectError::HostName { url: url.clone() })?;
-    let agreed = tls.connector().connect(name, socket).await;
-    speak(url, agreed.map_err(|cause| ConnectError::Tls { url: url.clone(), cause })?).await
+    let (stream, with) = tls.connect(url, socket).await?;
+    let with = with.map(Arc::new);
+    let until = disbelieved(tls.clone(), with.clone());
+    speak(url, stream, with, until).await
 }
 
-async fn speak<S>(url: &PeerUrl, stream: S) -> Result<Channel, ConnectError>
+/// Returns once the other side is not believed any more.
+async fn disbelieved(tls: Arc<PeerTls>, with: Option<Arc<Certificate>>) -> TlsError {
+    match (&*tls, with) {
+        (PeerTls::Mesh(mesh), Some(with)) => mesh.disbelieved(&with).await,
+        _ => std::future::pending().await,
+    }
+}
+
+async fn speak<S>(
+    url: &PeerUrl,
+    stream: S,
+    with: Option<Arc<Certificate>>,
+    until: impl Future<Output = TlsError> + Send + 'static,
+) -> Result<Channel, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -125,13 +145,16 @@ where
         .map_err(|cause| ConnectError::Http { url: url.clone(), cause })?;
     let (ended, over) = watch::channel(false);
     let connection = tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to a peer has broken");
+        tokio::select! {
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!(%error, "a connection to a peer has broken");
+            },
+            why = until => tracing::info!(%why, "a connection to a peer is closed"),
         }
         ended.send_replace(true);
     });
     let origin = url.to_string().parse().map_err(|_| ConnectError::HostName { url: url.clone() })?;
-    Ok(Channel { sender, origin, over, _connection: Arc::new(EndsWithIt(connection.abort_handle())) })
+    Ok(Channel { sender, origin, over, with, _connection: Arc::new(EndsWithIt(connection.abort_handle())) })
 }
 
 impl Service<http::Request<Body>> for Channel {

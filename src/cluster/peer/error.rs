@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{PeerUrl, Refusal};
 use crate::cluster::store::id::MemberId;
+use crate::cluster::tls::TlsError;
 
 /// Why a question got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +62,7 @@ pub enum ConnectError {
         /// Where.
         url: PeerUrl,
         /// Why.
-        cause: io::Error,
+        cause: TlsError,
     },
     /// It speaks TLS, and no peer certificates are given.
     #[error("cannot connect to {url}: no peer certificates are given")]

@@ -20,8 +20,6 @@ use super::channel::{PING_EVERY, PING_TIMEOUT};
 use super::door::PeerDoor;
 use super::{ListenError, PeerHandler, PeerIdentity, PeerTls, PeerUrl};
 
-/// How long a member may take to agree on a key.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Connections at a time on one address; more wait. Each other member has up to four.
 const CONNECTIONS: usize = 1024;
 /// What may be on its way to us in one call: a few batches.
@@ -110,10 +108,9 @@ async fn greet(socket: TcpStream, tls: Option<Arc<PeerTls>>, door: PeerDoor) {
         return tracing::debug!(%error, "a peer is gone already");
     }
     let Some(tls) = tls else { return serve(socket, door).await };
-    match tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket)).await {
-        Ok(Ok(stream)) => serve(stream, door).await,
-        Ok(Err(error)) => tracing::warn!(%error, "no TLS with a peer"),
-        Err(_) => tracing::warn!("no TLS with a peer in time"),
+    match tls.accept(socket).await {
+        Ok(stream) => serve(stream, door).await,
+        Err(error) => tracing::warn!(%error, "no TLS with a peer"),
     }
 }
 

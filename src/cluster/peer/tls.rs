@@ -1,17 +1,25 @@
 //! TLS between members: each shows the same certificate when it calls and when it is called.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use super::believing::Believing;
+use super::{ConnectError, PeerUrl};
+use crate::cluster::identity::Certificate;
+use crate::cluster::tls::{Accepted, MeshTls, TlsError};
+
+/// How long a member may take to agree on a key.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// The files that TLS between members is made of, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,9 +78,26 @@ pub enum PeerTlsError {
 /// When each of the files was last written.
 type Stamps = [Option<SystemTime>; 3];
 
-/// TLS between members. Before each connection, files that were replaced are read again; while what they hold is no
-/// good, what was there before stays in use.
-pub struct PeerTls {
+/// TLS between members.
+pub enum PeerTls {
+    /// From files.
+    Files(FilePeerTls),
+    /// Of a mesh: each believes only who is of it.
+    Mesh(Arc<MeshTls>),
+}
+
+impl fmt::Debug for PeerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Files(_) => "PeerTls::Files",
+            Self::Mesh(_) => "PeerTls::Mesh",
+        })
+    }
+}
+
+/// TLS from files. Before each connection, files that were replaced are read again; while what they hold is no good, what
+/// was there before stays in use.
+pub struct FilePeerTls {
     files: PeerTlsFiles,
     current: Mutex<Current>,
 }
@@ -88,17 +113,46 @@ impl PeerTls {
     /// From files.
     pub fn new(files: PeerTlsFiles) -> Result<Self, PeerTlsError> {
         let current = Mutex::new(files.load()?);
-        Ok(Self { files, current })
+        Ok(Self::Files(FilePeerTls { files, current }))
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
-        self.current().acceptor
+    /// Agrees with a member that has called.
+    pub(super) async fn accept(&self, socket: TcpStream) -> Result<server::TlsStream<TcpStream>, TlsError> {
+        match self {
+            Self::Files(files) => {
+                let agreed = tokio::time::timeout(HANDSHAKE, files.current().acceptor.accept(socket)).await;
+                Ok(agreed.map_err(|_| TlsError::Late { after: HANDSHAKE })??)
+            }
+            Self::Mesh(mesh) => match mesh.accept(socket, HANDSHAKE).await? {
+                Accepted::Member(stream, _) => Ok(*stream),
+                Accepted::Served => Err(TlsError::Nobody),
+            },
+        }
     }
 
-    pub(super) fn connector(&self) -> TlsConnector {
-        self.current().connector
+    /// Agrees with who was called; returns as whom it has shown itself, if it is of a mesh.
+    pub(super) async fn connect(
+        &self,
+        url: &PeerUrl,
+        socket: TcpStream,
+    ) -> Result<(client::TlsStream<TcpStream>, Option<Certificate>), ConnectError> {
+        let failed = |cause| ConnectError::Tls { url: url.clone(), cause };
+        match self {
+            Self::Files(files) => {
+                let name = ServerName::try_from(url.host.clone())
+                    .map_err(|_| ConnectError::HostName { url: url.clone() })?;
+                let agreed = files.current().connector.connect(name, socket).await;
+                Ok((agreed.map_err(|cause| failed(cause.into()))?, None))
+            }
+            Self::Mesh(mesh) => {
+                let (stream, shown) = mesh.connect(socket).await.map_err(failed)?;
+                Ok((stream, Some(shown)))
+            }
+        }
     }
+}
 
+impl FilePeerTls {
     fn current(&self) -> Current {
         // What it holds is replaced in one go.
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 pub use open_files::connections;
 pub use self_signed::{SelfSigned, SelfSignedError};
-pub use settings::{ServerError, Settings};
+pub use settings::{ServerError, ServerTls, Settings};
 
 use self::peering::Peering;
 use super::etcd::front::Front;
@@ -44,10 +44,10 @@ impl Server {
         for certificate in &settings.self_signed {
             certificate.make()?;
         }
-        let tls = settings.client_tls.clone().map(Tls::new).transpose()?.map(Arc::new);
+        let tls = settings.tls.for_clients()?;
         let listeners = bind(&settings.listen_clients, tls.as_ref(), settings.listen_ahead).await?;
         let metrics = bind(&settings.listen_metrics, tls.as_ref(), false).await?;
-        let peer_tls = settings.peer_tls.clone().map(PeerTls::new).transpose()?.map(Arc::new);
+        let peer_tls = settings.tls.for_peers()?;
         let limits = settings.limits;
         let auto_compaction = settings.auto_compaction;
         let Settings { concurrent_streams, connections, farewell, .. } = settings;

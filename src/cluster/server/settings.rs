@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::self_signed::{SelfSigned, SelfSignedError};
-use crate::cluster::etcd::serve::{Address, ListenError, TlsError, TlsFiles};
+use crate::cluster::etcd::serve::{Address, ListenError, Tls, TlsError, TlsFiles};
 use crate::cluster::etcd::surface::Limits;
 use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Founding, NodeStartError};
@@ -14,6 +14,7 @@ use crate::cluster::peer::{
     CallError, ListenError as PeerListenError, PeerTls, PeerTlsError, PeerTlsFiles, PeerUrl, members_at,
 };
 use crate::cluster::store::member::Members;
+use crate::cluster::tls::MeshTls;
 
 /// How a member is served.
 #[derive(Clone, Debug)]
@@ -34,10 +35,8 @@ pub struct Settings {
     pub listen_peers: Vec<PeerUrl>,
     /// Peers are answered at the clients' listeners too.
     pub peers_at_clients: bool,
-    /// For clients.
-    pub client_tls: Option<TlsFiles>,
-    /// Between members.
-    pub peer_tls: Option<PeerTlsFiles>,
+    /// What addresses with TLS speak.
+    pub tls: ServerTls,
     /// Certificates to be made first, unless they are there already.
     pub self_signed: Vec<SelfSigned>,
     /// What old data is compacted without being asked.
@@ -50,6 +49,36 @@ pub struct Settings {
     pub farewell: Duration,
     /// What is not served.
     pub limits: Limits,
+}
+
+/// What addresses with TLS speak.
+#[derive(Clone, Debug)]
+pub enum ServerTls {
+    /// From files; of what there is none, there is no TLS.
+    Files {
+        /// For clients.
+        clients: Option<TlsFiles>,
+        /// Between members.
+        peers: Option<PeerTlsFiles>,
+    },
+    /// Of a mesh: clients and members alike.
+    Mesh(Arc<MeshTls>),
+}
+
+impl ServerTls {
+    pub(super) fn for_clients(&self) -> Result<Option<Arc<Tls>>, TlsError> {
+        match self {
+            Self::Files { clients, .. } => Ok(clients.clone().map(Tls::new).transpose()?.map(Arc::new)),
+            Self::Mesh(mesh) => Ok(Some(Arc::new(Tls::Mesh(mesh.clone())))),
+        }
+    }
+
+    pub(super) fn for_peers(&self) -> Result<Option<Arc<PeerTls>>, PeerTlsError> {
+        match self {
+            Self::Files { peers, .. } => Ok(peers.clone().map(PeerTls::new).transpose()?.map(Arc::new)),
+            Self::Mesh(mesh) => Ok(Some(Arc::new(PeerTls::Mesh(mesh.clone())))),
+        }
+    }
 }
 
 /// Why a member cannot be served.

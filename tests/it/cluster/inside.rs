@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mgmt::cluster::node::{Config, Ended, Founding, Handle};
-use mgmt::cluster::server::{Server, ServerError, Settings};
+use mgmt::cluster::server::{Server, ServerError, ServerTls, Settings};
 use mgmt::cluster::store::member::MAX_LEARNERS;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -43,8 +43,7 @@ impl Inside {
             listen_metrics: Vec::new(),
             listen_peers: vec![peer.parse().unwrap()],
             peers_at_clients: false,
-            client_tls: None,
-            peer_tls: None,
+            tls: ServerTls::Files { clients: None, peers: None },
             self_signed: Vec::new(),
             auto_compaction: None,
             concurrent_streams: u32::MAX,

@@ -20,6 +20,8 @@ use super::tls::Tls;
 use super::with_calls::{Begun, WithCalls};
 use crate::cluster::etcd::front::Front;
 use crate::cluster::etcd::surface::CommonName;
+use crate::cluster::identity::Certificate;
+use crate::cluster::tls::{Accepted, MeshTls};
 
 /// How long a client may take to agree on a key.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -39,14 +41,53 @@ pub(super) async fn serve(
 }
 
 async fn encrypted(front: Front, options: Options, socket: Socket, tls: Arc<Tls>, watcher: Watcher) {
-    let stream = match tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%error, "no TLS with a client"),
-        Err(_) => return tracing::debug!("no TLS with a client in time"),
+    match &*tls {
+        Tls::Files(files) => {
+            let stream = match tokio::time::timeout(HANDSHAKE, files.acceptor().accept(socket)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => return tracing::debug!(%error, "no TLS with a client"),
+                Err(_) => return tracing::debug!("no TLS with a client in time"),
+            };
+            let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let name = certificate.and_then(|certificate| common_name(certificate));
+            run(front, options, stream, name.map(Who::of_name), watcher).await;
+        }
+        Tls::Mesh(mesh) => of_mesh(front, options, socket, mesh, watcher).await,
+    }
+}
+
+/// Serves one of the mesh, until it is one no longer.
+async fn of_mesh(front: Front, options: Options, socket: Socket, tls: &MeshTls, watcher: Watcher) {
+    let (stream, certificate) = match tls.accept(socket, HANDSHAKE).await {
+        Ok(Accepted::Member(stream, certificate)) => (stream, certificate),
+        Ok(Accepted::Served) => return,
+        Err(error) => return tracing::debug!(%error, "no TLS with a caller"),
     };
-    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let name = certificate.and_then(|certificate| common_name(certificate));
-    run(front, options, stream, name.map(|name| CommonName(name.into())), watcher).await;
+    let who = Who::of_certificate(certificate.clone());
+    tokio::select! {
+        () = run(front, options, stream, who, watcher) => {}
+        why = tls.disbelieved(&certificate) => {
+            tracing::info!(who = %certificate.principal(), %why, "a connection is closed");
+        }
+    }
+}
+
+/// Whom a connection is with, as its certificate says: what calls over it are done as.
+#[derive(Clone)]
+struct Who {
+    name: CommonName,
+    certificate: Option<Arc<Certificate>>,
+}
+
+impl Who {
+    fn of_name(name: String) -> Self {
+        Self { name: CommonName(name.into()), certificate: None }
+    }
+
+    fn of_certificate(certificate: Arc<Certificate>) -> Option<Self> {
+        let name = CommonName(certificate.principal().etcd_user()?.into());
+        Some(Self { name, certificate: Some(certificate) })
+    }
 }
 
 /// Not an async function: what it needs to begin with is not kept for as long as the connection lasts.
@@ -54,7 +95,7 @@ fn run<S>(
     front: Front,
     options: Options,
     stream: S,
-    name: Option<CommonName>,
+    who: Option<Who>,
     watcher: Watcher,
 ) -> impl Future<Output = ()>
 where
@@ -62,12 +103,15 @@ where
 {
     let front = Arc::new(front);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (front, name) = (front.clone(), name.clone());
+        let (front, who) = (front.clone(), who.clone());
         // In a box, as it is large, and a call holds it no longer than until it streams.
         Box::pin(async move {
             let mut request = request.map(Body::new);
-            if let Some(name) = name {
+            if let Some(Who { name, certificate }) = who {
                 request.extensions_mut().insert(name);
+                if let Some(certificate) = certificate {
+                    request.extensions_mut().insert(certificate);
+                }
             }
             let answered: Result<_, Infallible> = front.answer(request).await;
             answered

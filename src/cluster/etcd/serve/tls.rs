@@ -11,6 +11,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
+use crate::cluster::tls::MeshTls;
+
 /// The files that TLS is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -59,9 +61,17 @@ pub enum TlsError {
 /// When each of the files was last written.
 type Stamps = [Option<SystemTime>; 3];
 
-/// TLS of a listener. Before each connection, files that were replaced are read again; while what they hold is no
-/// good, what was there before stays in use.
-pub struct Tls {
+/// TLS of a listener.
+pub enum Tls {
+    /// From files.
+    Files(FileTls),
+    /// Of a mesh: who is not of it is not served.
+    Mesh(Arc<MeshTls>),
+}
+
+/// TLS from files. Before each connection, files that were replaced are read again; while what they hold is no good, what
+/// was there before stays in use.
+pub struct FileTls {
     files: TlsFiles,
     current: Mutex<(Stamps, TlsAcceptor)>,
 }
@@ -70,9 +80,11 @@ impl Tls {
     /// From files.
     pub fn new(files: TlsFiles) -> Result<Self, TlsError> {
         let current = (files.stamps(), files.acceptor()?);
-        Ok(Self { files, current: Mutex::new(current) })
+        Ok(Self::Files(FileTls { files, current: Mutex::new(current) }))
     }
+}
 
+impl FileTls {
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         let stamps = self.files.stamps();
         // What it holds is replaced in one go.

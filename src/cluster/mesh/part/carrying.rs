@@ -37,7 +37,8 @@ impl Part {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, "the store that this host was asked to carry does not start");
                 self.wipe();
-                self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
+                self.open =
+                    Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls.clone()).await);
             }
         }
         self.opened();
@@ -61,7 +62,7 @@ impl Part {
             ),
             Err(error) => tracing::error!(%error, "the old store cannot be put aside"),
         }
-        self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
+        self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls.clone()).await);
         self.opened();
     }
 
@@ -81,7 +82,7 @@ impl Part {
 
     async fn start(&self, beginning: Beginning) -> Result<Store, MeshError> {
         let Self { options, listen, advertised, .. } = self;
-        Store::start(&options.host, &options.folder, listen, advertised, beginning).await
+        Store::start(&options.host, &options.folder, listen, advertised, beginning, self.tls.clone()).await
     }
 
     /// The store has ended: this member was removed, or it broke.
@@ -91,7 +92,8 @@ impl Part {
         if why == Ended::Removed {
             tracing::info!("this host carries the store no longer");
             self.wipe();
-            self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone()).await);
+            self.open =
+                Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls.clone()).await);
         } else {
             tracing::error!(%why, "the store that this host carried has ended; it is started again");
             tokio::time::sleep(AGAIN).await;

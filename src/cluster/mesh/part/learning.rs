@@ -93,7 +93,7 @@ impl Part {
             return;
         }
         let Some(nearer) = places.iter().find(|place| place.near) else { return };
-        if Line::knock(&nearer.endpoint.to_string()).await.is_ok() {
+        if self.link.knock(&nearer.endpoint.to_string()).await.is_ok() {
             tracing::debug!(from = %line.endpoint, to = %nearer.endpoint, "goes over to a member of its zone");
             self.moved = Some(Instant::now());
             self.link.go_over(line.id, nearest::order(self.client.name(), places.to_vec()));

@@ -1,0 +1,37 @@
+//! How this host's connections are protected.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cluster::identity::JoinToken;
+
+/// How this host's connections are protected.
+#[derive(Clone)]
+pub enum Security {
+    /// Not at all: `--insecure`.
+    Plain,
+    /// With TLS, and certificates of the mesh.
+    Tls {
+        /// Above the folder of this host's keys.
+        prefix: PathBuf,
+        /// With what it joins, should it not have joined.
+        token: Option<Arc<JoinToken>>,
+    },
+}
+
+impl Security {
+    /// Whether it is no protection.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
+}
+
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.write_str("Plain"),
+            Self::Tls { prefix, .. } => write!(f, "Tls({})", prefix.display()),
+        }
+    }
+}

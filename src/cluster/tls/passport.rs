@@ -1,0 +1,80 @@
+//! What this host shows of itself, and whom it believes.
+
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
+use super::TlsError;
+use crate::cluster::identity::{Certificate, CertificateKey, DenyList, MeshId, Roots, UnixSeconds};
+
+/// What a connection shows and whom it believes. It is replaced whole: [`MeshTls::replace`](super::MeshTls::replace).
+#[derive(Clone, Debug)]
+pub struct Passport {
+    /// The mesh.
+    pub mesh: MeshId,
+    /// Its roots: who signs certificates.
+    pub roots: Roots,
+    /// Whose this is.
+    pub certificate: Certificate,
+    /// Who is out.
+    pub denied: DenyList,
+    key: Arc<CertifiedKey>,
+}
+
+impl Passport {
+    /// Of a certificate and its key.
+    ///
+    /// # Errors
+    /// When they do not belong together.
+    pub fn new(
+        mesh: MeshId,
+        roots: Roots,
+        certificate: Certificate,
+        key: &CertificateKey,
+        denied: DenyList,
+    ) -> Result<Self, TlsError> {
+        let private = PrivatePkcs8KeyDer::from(key.to_der().to_vec()).into();
+        let signing = any_supported_type(&private).map_err(TlsError::Keys)?;
+        let own = CertificateDer::from(certificate.der().to_vec());
+        // The roots too: who joins knows their fingerprints only.
+        let above = roots.iter().map(|root| CertificateDer::from(root.der().to_vec()));
+        let chain = std::iter::once(own).chain(above).collect();
+        let key = CertifiedKey::new(chain, signing);
+        key.keys_match().map_err(TlsError::Keys)?;
+        Ok(Self { mesh, roots, certificate, denied, key: Arc::new(key) })
+    }
+
+    /// With another list of who is out.
+    #[must_use]
+    pub fn denying(&self, denied: DenyList) -> Self {
+        Self { denied, ..self.clone() }
+    }
+
+    /// What rustls shows.
+    pub(super) fn resolver(&self) -> Arc<SingleCertAndKey> {
+        Arc::new(SingleCertAndKey::from(self.key.clone()))
+    }
+
+    /// Whether a certificate that was signed by the mesh is still believed: asked at each connection, also of one that goes on
+    /// with an older session, and of open ones when this passport is replaced.
+    ///
+    /// # Errors
+    /// When it is out, or over.
+    pub fn believes(&self, certificate: &Certificate, now: UnixSeconds) -> Result<(), TlsError> {
+        if let Some(eviction) = self.denied.denies(certificate) {
+            return Err(TlsError::Evicted { at: eviction.at });
+        }
+        if now >= certificate.not_after() {
+            return Err(TlsError::Expired { since: certificate.not_after() });
+        }
+        Ok(())
+    }
+}
+
+/// The cryptography: ring's.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
