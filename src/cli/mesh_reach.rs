@@ -42,7 +42,8 @@ impl MeshReach {
             true => self.known_to_the_agent().await?,
         };
         // Where a host of the mesh was, one of another may be by now.
-        let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES), tls: None });
+        let link =
+            Link::start(LinkSettings { cluster, lineage: Some(keys::STORES), ..LinkSettings::default() });
         link.set_endpoints(seeds.clone());
         if let Err(error) = link.line("reach the mesh", self.deadline()).await {
             let why = match link.standing() {

@@ -93,6 +93,7 @@ pub fn settings(args: &Args) -> Result<Settings, FlagError> {
         peers_at_clients: false,
         listen_metrics,
         tls: ServerTls::Files { clients: client_tls, peers: peer_tls },
+        guard: None,
         self_signed: client_signed.into_iter().chain(peer_signed).collect(),
         auto_compaction: auto_compaction(args)?,
         concurrent_streams: args.limits.max_concurrent_streams,

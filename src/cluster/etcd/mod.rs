@@ -5,6 +5,7 @@ mod calls;
 mod codec;
 pub mod convert;
 pub mod front;
+pub mod guard;
 mod http;
 mod leader_guard;
 pub mod log_entry;

@@ -63,6 +63,12 @@ fn read(text: &str) -> Option<Endpoint> {
 }
 
 impl Endpoint {
+    /// A name for the store of this process, where no address leads.
+    pub fn of_this_process() -> Self {
+        let url = PeerUrl { tls: false, host: "localhost".to_owned(), port: PORT };
+        Self { url, etcd: false }
+    }
+
     /// The same place in a mesh without TLS; an etcd says itself what it speaks.
     #[must_use]
     pub fn without_tls(mut self) -> Self {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::line::{self, Line, LineId};
 use super::{Endpoint, Problem, Trouble};
+use crate::cluster::etcd::serve::Inside;
 use crate::cluster::etcd::surface::VERSION_OF_OURS;
 use crate::cluster::peer::{Channel, PeerTls};
 use crate::cluster::store::id::{ClusterId, MemberId};
@@ -22,6 +23,8 @@ pub(super) struct Expected {
     pub lineage: Option<&'static str>,
     /// With what `https` is spoken.
     pub tls: Option<Arc<PeerTls>>,
+    /// The store of this process, whatever the endpoint.
+    pub inside: Option<Inside>,
 }
 
 /// Who answers at an endpoint.
@@ -39,7 +42,10 @@ pub(super) async fn greet(
     expected: Expected,
 ) -> Result<Greeting, Problem> {
     let by = Deadline::after(GREETING);
-    let channel = Channel::connect(&endpoint.url, expected.tls.as_ref()).await?;
+    let channel = match &expected.inside {
+        Some(inside) => Channel::over(&endpoint.url, inside.connect()).await?,
+        None => Channel::connect(&endpoint.url, expected.tls.as_ref()).await?,
+    };
     let (status, is_ours) = match line::status(&channel, by).await {
         Ok(answer) => {
             let is_ours = answer.metadata().contains_key(VERSION_OF_OURS);

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::greeting::{Expected, GREETING, Greeting, greet};
 use super::line::{self, Line, LineId};
 use super::{Backoff, Endpoint, Problem, Trouble};
+use crate::cluster::etcd::serve::Inside;
 use crate::cluster::peer::PeerTls;
 use crate::cluster::store::id::ClusterId;
 use crate::engine::world::{Deadline, WorldError};
@@ -26,6 +27,8 @@ pub struct LinkSettings {
     pub lineage: Option<&'static str>,
     /// With what `https` is spoken; it may come later ([`Link::set_tls`]).
     pub tls: Option<Arc<PeerTls>>,
+    /// To the store of this process, without a port; the endpoint is only a name then.
+    pub inside: Option<Inside>,
 }
 
 /// Since when there is no connection, and why.
@@ -71,6 +74,7 @@ struct Shared {
     cluster: std::sync::Mutex<Option<ClusterId>>,
     lineage: Option<&'static str>,
     tls: std::sync::Mutex<Option<Arc<PeerTls>>>,
+    inside: Option<Inside>,
     lines: AtomicU64,
 }
 
@@ -101,6 +105,7 @@ impl Link {
             cluster: std::sync::Mutex::new(settings.cluster),
             lineage: settings.lineage,
             tls: std::sync::Mutex::new(settings.tls),
+            inside: settings.inside,
             lines: AtomicU64::new(1),
         });
         tokio::spawn(run(Arc::downgrade(&shared)));
@@ -256,7 +261,7 @@ async fn run(shared: std::sync::Weak<Shared>) {
         let Some(alive) = shared.upgrade() else { return };
         let cluster = *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let tls = alive.tls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let expected = Expected { cluster, lineage: alive.lineage, tls };
+        let expected = Expected { cluster, lineage: alive.lineage, tls, inside: alive.inside.clone() };
         let number = LineId(alive.lines.fetch_add(1, Ordering::Relaxed));
         drop(alive);
         let mut why = BTreeMap::new();

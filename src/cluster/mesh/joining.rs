@@ -93,7 +93,8 @@ impl Mesh {
         state_dir::make(&options.folder).map_err(crate::cluster::world::ClientError::from)?;
         let memory = Memory::load(&options.folder)?;
         let cluster = memory.cluster();
-        let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES), tls: None });
+        let link =
+            Link::start(LinkSettings { cluster, lineage: Some(keys::STORES), ..LinkSettings::default() });
         let settings = ClientSettings {
             host: options.host.clone(),
             zone: options.zone.clone(),

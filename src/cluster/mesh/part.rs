@@ -20,11 +20,11 @@ use super::store::Store;
 use super::{Memory, MeshError, Options};
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::link::{Endpoint, Link, Standing};
+use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
 use crate::cluster::node::{Ended, Left};
 use crate::cluster::tls::MeshTls;
 use crate::cluster::world::keys::{self, Fact};
-use crate::cluster::world::{Client, StoredCard, view};
+use crate::cluster::world::{Client, ClientSettings, StoredCard, view};
 use crate::engine::world::{Deadline, Duty, Follow};
 
 /// How long the store may take to take note of this host. Until then the agent runs with what it knows.
@@ -209,10 +209,10 @@ impl Part {
         self.duties.drain(..).for_each(|duty| duty.abort());
         let role = match &self.open {
             Open::Store(store) => {
-                let run = stewarding::run(store.node().clone(), self.client.clone(), self.said.clone());
-                let roll = rolling::run(store.node().clone(), self.client.clone());
-                let copy =
-                    backups::run(store.node().clone(), self.client.clone(), self.options.folder.clone());
+                let client = self.own_client(store);
+                let run = stewarding::run(store.node().clone(), client.clone(), self.said.clone());
+                let roll = rolling::run(store.node().clone(), client.clone());
+                let copy = backups::run(store.node().clone(), client, self.options.folder.clone());
                 self.duties = [tokio::spawn(run), tokio::spawn(roll), tokio::spawn(copy)]
                     .iter()
                     .map(|it| it.abort_handle())
@@ -233,6 +233,16 @@ impl Part {
             report.endpoints = endpoints;
             report.cluster = cluster;
         });
+    }
+
+    /// What members do for themselves they do over a connection of their own, which the rules do not stand in front of.
+    fn own_client(&self, store: &Store) -> Arc<Client> {
+        let link = Link::start(LinkSettings { inside: Some(store.inside()), ..LinkSettings::default() });
+        let name = self.advertised.first().and_then(|url| url.parse().ok());
+        link.set_endpoints(vec![name.unwrap_or_else(Endpoint::of_this_process)]);
+        let (host, zone) = (self.options.host.clone(), self.options.zone.clone());
+        let client = Client::start(ClientSettings { host, zone, folder: None }, link);
+        client.expect("without a folder nothing can be refused")
     }
 
     fn member(&self) -> Option<String> {

@@ -8,14 +8,17 @@ use tokio::sync::{oneshot, watch};
 
 use super::MeshError;
 use crate::cluster::disk::durable;
+use crate::cluster::etcd::guard::Grants;
 use crate::cluster::etcd::node::Node as _;
-use crate::cluster::etcd::serve::Address;
+use crate::cluster::etcd::serve::{Address, Inside};
 use crate::cluster::etcd::surface::Limits;
 use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Ended, Founding, Handle};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::raft::SnapshotRule;
-use crate::cluster::server::{Server, ServerError, ServerTls, Settings, connections, open_files};
+use crate::cluster::server::{
+    GuardSettings, Server, ServerError, ServerTls, Settings, connections, open_files,
+};
 use crate::cluster::store::id::ClusterId;
 use crate::cluster::store::member::{InitialCluster, MAX_LEARNERS};
 use crate::cluster::store::watch as store_watch;
@@ -52,6 +55,8 @@ pub(super) struct Store {
     /// Why it has ended.
     ended: watch::Receiver<Option<Ended>>,
     node: Handle,
+    inside: Inside,
+    grants: Grants,
 }
 
 /// Where a host's store is.
@@ -90,21 +95,32 @@ impl Store {
         tls: Option<Arc<MeshTls>>,
     ) -> Result<Self, MeshError> {
         open_files::allow_for_agent();
-        let settings = settings(host, folder, listen, advertise, beginning, tls)?;
+        let grants = Grants::default();
+        let settings = settings(host, folder, listen, advertise, beginning, (tls, grants.clone()))?;
         let server = Server::start(settings).await.map_err(Box::new)?;
-        let node = server.handle().clone();
+        let (node, inside) = (server.handle().clone(), server.inside());
         let (stop, stopped) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
         tokio::spawn(async move {
             let why = server.run(async { drop(stopped.await) }).await;
             tell.send_replace(Some(why));
         });
-        Ok(Self { stop: Some(stop), ended, node })
+        Ok(Self { stop: Some(stop), ended, node, inside, grants })
     }
 
     /// The member.
     pub fn node(&self) -> &Handle {
         &self.node
+    }
+
+    /// The way to it for what this member does for itself.
+    pub fn inside(&self) -> Inside {
+        self.inside.clone()
+    }
+
+    /// What hosts may write there of what is everybody's, to be kept as administrators say.
+    pub fn grants(&self) -> Grants {
+        self.grants.clone()
     }
 
     /// The store's id.
@@ -134,7 +150,7 @@ fn settings(
     listen: &[Address],
     advertise: &[String],
     beginning: Beginning,
-    tls: Option<Arc<MeshTls>>,
+    (tls, grants): (Option<Arc<MeshTls>>, Grants),
 ) -> Result<Settings, MeshError> {
     let cluster: Vec<String> = advertise.iter().map(|url| format!("{host}={url}")).collect();
     let members: InitialCluster = cluster.join(",").parse().map_err(|_| MeshError::NoAddress)?;
@@ -177,6 +193,7 @@ fn settings(
         listen_metrics: Vec::new(),
         listen_peers: Vec::new(),
         peers_at_clients: true,
+        guard: tls.as_ref().map(|tls| GuardSettings { mesh: tls.mesh(), grants }),
         tls: tls.map_or(ServerTls::Files { clients: None, peers: None }, ServerTls::Mesh),
         self_signed: Vec::new(),
         auto_compaction: Some(Retention::Period(RETENTION)),

@@ -58,6 +58,14 @@ impl Channel {
         connected.map_err(|_| ConnectError::Deadline { url: url.clone(), after: CONNECT })?
     }
 
+    /// Over a stream that is there, to who is called so.
+    pub(in crate::cluster) async fn over(
+        url: &PeerUrl,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Self, ConnectError> {
+        speak(url, stream, None, std::future::pending()).await
+    }
+
     /// Connects to the first of these URLs that answers, of which there is one at least.
     pub(super) async fn connect_any(
         urls: &[PeerUrl],

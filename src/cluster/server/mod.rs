@@ -15,12 +15,13 @@ use tokio::task::JoinSet;
 
 pub use open_files::connections;
 pub use self_signed::{SelfSigned, SelfSignedError};
-pub use settings::{ServerError, ServerTls, Settings};
+pub use settings::{GuardSettings, ServerError, ServerTls, Settings};
 
 use self::peering::Peering;
 use super::etcd::front::Front;
+use super::etcd::guard::Guard;
 use super::etcd::node::Node;
-use super::etcd::serve::{self, Address, ListenError, Listener, Options, Tls};
+use super::etcd::serve::{self, Address, Inside, ListenError, Listener, Options, Tls};
 use super::etcd::surface::Surface;
 use super::node::auto_compaction::Retention;
 use super::node::{Ended, Handle, Running, start};
@@ -35,6 +36,7 @@ pub struct Server {
     auto_compaction: Option<Retention>,
     options: Options,
     front: Front,
+    inside: Inside,
     compare_every: Option<Duration>,
 }
 
@@ -56,12 +58,23 @@ impl Server {
         let compare_every = settings.node.compare_every;
         let at_clients = settings.peers_at_clients;
         let snapshots = snapshots(&settings);
+        let guard = settings.guard.clone();
         let (node, peers) = Self::join(settings, peering.clone(), peer_tls).await?;
-        let mut front = Front::new(Surface { node: Arc::new(node.handle().clone()), limits });
+        let member: Arc<dyn Node> = Arc::new(node.handle().clone());
+        let inside = Inside::new(Front::new(Surface { node: member.clone(), limits }), options);
+        let mut front = match guard {
+            None => Front::new(Surface { node: member, limits }),
+            Some(GuardSettings { mesh, grants }) => {
+                let node = Arc::new(Guard::new(member, mesh, grants));
+                let mut front = Front::new(Surface { node, limits });
+                front.gateway_knows_certificates = true;
+                front
+            }
+        };
         if at_clients {
             front.peers = peering.door(&snapshots)?;
         }
-        Ok(Self { node, peers, listeners, metrics, auto_compaction, options, front, compare_every })
+        Ok(Self { node, peers, listeners, metrics, auto_compaction, options, front, inside, compare_every })
     }
 
     async fn join(
@@ -108,6 +121,11 @@ impl Server {
     /// The member itself, for whoever runs it.
     pub fn handle(&self) -> &Handle {
         self.node.handle()
+    }
+
+    /// A way to the store for what this member does for itself.
+    pub fn inside(&self) -> Inside {
+        self.inside.clone()
     }
 
     /// What the services ask.

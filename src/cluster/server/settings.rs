@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::self_signed::{SelfSigned, SelfSignedError};
+use crate::cluster::etcd::guard::Grants;
 use crate::cluster::etcd::serve::{Address, ListenError, Tls, TlsError, TlsFiles};
 use crate::cluster::etcd::surface::Limits;
+use crate::cluster::identity::MeshId;
 use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Founding, NodeStartError};
 use crate::cluster::peer::{
@@ -37,6 +39,8 @@ pub struct Settings {
     pub peers_at_clients: bool,
     /// What addresses with TLS speak.
     pub tls: ServerTls,
+    /// Who is asked before clients are answered: the rules of a mesh.
+    pub guard: Option<GuardSettings>,
     /// Certificates to be made first, unless they are there already.
     pub self_signed: Vec<SelfSigned>,
     /// What old data is compacted without being asked.
@@ -49,6 +53,15 @@ pub struct Settings {
     pub farewell: Duration,
     /// What is not served.
     pub limits: Limits,
+}
+
+/// The rules of a mesh.
+#[derive(Clone, Debug)]
+pub struct GuardSettings {
+    /// Which mesh.
+    pub mesh: MeshId,
+    /// What hosts may write of what is everybody's.
+    pub grants: Grants,
 }
 
 /// What addresses with TLS speak.

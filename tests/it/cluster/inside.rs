@@ -44,6 +44,7 @@ impl Inside {
             listen_peers: vec![peer.parse().unwrap()],
             peers_at_clients: false,
             tls: ServerTls::Files { clients: None, peers: None },
+            guard: None,
             self_signed: Vec::new(),
             auto_compaction: None,
             concurrent_streams: u32::MAX,

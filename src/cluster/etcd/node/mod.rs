@@ -62,6 +62,11 @@ pub trait Node: Send + Sync + 'static {
     /// Whether a caller may do with a lease what needs a right to each of its keys.
     fn may_use_lease(&self, id: LeaseId, access: Access, caller: Option<&Caller>) -> Result<(), AuthError>;
 
+    /// A number for a caller's new lease, out of 64 bits of chance.
+    fn lease_for(&self, _caller: Option<&Caller>, chance: u64) -> LeaseId {
+        LeaseId(i64::try_from(chance >> 1).unwrap_or_default().max(1))
+    }
+
     /// A stream of watches.
     fn watch(&self) -> Box<dyn Watching>;
 

@@ -20,7 +20,7 @@ use super::tls::Tls;
 use super::with_calls::{Begun, WithCalls};
 use crate::cluster::etcd::front::Front;
 use crate::cluster::etcd::surface::CommonName;
-use crate::cluster::identity::Certificate;
+use crate::cluster::identity::{Certificate, MeshId};
 use crate::cluster::tls::{Accepted, MeshTls};
 
 /// How long a client may take to agree on a key.
@@ -63,7 +63,7 @@ async fn of_mesh(front: Front, options: Options, socket: Socket, tls: &MeshTls, 
         Ok(Accepted::Served) => return,
         Err(error) => return tracing::debug!(%error, "no TLS with a caller"),
     };
-    let who = Who::of_certificate(certificate.clone());
+    let who = Who::of_certificate(certificate.clone(), &tls.mesh());
     tokio::select! {
         () = run(front, options, stream, who, watcher) => {}
         why = tls.disbelieved(&certificate) => {
@@ -74,7 +74,7 @@ async fn of_mesh(front: Front, options: Options, socket: Socket, tls: &MeshTls, 
 
 /// Whom a connection is with, as its certificate says: what calls over it are done as.
 #[derive(Clone)]
-struct Who {
+pub(super) struct Who {
     name: CommonName,
     certificate: Option<Arc<Certificate>>,
 }
@@ -84,14 +84,15 @@ impl Who {
         Self { name: CommonName(name.into()), certificate: None }
     }
 
-    fn of_certificate(certificate: Arc<Certificate>) -> Option<Self> {
-        let name = CommonName(certificate.principal().etcd_user()?.into());
+    /// By the URI: it is the whole name, and tells hosts from people and meshes from one another.
+    fn of_certificate(certificate: Arc<Certificate>, mesh: &MeshId) -> Option<Self> {
+        let name = CommonName(certificate.principal().uri(mesh)?.into());
         Some(Self { name, certificate: Some(certificate) })
     }
 }
 
 /// Not an async function: what it needs to begin with is not kept for as long as the connection lasts.
-fn run<S>(
+pub(super) fn run<S>(
     front: Front,
     options: Options,
     stream: S,

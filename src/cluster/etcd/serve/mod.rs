@@ -5,6 +5,7 @@ mod ahead;
 mod authority;
 mod connection;
 mod holder;
+mod inside;
 mod listener;
 mod subject;
 mod tls;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 
 pub use address::{Address, AddressError, Place};
 pub use ahead::listen_ahead;
+pub use inside::Inside;
 pub use listener::{ListenError, Listener};
 pub use tls::{Tls, TlsError, TlsFiles};
 

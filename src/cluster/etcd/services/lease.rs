@@ -11,7 +11,7 @@ use crate::cluster::store::auth::Access;
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::id::LeaseId;
 use crate::cluster::store::reply::Reply;
-use crate::cluster::store::request::Change;
+use crate::cluster::store::request::{Caller, Change};
 
 /// Leases.
 pub struct LeaseService(pub Surface);
@@ -24,7 +24,7 @@ impl Lease for LeaseService {
         let caller = self.0.user(&request)?;
         let wire = request.into_inner();
         let ttl_s = wire.ttl.max(self.0.node.shortest_lease_s());
-        let id = if wire.id == 0 { any_lease()? } else { LeaseId(wire.id) };
+        let id = if wire.id == 0 { any_lease(&self.0, caller.as_ref())? } else { LeaseId(wire.id) };
         let applied = self.0.propose(Change::LeaseGrant { id, ttl_s }, caller).await?;
         let Reply::LeaseGranted { id, ttl_s } = applied.reply else { return Err(wrong_reply()) };
         let header = self.0.header(applied.revision);
@@ -115,7 +115,7 @@ async fn keep_alive(
 }
 
 /// A number for a lease that nobody else has chosen: 63 random bits.
-pub(super) fn any_lease() -> Result<LeaseId, Status> {
+pub(super) fn any_lease(surface: &Surface, caller: Option<&Caller>) -> Result<LeaseId, Status> {
     let random = getrandom::u64().map_err(|error| Status::internal(format!("no random number: {error}")))?;
-    Ok(LeaseId(i64::try_from(random >> 1).unwrap_or_default().max(1)))
+    Ok(surface.node.lease_for(caller, random))
 }

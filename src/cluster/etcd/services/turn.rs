@@ -164,7 +164,7 @@ async fn gone(surface: &Surface, key: Bytes, revision: Revision) -> Result<(), S
 }
 
 async fn session(surface: &Surface, caller: Option<Caller>) -> Result<LeaseId, Status> {
-    let change = Change::LeaseGrant { id: any_lease()?, ttl_s: SESSION_S };
+    let change = Change::LeaseGrant { id: any_lease(surface, caller.as_ref())?, ttl_s: SESSION_S };
     let applied = surface.node.propose(change, caller).await.map_err(unknown)?;
     let Reply::LeaseGranted { id, .. } = applied.reply else { return Err(wrong_reply()) };
     Ok(id)
