@@ -20,7 +20,7 @@ import sys
 WASTE_BYTES = 48 * 1024
 
 # Longer names are told apart by so much of them.
-LONGEST = 120
+LONGEST = 240
 
 HEAD = """/* Written by link/order.py: `make link-order`. Functions that an agent runs, as they are called in object files; `*` stands
    for what changes with each version of a crate, and names that no longer exist do no harm. */
@@ -88,23 +88,27 @@ def main():
     all_of, run_of, count = collections.Counter(), collections.Counter(), collections.Counter()
     for _, size, name in table:
         all_of[pattern(name)] += size
-    order, seen = [], set()
+    runs, seen = [], set()
     for out in outs:
         run = {bisect.bisect_right(starts, address) - 1 for address in executed(out, binary.rsplit("/", 1)[-1])}
+        keys = []
         for at in sorted(run - seen):
-            address, size, name = table[at]
+            _, size, name = table[at]
             key = pattern(name)
             run_of[key] += size
             count[key] += 1
-            order.append(key)
+            keys.append(key)
         seen |= run
-    order = list(dict.fromkeys(order))
-    kept = [key for key in order if all_of[key] - run_of[key] < WASTE_BYTES * count[key]]
-    # What is run as a whole first, so that it is not pulled apart by what is not.
-    dense = [key for key in kept if all_of[key] <= 2 * run_of[key]]
-    sparse = [key for key in kept if all_of[key] > 2 * run_of[key]]
+        runs.append(keys)
+    kept = {}
+    # What every agent runs before what only some do.
+    for keys in runs:
+        new = [key for key in dict.fromkeys(keys) if key not in kept and all_of[key] - run_of[key] < WASTE_BYTES * count[key]]
+        # What is run as a whole first, so that it is not pulled apart by what is not.
+        kept.update((key, None) for key in new if all_of[key] <= 2 * run_of[key])
+        kept.update((key, None) for key in new if all_of[key] > 2 * run_of[key])
     sys.stdout.write(HEAD)
-    for key in dense + sparse:
+    for key in kept:
         end = "" if key.endswith("*") else "*"
         sys.stdout.write(f"    *(.text.{key}{end})\n")
     sys.stdout.write(TAIL)

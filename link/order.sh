@@ -46,6 +46,7 @@ for tampered in "$dir/f1" "$dir/d/f2"; do
 done
 sed -i 's/content: one/content: uno/' "$dir/alone.yaml"
 until_true grep -qs uno "$dir/f1"
+XDG_RUNTIME_DIR="$dir" "$binary" status --json --prefix "$dir/alone" --hostname alone >"$dir/alone.json"
 
 # One that carries the store, exports, and collects that.
 cat >"$dir/carrier.yaml" <<GRAPH
