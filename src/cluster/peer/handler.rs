@@ -43,6 +43,13 @@ pub trait PeerHandler: Send + Sync + 'static {
     /// Whether that member was removed: it is refused then. Asked for each batch of messages.
     fn is_removed(&self, member: MemberId) -> bool;
 
+    /// Whether a member is called so, as far as is known here: one that has just been added has no name yet, and a log that
+    /// is behind knows of none.
+    fn is_called(&self, member: MemberId, host: &str) -> bool {
+        let _ = (member, host);
+        true
+    }
+
     /// Lets leases live for their whole time again; returns that time in seconds for each, `None`: there is no such
     /// lease. Only the leader can: others answer [`Refusal::NotLeader`].
     async fn renew_leases(&self, leases: &[LeaseId]) -> Result<Vec<Option<i64>>, Refusal>;

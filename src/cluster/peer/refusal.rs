@@ -18,6 +18,9 @@ pub enum Refusal {
     /// The caller was removed from the cluster.
     #[error("the caller was removed from the cluster")]
     Removed,
+    /// No administrator has let the caller carry the store, or it is another host than the member that it says it is.
+    #[error("the caller's certificate is not that of the member")]
+    OtherHost,
     /// The call does not say whose it is, or is not understood.
     #[error("the call is malformed")]
     Malformed,
@@ -39,10 +42,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::WrongCluster,
         Self::WrongMember,
         Self::Removed,
+        Self::OtherHost,
         Self::Malformed,
         Self::NotLeader,
         Self::NotReady,
@@ -56,6 +60,7 @@ impl Refusal {
             Self::WrongCluster => "wrong-cluster",
             Self::WrongMember => "wrong-member",
             Self::Removed => "removed",
+            Self::OtherHost => "other-host",
             Self::Malformed => "malformed",
             Self::NotLeader => "not-leader",
             Self::NotReady => "not-ready",
@@ -67,7 +72,9 @@ impl Refusal {
 
     fn code(self) -> Code {
         match self {
-            Self::WrongCluster | Self::WrongMember | Self::Removed => Code::PermissionDenied,
+            Self::WrongCluster | Self::WrongMember | Self::Removed | Self::OtherHost => {
+                Code::PermissionDenied
+            },
             Self::Malformed => Code::InvalidArgument,
             Self::NotLeader | Self::NotReady => Code::FailedPrecondition,
             Self::Compacted | Self::FutureRevision => Code::OutOfRange,

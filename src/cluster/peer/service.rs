@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::identity::{announced, claimed};
 use super::pb::peering_server::Peering;
@@ -18,6 +18,7 @@ use super::pb::{
 use super::pb::{MembersReply, Nothing};
 use super::refusals::Refusals;
 use super::{PeerHandler, PeerIdentity, Refusal, snapshot};
+use crate::cluster::identity::{Certificate, Principal};
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 
 /// What a member does when it is called.
@@ -31,11 +32,14 @@ pub(super) struct PeerService {
 
 impl PeerService {
     /// Who calls, if that is another member of the same cluster that means this one.
-    fn admit(&self, metadata: &MetadataMap) -> Result<MemberId, Refusal> {
-        let admitted = self
-            .identity
-            .admit(metadata)
-            .and_then(|from| if self.handler.is_removed(from) { Err(Refusal::Removed) } else { Ok(from) });
+    fn admit(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<MemberId, Refusal> {
+        let admitted = self.identity.admit(metadata).and_then(|from| {
+            if self.handler.is_removed(from) {
+                return Err(Refusal::Removed);
+            }
+            let shown = extensions.get::<Arc<Certificate>>();
+            if shown.is_some_and(|shown| !self.is_of(from, shown)) { Err(Refusal::OtherHost) } else { Ok(from) }
+        });
         if let Err(why) = admitted {
             let (cluster, member) = claimed(metadata);
             if self.refusals.is_new(format!("{why} {cluster} {member}")) {
@@ -45,10 +49,20 @@ impl PeerService {
         admitted
     }
 
+    /// Whether a certificate is that of a member.
+    fn is_of(&self, member: MemberId, shown: &Certificate) -> bool {
+        let Principal::Host(host) = shown.principal() else { return false };
+        shown.may_serve() && self.handler.is_called(member, host.as_str())
+    }
+
     /// Takes messages until they end, or the member is removed.
-    async fn take(self, metadata: MetadataMap, mut batches: Streaming<Batch>) -> Result<(), Status> {
+    async fn take(
+        self,
+        (metadata, extensions): (MetadataMap, Extensions),
+        mut batches: Streaming<Batch>,
+    ) -> Result<(), Status> {
         while let Some(batch) = batches.message().await? {
-            self.admit(&metadata)?;
+            self.admit(&metadata, &extensions)?;
             for message in batch.messages {
                 if message.to == self.identity.member.0 {
                     self.handler.message(message);
@@ -67,16 +81,16 @@ impl Peering for PeerService {
         &self,
         request: Request<Streaming<Batch>>,
     ) -> Result<Response<Self::MessagesStream>, Status> {
-        let from = self.admit(request.metadata())?;
+        let from = self.admit(request.metadata(), request.extensions())?;
         self.handler.met(from, announced(request.metadata()));
-        let (metadata, _, batches) = request.into_parts();
-        let taken = stream::once(self.clone().take(metadata, batches));
+        let (metadata, extensions, batches) = request.into_parts();
+        let taken = stream::once(self.clone().take((metadata, extensions), batches));
         let ended = taken.filter_map(async |taken| taken.err().map(Err));
         Ok(Response::new(ended.boxed()))
     }
 
     async fn snapshot(&self, request: Request<Streaming<Chunk>>) -> Result<Response<Nothing>, Status> {
-        let from = self.admit(request.metadata())?;
+        let from = self.admit(request.metadata(), request.extensions())?;
         match snapshot::receive(&self.snapshots, from, request.into_inner()).await {
             Ok((message, file)) => {
                 tracing::info!(%from, index = message.snapshot.metadata.index, "a snapshot arrived");
@@ -91,7 +105,7 @@ impl Peering for PeerService {
     }
 
     async fn renew_leases(&self, request: Request<LeasesRequest>) -> Result<Response<LeasesRenewed>, Status> {
-        self.admit(request.metadata())?;
+        self.admit(request.metadata(), request.extensions())?;
         let leases: Vec<LeaseId> = request.into_inner().ids.into_iter().map(LeaseId).collect();
         let renewed = self.handler.renew_leases(&leases).await?;
         Ok(Response::new(LeasesRenewed {
@@ -100,14 +114,18 @@ impl Peering for PeerService {
     }
 
     async fn lease_left(&self, request: Request<LeaseRequest>) -> Result<Response<LeaseLeftReply>, Status> {
-        self.admit(request.metadata())?;
+        self.admit(request.metadata(), request.extensions())?;
         let left = self.handler.lease_left(LeaseId(request.into_inner().id)).await?;
         let found = left.is_some();
         let left = left.unwrap_or_default();
         Ok(Response::new(LeaseLeftReply { found, left_s: left.left_s, granted_s: left.granted_s }))
     }
 
-    async fn members(&self, _: Request<Nothing>) -> Result<Response<MembersReply>, Status> {
+    async fn members(&self, request: Request<Nothing>) -> Result<Response<MembersReply>, Status> {
+        // Who may become one asks, and nobody else.
+        if request.extensions().get::<Arc<Certificate>>().is_some_and(|shown| !shown.may_serve()) {
+            return Err(Refusal::OtherHost.into());
+        }
         let membership = self.handler.members().await?;
         let members = membership.members.into_iter().map(|member| pb::Member {
             id: member.id.0,
@@ -120,7 +138,7 @@ impl Peering for PeerService {
     }
 
     async fn hash_kv(&self, request: Request<HashKvRequest>) -> Result<Response<HashKvReply>, Status> {
-        self.admit(request.metadata())?;
+        self.admit(request.metadata(), request.extensions())?;
         let revision = request.into_inner().revision;
         let hash = self.handler.hash_kv((revision != 0).then_some(Revision(revision))).await?;
         let (revision, compacted) = (hash.revision.0, hash.compacted.0);

@@ -140,6 +140,10 @@ impl PeerHandler for Peering {
         self.ends.node.get().is_some_and(|node| node.is_removed(member))
     }
 
+    fn is_called(&self, member: MemberId, host: &str) -> bool {
+        self.ends.node.get().is_none_or(|node| node.is_called(member, host))
+    }
+
     async fn renew_leases(&self, leases: &[LeaseId]) -> Result<Vec<Option<i64>>, Refusal> {
         self.node()?.renew_as_leader(leases).await.map_err(|_| Refusal::NotLeader)
     }

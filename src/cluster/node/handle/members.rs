@@ -24,6 +24,13 @@ impl Handle {
         self.shared.read().members.is_removed(member)
     }
 
+    /// Whether a member is called so, as far as is known: one that has just been added has no name yet, and this log may be too
+    /// far behind to know of it.
+    pub fn is_called(&self, member: MemberId, host: &str) -> bool {
+        let shared = self.shared.read();
+        shared.members.get(member).is_none_or(|member| member.name.is_empty() || member.name == host)
+    }
+
     /// The members, by id.
     pub(super) fn list_members(&self) -> Vec<Member> {
         self.shared.read().members.iter().cloned().collect()
