@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::JoinError;
 use super::enrolment::{own_certificate, own_keys};
 use super::registry::Enrolled;
-use super::JoinError;
 use crate::cluster::identity::key_files::{ADMINISTRATORS, AUTHORITY, HOST_PAPERS, HOST_SIGNING_KEY};
 use crate::cluster::identity::{
     AdministratorChain, AdministratorName, Administrators, Authority, Certificate, CertificateKey, DenyList,

@@ -12,6 +12,7 @@ use crate::cluster::etcd::node::{Node, NodeError};
 use crate::cluster::identity::{
     AdministratorChain, DenyList, Eviction, IdentityError, MOST_SEEDS, MeshId, Pin, Roots, Signed,
 };
+use crate::cluster::store::id::LeaseId;
 use crate::cluster::store::key::KeyRange;
 use crate::cluster::store::reply::{KeyValue, Reply};
 use crate::cluster::store::request::{Change, Compare, Op, Operand, Put, Range, Test, Txn};
@@ -130,7 +131,7 @@ fn read_json<T: serde::de::DeserializeOwned>(key: &str, value: &[u8]) -> Result<
 }
 
 fn put(key: String, value: String) -> Op {
-    Op::Put(Put { key: key.into(), value: Some(value.into()), lease: None, previous: false })
+    Op::Put(Put { key: key.into(), value: Some(value.into()), lease: Some(LeaseId(0)), previous: false })
 }
 
 #[async_trait]

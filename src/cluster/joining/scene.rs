@@ -16,6 +16,7 @@ use crate::cluster::identity::{
     AdministratorChain, Administrators, Authority, Certificate, DenyList, Domain, Eviction, Fingerprint,
     Grant, HostKeys, JoinToken, MeshId, Papers, Pin, Signed, SigningKey, SubjectKey, UnixSeconds,
 };
+use crate::cluster::store::id::LeaseId;
 use crate::cluster::store::request::{Change, Put};
 use crate::cluster::store::watch::Limits;
 use crate::cluster::world::keys;
@@ -127,7 +128,7 @@ impl Scene {
 
     pub(super) async fn put(&self, key: &str, value: &str) {
         let (key, value) = (key.to_owned().into(), Some(value.to_owned().into()));
-        let put = Put { key, value, lease: None, previous: false };
+        let put = Put { key, value, lease: Some(LeaseId(0)), previous: false };
         self.lone.propose(Change::Put(put), None).await.unwrap();
     }
 

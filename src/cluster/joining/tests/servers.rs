@@ -9,9 +9,9 @@ use crate::cluster::identity::{Authority, Certificate, HostKeys};
 /// Asks for the authority with a certificate, or without one.
 async fn ask(scene: &Scene, peer: Option<&Certificate>) -> Result<Authority, JoinError> {
     let (near, far) = duplex(64 << 10);
-    let known = scene.authority();
+    let (known, mesh) = (scene.authority(), mesh());
     let line = Line::new(near, HERE, "db-1:2379");
-    let asked = authority(line, &mesh(), known.roots());
+    let asked = authority(line, &mesh, known.roots());
     tokio::join!(asked, scene.desk.answer(far, &HERE, peer)).0
 }
 
