@@ -65,6 +65,8 @@ pub struct Desk {
     clock: Clock,
     settings: DeskSettings,
     seats: Semaphore,
+    /// Who finds that others write at the same time waits for their turn, so that all get through.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Desk {
@@ -83,7 +85,8 @@ impl Desk {
         settings: DeskSettings,
     ) -> Self {
         let (mesh, seats) = (*authority.mesh(), Semaphore::new(settings.seats));
-        Self { mesh, registry, authority: Mutex::new(authority), clock, settings, seats }
+        let (authority, turn) = (Mutex::new(authority), tokio::sync::Mutex::default());
+        Self { mesh, registry, authority, clock, settings, seats, turn }
     }
 
     /// What it issues with.
@@ -180,6 +183,7 @@ impl Desk {
     async fn join(&self, join: Join, call: &Call, binding: &Binding) -> Result<(HostName, Issued), Refusal> {
         let candidate = Candidate::of(join, call, binding, &self.mesh)?;
         let Candidate { host, by, subject, claims, .. } = &candidate;
+        let mut turn = None;
         for _ in 0..TRIES {
             let view = self.registry.look(host, Some(by)).await.map_err(unavailable)?;
             let now = (self.clock)();
@@ -190,6 +194,9 @@ impl Desk {
             if self.registry.enrol(host, &enrolled, Some(by), &view).await.map_err(unavailable)? {
                 let invite = view.invite.clone();
                 return Ok((host.clone(), Issued { invite, ..self.issued(&certificate, &view) }));
+            }
+            if turn.is_none() {
+                turn = Some(self.turn.lock().await);
             }
         }
         Err(Reason::Busy { retry_after_ms: RETRY_BUSY_MS }.into())

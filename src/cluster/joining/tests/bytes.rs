@@ -164,3 +164,21 @@ async fn who_says_nothing_or_little_is_not_waited_for() {
     let ended = join(line, &token, &applicant).await;
     assert!(matches!(ended, Err(JoinError::TooSlow { .. })), "{ended:?}");
 }
+
+#[tokio::test]
+async fn who_does_not_read_its_answer_is_not_waited_for() {
+    let patience = Duration::from_millis(60);
+    let scene = Scene::with(DeskSettings { patience, ..DeskSettings::default() }).await;
+    let token = scene.token(terms()).await;
+    let (near, far) = duplex(512);
+    let (mut hears, mut says) = tokio::io::split(near);
+    let (asked, answered) = scene.taped(&token, &Guest::new("web-1")).await;
+    assert!(answered.len() > 2_048, "it does not fit into the stream");
+    let (ended, said) = tokio::join!(scene.desk.answer(far, &HERE, None), says.write_all(&asked));
+    said.unwrap();
+    assert!(matches!(ended, Err(JoinError::TooSlow { .. })), "{ended:?}");
+    // Whatever was sent is there, and then the end.
+    let mut heard = Vec::new();
+    hears.read_to_end(&mut heard).await.unwrap();
+    assert!(heard.len() < answered.len());
+}
