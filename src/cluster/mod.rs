@@ -5,6 +5,7 @@ pub mod etcd;
 pub mod failpoints;
 pub mod fake;
 pub mod identity;
+pub mod joining;
 pub mod link;
 pub mod mesh;
 pub mod node;

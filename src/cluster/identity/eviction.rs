@@ -112,14 +112,27 @@ impl DenyList {
 
     /// The eviction by which a certificate is out: it is listed, or its key is, or it was issued to that name before.
     pub fn denies(&self, certificate: &Certificate) -> Option<&Eviction> {
-        let by_name = || {
-            let Principal::Host(name) = certificate.principal() else { return None };
-            let (at, id) = self.by_host.get(name)?;
-            let issued = certificate.not_before().later(BACKDATED);
-            (issued <= *at).then_some(id)
+        let host = match certificate.principal() {
+            Principal::Host(name) => Some(name),
+            _ => None,
         };
-        let id = self.by_serial.get(certificate.serial());
-        let id = id.or_else(|| self.by_key.get(certificate.key())).or_else(by_name)?;
+        self.denies_issued(host, certificate.serial(), certificate.key(), certificate.not_before())
+    }
+
+    /// The same of a certificate that is not at hand: whose it is, its number, its key, and since when it is good.
+    pub fn denies_issued(
+        &self,
+        host: Option<&HostName>,
+        serial: &Serial,
+        key: &Fingerprint,
+        not_before: UnixSeconds,
+    ) -> Option<&Eviction> {
+        let by_name = || {
+            let (at, id) = self.by_host.get(host?)?;
+            (not_before.later(BACKDATED) <= *at).then_some(id)
+        };
+        let id = self.by_serial.get(serial);
+        let id = id.or_else(|| self.by_key.get(key)).or_else(by_name)?;
         self.all.get(id).map(|(_, eviction)| eviction)
     }
 

@@ -34,6 +34,11 @@ impl Fingerprint {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// As 64 hexadecimal digits: for names in which base64's `/` and `+` may not be.
+    pub fn to_hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl fmt::Display for Fingerprint {
@@ -82,6 +87,7 @@ mod tests {
         let it = Fingerprint::of_spki(b"a key");
         assert_eq!(it.to_string().parse::<Fingerprint>().unwrap(), it);
         assert_eq!(Fingerprint::from_bytes([0; 32]).to_string(), format!("SHA256:{}", "A".repeat(43)));
+        assert_eq!(Fingerprint::from_bytes([0x0f; 32]).to_hex(), "0f".repeat(32));
     }
 
     #[test]

@@ -161,6 +161,15 @@ impl KeyFolder {
         self.write(HOST_CERTIFICATE, certificate.to_pem().as_bytes())
     }
 
+    /// Forgets this host's certificate and papers: it has no identity then. Its keys stay. Tells whether there was any of them.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn remove_host_identity(&self) -> Result<bool, IdentityError> {
+        let removed = [HOST_CERTIFICATE, HOST_PAPERS].map(|name| self.remove(name));
+        removed.into_iter().try_fold(false, |any, removed| Ok(removed? || any))
+    }
+
     /// Why this host's key is trusted.
     ///
     /// # Errors
@@ -296,6 +305,7 @@ mod tests {
         assert!(folder.load_administrators().unwrap().is_none());
         assert!(folder.load_denied().unwrap().is_empty());
         assert!(!folder.remove_admin().unwrap() && !folder.remove_authority().unwrap());
+        assert!(!folder.remove_host_identity().unwrap());
     }
 
     #[test]
@@ -322,6 +332,9 @@ mod tests {
         let certificate = authority.issue(&SubjectKey::of(&keys.tls), &grant("a"), NOW).unwrap();
         folder.store_host_certificate(&certificate).unwrap();
         assert_eq!(folder.load_host_certificate(&mesh()).unwrap(), Some(certificate));
+        assert!(folder.remove_host_identity().unwrap());
+        assert!(folder.load_host_certificate(&mesh()).unwrap().is_none());
+        assert!(folder.load_host_keys().unwrap().is_some());
     }
 
     #[test]

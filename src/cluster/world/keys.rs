@@ -8,6 +8,8 @@
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
 //! /_mgmt/policy   /_mgmt/steward/{exchange,members}   /_mgmt/store/<id>
 //! /_mgmt/secret/<escaped name>/<to>   /_mgmt/audit/<host>/<number>
+//! /_mgmt/pki/{administrators,denied,roots}   /_mgmt/pki/host/<host>
+//! /_mgmt/pki/invite/<id>   /_mgmt/pki/used/<id>   /_mgmt/pki/used/<id>/<host>/<key>
 //! ```
 //!
 //! Names that come last are written as they are; others with `/` and `%` escaped, so that no name can leave its place.
@@ -16,6 +18,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::cluster::identity::Fingerprint;
 use crate::cluster::store::key::KeyRange;
 use crate::engine::id::Label;
 use crate::engine::world::{Audience, CollectedId, ContentHash, DeployId, ExportId, HostName, Slot};
@@ -52,6 +55,18 @@ pub const POLICIES: &str = "/_mgmt/policy/";
 pub const SECRETS: &str = "/_mgmt/secret/";
 /// What was done.
 pub const AUDIT: &str = "/_mgmt/audit/";
+/// How the administrators came to be: the chain's JSON.
+pub const ADMINISTRATORS: &str = "/_mgmt/pki/administrators";
+/// Who is out: a list of signed evictions, as JSON.
+pub const DENIED: &str = "/_mgmt/pki/denied";
+/// What certificates are signed with: PEM, the newest first.
+pub const ROOTS: &str = "/_mgmt/pki/roots";
+/// Who has an identity: every host's papers, and which certificate is its newest.
+pub const ENROLLED: &str = "/_mgmt/pki/host/";
+/// Who may join: signed invites.
+pub const INVITES: &str = "/_mgmt/pki/invite/";
+/// Who has joined: how many with each invite, and who.
+pub const USED: &str = "/_mgmt/pki/used/";
 
 /// What a host keeps about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +207,26 @@ pub fn choice(namespace: &str) -> String {
     format!("{SCHEDULES}{}/choice", escaped(namespace))
 }
 
+/// What is known of a host that has an identity.
+pub fn enrolled(host: &HostName) -> String {
+    format!("{ENROLLED}{host}")
+}
+
+/// An invite. Its id is its key, in hexadecimal, since a fingerprint's own text may have a `/`.
+pub fn invite(id: &Fingerprint) -> String {
+    format!("{INVITES}{}", id.to_hex())
+}
+
+/// How many have joined with an invite.
+pub fn used(invite: &Fingerprint) -> String {
+    format!("{USED}{}", invite.to_hex())
+}
+
+/// That a host has joined with an invite, with this key.
+pub fn used_by(invite: &Fingerprint, host: &HostName, key: &Fingerprint) -> String {
+    format!("{}/{host}/{}", used(invite), key.to_hex())
+}
+
 /// A name in which `/` and `%` are written as `%2F` and `%25`.
 fn escaped(name: &str) -> Arc<str> {
     if !name.contains(['/', '%']) {
@@ -226,6 +261,16 @@ mod tests {
         assert_eq!(string(&slot("a/b")), "/_mgmt/strings/host/a%2Fb/h");
         assert_ne!(string(&slot("a/b")), string(&slot("a%2Fb")));
         assert_eq!(candidates("x/../y"), "/_mgmt/schedule/x%2F..%2Fy/candidate/");
+    }
+
+    #[test]
+    fn what_tells_who_is_who_lies_in_one_place() {
+        let (id, key) = (Fingerprint::from_bytes([0xab; 32]), Fingerprint::from_bytes([1; 32]));
+        let hex = "ab".repeat(32);
+        assert_eq!(invite(&id), format!("/_mgmt/pki/invite/{hex}"));
+        assert_eq!(used(&id), format!("/_mgmt/pki/used/{hex}"));
+        assert_eq!(used_by(&id, &host("a"), &key), format!("/_mgmt/pki/used/{hex}/a/{}", "01".repeat(32)));
+        assert_eq!(enrolled(&host("a")), "/_mgmt/pki/host/a");
     }
 
     #[test]

@@ -1,0 +1,335 @@
+//! The answering side.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::admission::{Candidate, Claims, Renewal, may_have_authority, server};
+use super::authority_pem::AuthorityPem;
+use super::frame::{self, MOST_ANSWERED, MOST_ASKED};
+use super::message::{Answer, Binding, Call, Greeting, Hello, Issued, Join, Renew, Request, VERSION};
+use super::node_registry::is_leaderless;
+use super::reason::{RETRY_BUSY_MS, RETRY_LEADERLESS_MS, RETRY_TROUBLE_MS, Reason, Refusal};
+use super::registry::{Enrolled, Registry, View};
+use super::{JoinError, PATIENCE};
+use crate::cluster::etcd::node::NodeError;
+use crate::cluster::identity::{Authority, Certificate, Grant, HOST_VALIDITY, MOST_SEEDS, MeshId};
+use crate::cluster::identity::{Principal, Roots, SubjectKey, UnixSeconds};
+use crate::engine::world::HostName;
+
+/// How often a host is written down anew because something has changed in between.
+const TRIES: u32 = 32;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> UnixSeconds + Send + Sync>;
+
+/// What can be chosen of a desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeskSettings {
+    /// How long certificates are good.
+    pub validity: Duration,
+    /// How long a conversation may take.
+    pub patience: Duration,
+    /// How many conversations there are at once; who comes while there are so many is told to come again.
+    pub seats: usize,
+}
+
+impl Default for DeskSettings {
+    fn default() -> Self {
+        Self { validity: HOST_VALIDITY, patience: PATIENCE, seats: 64 }
+    }
+}
+
+/// What came of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// A host has joined.
+    Joined(HostName),
+    /// A host has a newer certificate.
+    Renewed(HostName),
+    /// A host has the authority.
+    Handed(HostName),
+    /// Somebody was refused.
+    Refused(Reason),
+}
+
+/// Gives hosts their identities.
+pub struct Desk {
+    mesh: MeshId,
+    registry: Arc<dyn Registry>,
+    authority: Mutex<Arc<Authority>>,
+    clock: Clock,
+    settings: DeskSettings,
+    seats: Semaphore,
+    /// Who finds that others write at the same time waits for their turn, so that all get through.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mesh, settings, .. } = self;
+        f.debug_struct("Desk").field("mesh", mesh).field("settings", settings).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// A desk that issues with this authority, and writes down in this registry.
+    pub fn new(
+        registry: Arc<dyn Registry>,
+        authority: Arc<Authority>,
+        clock: Clock,
+        settings: DeskSettings,
+    ) -> Self {
+        let (mesh, seats) = (*authority.mesh(), Semaphore::new(settings.seats));
+        let (authority, turn) = (Mutex::new(authority), tokio::sync::Mutex::default());
+        Self { mesh, registry, authority, clock, settings, seats, turn }
+    }
+
+    /// What it issues with.
+    pub fn authority(&self) -> Arc<Authority> {
+        self.authority.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Issues with another authority from now on: the mesh has changed it.
+    pub fn set_authority(&self, authority: Arc<Authority>) {
+        *self.authority.lock().unwrap_or_else(PoisonError::into_inner) = authority;
+    }
+
+    /// Has one conversation: `binding` is the TLS session's value, `peer` the certificate that the other side showed, if it showed
+    /// one and TLS has verified it.
+    ///
+    /// # Errors
+    /// When the other side says nothing, nothing that can be understood, or takes too long; or when the stream fails.
+    pub async fn answer<S>(
+        &self,
+        mut stream: S,
+        binding: &Binding,
+        peer: Option<&Certificate>,
+    ) -> Result<Answered, JoinError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let patience = self.settings.patience;
+        let conversation = self.converse(&mut stream, binding, peer);
+        tokio::time::timeout(patience, conversation).await.unwrap_or(Err(JoinError::TooSlow { patience }))
+    }
+
+    async fn converse<S>(
+        &self,
+        stream: &mut S,
+        binding: &Binding,
+        peer: Option<&Certificate>,
+    ) -> Result<Answered, JoinError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Ok(_seat) = self.seats.try_acquire() else {
+            let reason = Reason::Busy { retry_after_ms: RETRY_BUSY_MS };
+            say(stream, &Greeting::Refused(reason.clone().into())).await?;
+            close(stream).await;
+            return Ok(Answered::Refused(reason));
+        };
+        let hello = Hello { version: VERSION, serves: true, seeds: self.seeds() };
+        say(stream, &Greeting::Hello(hello)).await?;
+        let asked = match frame::read(stream, MOST_ASKED).await {
+            Ok(body) => frame::decode(&body, "what is asked"),
+            Err(error @ JoinError::TooLarge { .. }) => Err(error),
+            Err(error) => return Err(error),
+        };
+        let considered = match asked {
+            Ok(call) => self.consider(&call, binding, peer).await,
+            Err(error) => Err(Refusal::bad(&error.to_string())),
+        };
+        let (answer, answered) = considered.unwrap_or_else(|refusal| {
+            let answered = Answered::Refused(refusal.reason.clone());
+            (Answer::Refused(refusal), answered)
+        });
+        frame::write(stream, &fitting(answer)?).await?;
+        close(stream).await;
+        Ok(answered)
+    }
+
+    async fn consider(
+        &self,
+        call: &Call,
+        binding: &Binding,
+        peer: Option<&Certificate>,
+    ) -> Result<(Answer, Answered), Refusal> {
+        match call.request().map_err(|error| Refusal::bad(&error.to_string()))? {
+            Request::Join(join) => {
+                let (host, issued) = self.join(*join, call, binding).await?;
+                Ok((Answer::Joined(Box::new(issued)), Answered::Joined(host)))
+            }
+            Request::Renew(renew) => {
+                let (host, issued) = self.renew(&renew, call, binding).await?;
+                Ok((Answer::Renewed(Box::new(issued)), Answered::Renewed(host)))
+            }
+            Request::Authority { mesh } => {
+                if mesh != self.mesh {
+                    return Err(Reason::OtherMesh.into());
+                }
+                let (peer, host) = server(peer)?;
+                let view = self.registry.look(host, None).await.map_err(unavailable)?;
+                may_have_authority(peer, host, &self.registry.member_names(), &view, (self.clock)())?;
+                Ok((Answer::AuthorityIs(AuthorityPem::of(&self.authority())), Answered::Handed(host.clone())))
+            }
+        }
+    }
+
+    async fn join(&self, join: Join, call: &Call, binding: &Binding) -> Result<(HostName, Issued), Refusal> {
+        let candidate = Candidate::of(join, call, binding, &self.mesh)?;
+        let Candidate { host, by, subject, claims, .. } = &candidate;
+        let mut turn = None;
+        for _ in 0..TRIES {
+            let view = self.registry.look(host, Some(by)).await.map_err(unavailable)?;
+            let now = (self.clock)();
+            let (papers, standing) = candidate.admit(&view, &self.mesh, now)?;
+            let certificate = self.issue(host, standing.serve, subject, claims, &view, now)?;
+            let enrolled = Enrolled::new(papers, by.key, &certificate);
+            // What is not written down is given to nobody.
+            if self.registry.enrol(host, &enrolled, Some(by), &view).await.map_err(unavailable)? {
+                let invite = view.invite.clone();
+                return Ok((host.clone(), Issued { invite, ..self.issued(&certificate, &view) }));
+            }
+            if turn.is_none() {
+                turn = Some(self.turn.lock().await);
+            }
+        }
+        Err(Reason::Busy { retry_after_ms: RETRY_BUSY_MS }.into())
+    }
+
+    async fn renew(
+        &self,
+        renew: &Renew,
+        call: &Call,
+        binding: &Binding,
+    ) -> Result<(HostName, Issued), Refusal> {
+        let host = &renew.host;
+        for _ in 0..TRIES {
+            let view = self.registry.look(host, None).await.map_err(unavailable)?;
+            let Renewal { papers, key, serve, subject, claims } =
+                Renewal::of(renew, call, binding, &view, &self.mesh)?;
+            let certificate = self.issue(host, serve, &subject, &claims, &view, (self.clock)())?;
+            let enrolled = Enrolled::new(papers, key, &certificate);
+            if self.registry.enrol(host, &enrolled, None, &view).await.map_err(unavailable)? {
+                return Ok((host.clone(), self.issued(&certificate, &view)));
+            }
+        }
+        Err(Reason::Busy { retry_after_ms: RETRY_BUSY_MS }.into())
+    }
+
+    fn issue(
+        &self,
+        host: &HostName,
+        may_serve: bool,
+        subject: &SubjectKey,
+        claims: &Claims,
+        view: &View,
+        now: UnixSeconds,
+    ) -> Result<Certificate, Refusal> {
+        let Claims { names, addresses } = claims.clone();
+        let (principal, validity) = (Principal::Host(host.clone()), self.settings.validity);
+        let grant = Grant { principal, names, addresses, validity, may_serve };
+        let authority = self.authority();
+        let issued = authority.issue(subject, &grant, now);
+        let certificate = issued.map_err(|source| unavailable(source.into()))?;
+        let later = |text: String| {
+            let reason = Reason::Busy { retry_after_ms: RETRY_TROUBLE_MS };
+            Refusal { reason, text }
+        };
+        let roots = view.known.roots.as_ref().unwrap_or(authority.roots());
+        if roots.verify(&certificate).is_err() {
+            return Err(later("the mesh has another authority now, and this server not yet".to_owned()));
+        }
+        match view.known.denied.denies(&certificate) {
+            Some(eviction) => Err(later(format!("whoever had that name is evicted until {}", eviction.at))),
+            None => Ok(certificate),
+        }
+    }
+
+    fn issued(&self, certificate: &Certificate, view: &View) -> Issued {
+        let known = &view.known;
+        let roots = known.roots.as_ref().map_or_else(|| self.authority().roots().to_pem(), Roots::to_pem);
+        Issued {
+            certificate: certificate.to_pem(),
+            roots,
+            administrators: known.chain.clone(),
+            denied: known.evictions.clone(),
+            invite: None,
+            seeds: self.seeds(),
+        }
+    }
+
+    fn seeds(&self) -> Vec<String> {
+        let mut seeds = self.registry.seeds();
+        seeds.truncate(MOST_SEEDS);
+        seeds
+    }
+}
+
+/// The answer of a host that carries no store: it cannot give an identity, and tells who can. Nothing is read.
+///
+/// # Errors
+/// When it cannot be said in time.
+pub async fn point_elsewhere<S>(
+    mut stream: S,
+    seeds: Vec<String>,
+    patience: Duration,
+) -> Result<(), JoinError>
+where
+    S: AsyncWrite + Unpin,
+{
+    let said = async {
+        let seeds = seeds.into_iter().take(MOST_SEEDS).collect();
+        say(&mut stream, &Greeting::Hello(Hello { version: VERSION, serves: false, seeds })).await?;
+        close(&mut stream).await;
+        Ok(())
+    };
+    tokio::time::timeout(patience, said).await.unwrap_or(Err(JoinError::TooSlow { patience }))
+}
+
+async fn say<S: AsyncWrite + Unpin>(stream: &mut S, greeting: &Greeting) -> Result<(), JoinError> {
+    frame::write(stream, &frame::encode(greeting, MOST_ASKED)?).await
+}
+
+async fn close<S: AsyncWrite + Unpin>(stream: &mut S) {
+    // All has been said, and seen off.
+    let _ = stream.shutdown().await;
+}
+
+/// An answer as it is sent: without the list of who is out, if it is too long with it. The store has that list.
+fn fitting(answer: Answer) -> Result<Zeroizing<Vec<u8>>, JoinError> {
+    match (frame::encode(&answer, MOST_ANSWERED), answer) {
+        (Err(JoinError::TooLarge { .. }), Answer::Joined(mut issued)) => {
+            issued.denied = Arc::default();
+            frame::encode(&Answer::Joined(issued), MOST_ANSWERED)
+        }
+        (Err(JoinError::TooLarge { .. }), Answer::Renewed(mut issued)) => {
+            issued.denied = Arc::default();
+            frame::encode(&Answer::Renewed(issued), MOST_ANSWERED)
+        }
+        (encoded, _) => encoded,
+    }
+}
+
+/// What a stranger is told when this server cannot do its part. Why is for its own log.
+fn unavailable(error: JoinError) -> Refusal {
+    let reason = match &error {
+        JoinError::Store { source, .. } if is_leaderless(source) => {
+            Reason::NoQuorum { retry_after_ms: RETRY_LEADERLESS_MS }
+        }
+        JoinError::Store { source: NodeError::TooManyRequests, .. } => {
+            Reason::Busy { retry_after_ms: RETRY_BUSY_MS }
+        }
+        error => {
+            let error: &dyn std::error::Error = error;
+            tracing::error!(error, "no host can get an identity here");
+            Reason::Busy { retry_after_ms: RETRY_TROUBLE_MS }
+        }
+    };
+    reason.into()
+}
