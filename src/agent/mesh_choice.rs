@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::cluster::etcd::serve::Address;
+use crate::cluster::identity::JoinToken;
 use crate::cluster::link::Endpoint;
 use crate::cluster::mesh::{Options, Security, Volunteer};
+use crate::cluster::peer::PeerTlsFiles;
 use crate::engine::world::HostName;
 
 /// What the command line says about the mesh.
@@ -27,6 +30,12 @@ pub struct MeshChoice {
     pub volunteer: Volunteer,
     /// No TCP port is opened.
     pub no_network: bool,
+    /// Connections without TLS.
+    pub insecure: bool,
+    /// With what it joins a mesh with TLS.
+    pub token: Option<Arc<JoinToken>>,
+    /// With what TLS is spoken with an etcd that stands in for the store.
+    pub etcd_tls: Option<PeerTlsFiles>,
     /// Agents on the same machine are not looked for.
     pub no_join: bool,
     /// It leaves for good when it ends.
@@ -44,21 +53,31 @@ impl MeshChoice {
         self.hostname.as_ref().filter(|name| **name != super::this_host::name())
     }
 
+    /// Where others may be.
+    pub fn seeds(&self) -> Vec<Endpoint> {
+        let seeds = self.seeds.iter().cloned();
+        if self.insecure { seeds.map(Endpoint::without_tls).collect() } else { seeds.collect() }
+    }
+
     /// For an agent with this folder.
     pub fn options(&self, prefix: &Path) -> Options {
         Options {
             host: self.host(),
             zone: self.zone.clone(),
             labels: self.labels.clone(),
-            seeds: self.seeds.clone(),
+            seeds: self.seeds(),
             listen: self.listen.clone(),
             advertise: self.advertise.clone(),
             volunteer: self.volunteer,
             no_network: self.no_network,
             folder: prefix.join("mesh"),
-            security: Security::Plain,
-            etcd_tls: None,
+            security: match self.insecure {
+                true => Security::Plain { prefix: prefix.to_owned() },
+                false => Security::Tls { prefix: prefix.to_owned(), token: self.token.clone() },
+            },
+            etcd_tls: self.etcd_tls.clone(),
             at_once: !self.seeds.is_empty()
+                || self.token.is_some()
                 || !self.listen.is_empty()
                 || self.volunteer == Volunteer::Prefers,
         }

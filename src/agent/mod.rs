@@ -221,8 +221,8 @@ fn neighbours(choice: &MeshChoice, own_socket: &Path) -> Neighbours {
     if choice.no_join || !choice.seeds.is_empty() {
         return Box::new(Found::default);
     }
-    let own = own_socket.to_owned();
-    Box::new(move || neighbours::find(&own))
+    let (own, host) = (own_socket.to_owned(), choice.host());
+    Box::new(move || neighbours::find(&own, &host))
 }
 
 /// What opens a text, to be followed.

@@ -10,9 +10,14 @@ use super::reach::{self, Reach};
 use crate::agent::control::client::Client as Control;
 use crate::agent::error::AgentError;
 use crate::agent::mesh_choice::MeshChoice;
+use crate::cluster::identity::{IdentityError, KeyFolder};
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Problem, Standing};
+use crate::cluster::mesh::MeshError;
+use crate::cluster::peer::PeerTls;
 use crate::cluster::store::id::ClusterId;
+use crate::cluster::tls::{MeshTls, Passport};
 use crate::cluster::world::{Client, ClientSettings, keys};
+use crate::engine::Class;
 use crate::engine::world::{Deadline, WorldError};
 
 /// Which mesh.
@@ -22,6 +27,12 @@ pub(super) struct MeshReach {
     /// Hosts of the mesh, any of them [default: those that the agent on this host knows]
     #[arg(long, env = "MGMT_SEEDS", value_name = "ADDRS", value_delimiter = ',')]
     seeds: Vec<Endpoint>,
+    /// Folder of keys to come with: an administrator's, or this host's [default: that of the agent on this host]
+    #[arg(long, env = "MGMT_KEYS", value_name = "DIR")]
+    keys: Option<PathBuf>,
+    /// Speak without TLS
+    #[arg(long, env = "MGMT_INSECURE")]
+    insecure: bool,
     /// How many seconds the mesh may take to answer
     #[arg(long, value_name = "N", default_value_t = 10)]
     timeout: u64,
@@ -69,6 +80,39 @@ impl MeshReach {
         })
     }
 
+    /// With what TLS is spoken: as the administrator whose keys lie there, or else as the host.
+    fn tls(&self, seeds: &[Endpoint]) -> Result<Option<Arc<PeerTls>>, ExitCode> {
+        if !seeds.iter().any(|seed| seed.url.tls && !seed.etcd) {
+            return Ok(None);
+        }
+        let failed = |error: MeshError| output::complain(&AgentError::from(error), None, None);
+        let folder = self.keys().map_err(|error| failed(error.into()))?;
+        let passport = Passport::of_administrator(&folder).and_then(|found| match found {
+            Some(passport) => Ok(Some(passport)),
+            None => Passport::of_host(&folder),
+        });
+        let Some(passport) = passport.map_err(|error| failed(error.into()))? else {
+            return Err(output::failed(
+                &format!("there are no keys of a mesh in {}", folder.path().display()),
+                [],
+                Some(
+                    "run this where a host's or an administrator's keys lie, or name their folder: --keys DIR",
+                ),
+                Class::User,
+            ));
+        };
+        let tls = MeshTls::new(passport).map_err(|error| failed(error.into()))?;
+        Ok(Some(Arc::new(PeerTls::Mesh(tls))))
+    }
+
+    /// The folder of keys.
+    pub fn keys(&self) -> Result<KeyFolder, IdentityError> {
+        match &self.keys {
+            Some(folder) => KeyFolder::at(folder),
+            None => KeyFolder::open(&self.agent.prefix()),
+        }
+    }
+
     async fn known_to_the_agent(&self) -> Result<(Vec<Endpoint>, Option<ClusterId>), ExitCode> {
         let socket = self.agent.socket();
         let mut control = Control::connect(&socket).map_err(|error| reach::complain(&error))?;
@@ -79,7 +123,7 @@ impl MeshReach {
             .filter_map(|endpoint| endpoint.parse().ok())
             .collect();
         if let Some(failed) = mesh.as_ref().and_then(|mesh| mesh.failed.clone()) {
-            let class = crate::engine::Class::Transient;
+            let class = Class::Transient;
             return Err(output::failed(
                 "the agent on this host cannot take part in its mesh",
                 [failed],
@@ -92,7 +136,7 @@ impl MeshReach {
                 "the agent on this host takes part in no mesh",
                 [],
                 Some("its graph needs none; name a host of the mesh that you mean: --seeds HOST:PORT"),
-                crate::engine::Class::User,
+                Class::User,
             ));
         }
         let cluster = mesh.and_then(|mesh| u64::from_str_radix(&mesh.cluster?, 16).ok());

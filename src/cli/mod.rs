@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod fake;
 mod graph;
+mod join_token;
 mod kv;
 mod man;
 mod mesh;

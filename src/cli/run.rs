@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agent::error::AgentError;
@@ -13,10 +14,11 @@ use crate::agent::{self, Options};
 use crate::cluster::etcd::serve::Address as ListenAddress;
 use crate::cluster::link::Endpoint;
 use crate::cluster::mesh::Volunteer;
+use crate::cluster::peer::{PeerTlsFiles, PeerTrust};
 use crate::engine::runtime::prepare;
 use crate::engine::world::HostName;
 
-use super::{definition, environment, exit, output};
+use super::{definition, environment, exit, join_token, output};
 
 /// Run a graph on this host until stopped
 ///
@@ -144,6 +146,22 @@ struct MeshArgs {
     /// Hosts of the mesh to join, any of them: HOST, HOST:PORT or URL; etcd://HOST:PORT for an etcd
     #[arg(long, env = "MGMT_SEEDS", value_name = "ADDRS", value_delimiter = ',')]
     seeds: Vec<Endpoint>,
+    /// Join a mesh: a token of `mgmt mesh invite`, or a file that holds one; `-` reads it from standard input. Others can see
+    /// command lines: prefer a file, or the systemd credential `mgmt.join`
+    #[arg(long, env = "MGMT_JOIN", value_name = "TOKEN|FILE", hide_env_values = true)]
+    join: Option<String>,
+    /// Speak without TLS: whoever reaches the port can do everything
+    #[arg(long, env = "MGMT_INSECURE")]
+    insecure: bool,
+    /// Who signs the certificates of an etcd (etcds://) that stands in for the mesh's store
+    #[arg(long, env = "MGMT_CACERT", value_name = "FILE", requires = "cert", requires = "key")]
+    cacert: Option<PathBuf>,
+    /// This host's certificate for that etcd
+    #[arg(long, env = "MGMT_CERT", value_name = "FILE", requires = "cacert")]
+    cert: Option<PathBuf>,
+    /// Its key
+    #[arg(long, env = "MGMT_KEY", value_name = "FILE", requires = "cacert")]
+    key: Option<PathBuf>,
     /// Where to listen: IP:PORT or URL [default: port 2379 of the loopback, or another if it is taken]
     #[arg(long, alias = "client-urls", env = "MGMT_LISTEN", value_name = "ADDRS", value_delimiter = ',', value_parser = listen_address)]
     listen: Vec<ListenAddress>,
@@ -216,13 +234,22 @@ pub(super) fn label(text: &str) -> Result<(String, String), String> {
 }
 
 impl MeshArgs {
-    fn choice(&self) -> MeshChoice {
+    fn choice(&self) -> Result<MeshChoice, String> {
+        let etcd_tls = self.cacert.as_ref().zip(self.cert.as_ref()).zip(self.key.as_ref());
+        let etcd_tls = etcd_tls.map(|((by, certificate), key)| PeerTlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            trust: PeerTrust::Signed { by: by.clone(), client_must: true },
+        });
         let advertise = self.advertise.iter().chain(&self.advertise_server_urls);
-        MeshChoice {
+        Ok(MeshChoice {
             hostname: self.hostname.clone(),
             zone: self.zone.clone().unwrap_or_default(),
             labels: self.label.iter().cloned().collect(),
             seeds: self.seeds.clone(),
+            insecure: self.insecure,
+            token: join_token::given(self.join.as_deref())?.map(Arc::new),
+            etcd_tls,
             listen: self.listen.iter().chain(&self.server_urls).cloned().collect(),
             advertise: advertise.cloned().collect(),
             volunteer: match (self.no_server, self.prefer_server) {
@@ -233,7 +260,7 @@ impl MeshArgs {
             no_network: self.no_network,
             no_join: self.no_join,
             leaves: self.leave,
-        }
+        })
     }
 }
 
@@ -322,7 +349,7 @@ impl Args {
                 allow_temporary: self.agent.allow_tmp_prefix,
                 host: None,
             },
-            mesh: self.mesh.choice(),
+            mesh: self.mesh.choice()?,
             first_deploy_only: self.mesh.no_deploy_watch,
             prepare: prepare::Options {
                 autoedges: !self.agent.no_autoedges,

@@ -52,10 +52,15 @@ pub enum Request {
     Hosts,
     /// Leave the mesh, and end.
     Leave,
+    /// A token with which this host may join its mesh.
+    Invite {
+        /// What it is called.
+        host: HostName,
+    },
 }
 
 /// The requests' names, for those who misspell them.
-const REQUESTS: [&str; 7] = ["hello", "snapshot", "watch", "reload", "mesh", "hosts", "leave"];
+const REQUESTS: [&str; 8] = ["hello", "snapshot", "watch", "reload", "mesh", "hosts", "leave", "invite"];
 
 fn default_interval_ms() -> u64 {
     1000
@@ -114,6 +119,11 @@ pub enum Reply {
     Reloading,
     /// To `leave`: it has left, and ends.
     Left,
+    /// To `invite`. Who reads this could read the keys as well.
+    Invited {
+        /// The token.
+        token: String,
+    },
     /// To `hosts`.
     Hosts {
         /// How they are.
@@ -331,7 +341,7 @@ mod tests {
         assert_eq!(wrong(r#"{"mgmt_control":1}"#), "\"request\" is missing");
         assert_eq!(
             wrong(r#"{"mgmt_control":1,"request":"halt"}"#),
-            "unknown request \"halt\"; there are: hello, snapshot, watch, reload, mesh, hosts, leave"
+            "unknown request \"halt\"; there are: hello, snapshot, watch, reload, mesh, hosts, leave, invite"
         );
         assert!(wrong("GET / HTTP/1.1").starts_with("not JSON: "));
         assert!(wrong(r#"{"mgmt_control":1,"request":"snapshot","rows":"some"}"#).starts_with("snapshot: "));

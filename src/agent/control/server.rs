@@ -157,6 +157,10 @@ impl Desk {
                     }
                     Err(error) => Reply::Error { message: chain(&error) },
                 },
+                Ok(Request::Invite { host }) => match self.live.mesh.invite_neighbour(&host).await {
+                    Ok(token) => Reply::Invited { token: token.to_string() },
+                    Err(error) => Reply::Error { message: chain(&error) },
+                },
                 Ok(Request::Hosts) => self.hosts().await,
                 Ok(Request::Mesh { soon: false }) => Reply::Mesh { mesh: self.live.mesh() },
                 Ok(Request::Mesh { soon: true }) => Reply::Mesh { mesh: self.live.mesh_soon().await },

@@ -1,5 +1,6 @@
 //! `mgmt mesh`: who is in the mesh, who carries the store, and by which policy.
 
+mod keys;
 mod rescue;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::engine::world::{HostCard, HostName, World as _};
 #[command(after_help = "Examples:
   mgmt mesh status                    whether all is well, and what is not
   mgmt mesh members                   every host
+  mgmt mesh invite --host 'web-*'     a token for a host that is to join
   mgmt mesh set voters=3              who carries the store from now on
   mgmt mesh snapshot backup.db        all that the mesh knows, in a file")]
 pub(super) struct Args {
@@ -38,6 +40,14 @@ enum What {
     Status(Rest),
     /// Every host that belongs to the mesh
     Members(Rest),
+    /// Make a new mesh on this host, before its agent first runs: keys, and the first administrator
+    Init(keys::Init),
+    /// Make a token with which a host may join
+    ///
+    /// Needs an administrator's keys. The line that it prints is a secret: whoever has it may join.
+    Invite(keys::Invite),
+    /// Print the variables with which etcdctl reaches the mesh: eval "$(mgmt mesh env)"
+    Env(keys::Env),
     /// Have the agent on this host leave its mesh for good, and end
     Leave(Leaver),
     /// Copy the whole store into a file
@@ -107,6 +117,9 @@ pub(super) fn main(args: &Args) -> ExitCode {
             What::Status(rest) => status(rest).await,
             What::Members(rest) => members(rest).await,
             What::Set { settings, rest } => set(settings, rest).await,
+            What::Init(args) => keys::init(args),
+            What::Invite(args) => keys::invite(args).await,
+            What::Env(args) => keys::env(args).await,
             What::Leave(leaver) => leave(leaver).await,
             What::Snapshot(args) => rescue::snapshot(args).await,
             What::Recover(args) => rescue::recover(args),

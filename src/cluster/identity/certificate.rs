@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use x509_parser::time::ASN1Time;
 
+use super::authority::BACKDATED;
 use super::{Fingerprint, IdentityError, MeshId, Principal, UnixSeconds};
 
 /// The largest certificate that is read, in bytes: ours have about 800.
@@ -199,9 +200,11 @@ impl Certificate {
     }
 }
 
-/// When a certificate is to be renewed: in the middle of its life, so that half of it is left to try again.
+/// When a certificate is to be renewed: in the middle of its life, so that half of it is left to try again. It begins when it
+/// was issued, which is [`BACKDATED`] after the moment that is written there.
 pub fn renew_at(not_before: UnixSeconds, not_after: UnixSeconds) -> UnixSeconds {
-    not_before.later(Duration::from_secs(not_after.0.saturating_sub(not_before.0) / 2))
+    let issued = not_before.later(BACKDATED).min(not_after);
+    issued.later(Duration::from_secs(not_after.0.saturating_sub(issued.0) / 2))
 }
 
 /// A certificate of whatever kind.

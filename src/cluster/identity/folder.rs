@@ -59,6 +59,23 @@ impl KeyFolder {
         Ok(Self { dir, path })
     }
 
+    /// Opens a folder of keys that lies elsewhere, as an administrator's that was moved away. It must be there.
+    ///
+    /// # Errors
+    /// When it is another user's, others may look into it, or it is no folder.
+    pub fn at(path: &Path) -> Result<Self, IdentityError> {
+        let failed = |errno: rustix::io::Errno| IdentityError::Folder {
+            operation: "open",
+            path: path.to_owned(),
+            source: errno.into(),
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
+        let stat = rustix::fs::fstat(&dir).map_err(failed)?;
+        check(path, &stat, FileType::Directory, 0o700)?;
+        Ok(Self { dir, path: path.to_owned() })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

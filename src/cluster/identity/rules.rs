@@ -166,6 +166,7 @@ fn may_read(host: &HostName, scope: Scope<'_>) -> bool {
         keys::BLOBS,
         keys::POLICIES,
         keys::STORES,
+        keys::PKI,
     ];
     if everybodys.iter().any(|prefix| scope.after(prefix).is_some()) {
         return true;
@@ -173,8 +174,9 @@ fn may_read(host: &HostName, scope: Scope<'_>) -> bool {
     if [keys::POLICY, keys::ROLLOUT, keys::MEMBERS].iter().any(|key| scope.is_key(key)) {
         return true;
     }
-    if let Some((to, _)) = scope.after(&keys::exports()).and_then(Scope::part) {
-        return to == "*" || to == host.as_str();
+    if let Some((to, kind)) = scope.after(&keys::exports()).and_then(Scope::part) {
+        let from = || kind.part().and_then(|(_, from)| Some(from.part()?.0));
+        return to == "*" || to == host.as_str() || from().is_some_and(|from| from == host.as_str());
     }
     if let Some((_, to)) = scope.after(keys::SECRETS).and_then(Scope::part) {
         return to.is_key(host.as_str());

@@ -3,9 +3,13 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use crate::cluster::etcd::node::NodeError;
 use crate::cluster::etcd::serve::ListenError;
+use crate::cluster::identity::IdentityError;
+use crate::cluster::joining::JoinError;
 use crate::cluster::node::{LeaveError, RebirthError};
 use crate::cluster::server::ServerError;
+use crate::cluster::tls::TlsError;
 use crate::cluster::world::ClientError;
 use crate::engine::world::{HostName, WorldError};
 
@@ -35,6 +39,22 @@ pub enum MeshError {
     HasStore { folder: PathBuf },
     #[error(transparent)]
     Rebirth(#[from] Box<RebirthError>),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("cannot write who is who into the store")]
+    FirstWrites { source: NodeError },
+    #[error("no connection: {why}")]
+    Unreached { why: String },
+    #[error("this host has no identity in the mesh of {seeds}")]
+    NoToken { seeds: String },
+    #[error("this host belongs to a mesh with TLS: its keys are in {path:?}")]
+    KeysHere { path: PathBuf },
+    #[error("this host belongs to a mesh without TLS")]
+    WithoutTls,
     #[error("this host takes part in no mesh")]
     Apart,
     #[error("no address to listen at is left")]
@@ -78,6 +98,18 @@ impl MeshError {
             Self::NoStore { .. } => Some(
                 "run this on a host that carried the store (`mgmt mesh members` told them), with the --hostname or \
                  --prefix of its agent"
+                    .to_owned(),
+            ),
+            Self::Identity(error) => error.hint(),
+            Self::Join(error) => error.hint(),
+            Self::NoToken { .. } => Some(
+                "an administrator makes a token with `mgmt mesh invite`; start this host with it: --join TOKEN. Hosts of a mesh \
+                 without TLS are started with --insecure"
+                    .to_owned(),
+            ),
+            Self::KeysHere { .. } => Some("start it without --insecure, or with another --prefix".to_owned()),
+            Self::WithoutTls => Some(
+                "start it with --insecure as before; for a mesh with TLS, `mgmt mesh leave` first, or name another --prefix"
                     .to_owned(),
             ),
             Self::HasStore { .. } => {

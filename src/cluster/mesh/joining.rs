@@ -1,22 +1,33 @@
 //! This host's part in the mesh, from the moment in which its graph needs the world.
 
 use std::any::Any;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{oneshot, watch};
+use zeroize::Zeroizing;
 
+use super::own_identity::{OwnIdentity, Said as OfItself};
 use super::part::{Open, Part};
 use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
-use super::{Memory, MeshError, Options, Said, door, outage};
+use super::{Memory, MeshError, Options, Said, Security, Volunteer, administrator, door, inviting, outage};
 use crate::cluster::etcd::serve::Address;
+use crate::cluster::identity::{JoinToken, KeyFolder};
+use crate::cluster::joining::Terms;
 use crate::cluster::link::{Endpoint, Link, LinkSettings};
-use crate::cluster::tls::MeshTls;
+use crate::cluster::peer::PeerTls;
+use crate::cluster::server::ServerError;
+use crate::cluster::tls::{self, MeshTls};
 use crate::cluster::world::{Client, ClientSettings, keys};
 use crate::engine::state_dir;
-use crate::engine::world::World;
+use crate::engine::world::{HostName, World};
 
+/// How long a neighbour may take to join: it does so at once.
+const NEIGHBOUR: Duration = Duration::from_secs(60);
 /// How many times another port is tried when one is taken in the last moment.
 const TRIES: u32 = 10;
 
@@ -28,6 +39,8 @@ pub type Neighbours = Box<dyn FnOnce() -> Found + Send>;
 pub struct Found {
     /// Where the store of their mesh is; empty: they have none.
     pub endpoints: Vec<Endpoint>,
+    /// With what to join it, if it takes something.
+    pub token: Option<Arc<JoinToken>>,
     /// While it is kept, no other agent looks for a mesh.
     pub turn: Option<Box<dyn Any + Send>>,
 }
@@ -73,6 +86,8 @@ pub struct Mesh {
     client: Arc<Client>,
     report: watch::Receiver<Report>,
     failed: watch::Receiver<Option<Arc<MeshError>>>,
+    /// Above the folder of this host's keys.
+    prefix: PathBuf,
     stage: Mutex<Stage>,
 }
 
@@ -101,10 +116,11 @@ impl Mesh {
             folder: Some(options.folder.clone()),
         };
         let client = Client::start(settings, link.clone())?;
+        let prefix = options.security.prefix().to_owned();
         let (tell, report) = watch::channel(Report::default());
         let (fail, failed) = watch::channel(None);
         let joining = Box::new(Joining { options, memory, link, client: client.clone(), tell });
-        Ok(Self { client, report, failed, stage: Mutex::new(Stage::Prepared(joining, fail)) })
+        Ok(Self { client, report, failed, prefix, stage: Mutex::new(Stage::Prepared(joining, fail)) })
     }
 
     /// Takes part from now on, once the world is needed: until then nothing is opened and nothing started.
@@ -169,6 +185,25 @@ impl Mesh {
     /// Returns when this host cannot take part, and why.
     pub fn failed(&self) -> watch::Receiver<Option<Arc<MeshError>>> {
         self.failed.clone()
+    }
+
+    /// A token for another agent of this user on this machine: whoever may ask for it could read the keys as well.
+    ///
+    /// # Errors
+    /// When no administrator's key lies here, or the store does not answer.
+    pub async fn invite_neighbour(&self, host: &HostName) -> Result<Zeroizing<String>, MeshError> {
+        let terms = Terms {
+            hosts: host.as_str().parse().map_err(MeshError::Identity)?,
+            uses: 1,
+            expires: tls::now().later(NEIGHBOUR),
+            zone: String::new(),
+            labels: BTreeMap::new(),
+            serve: true,
+        };
+        let folder = KeyFolder::open(&self.prefix)?;
+        let at = self.client.link().endpoints();
+        let client = administrator::client(&folder, self.client.name().clone(), at)?;
+        inviting::invite(&client, &folder, terms).await
     }
 
     /// Leaves the mesh for good: what this host carries is handed over, and what it has written of itself and for others
@@ -249,21 +284,21 @@ impl Joining {
     async fn begin(mut self, neighbours: Neighbours) -> Result<(Part, Turn), MeshError> {
         let folder = self.options.folder.clone();
         if self.options.seeds.iter().any(|seed| seed.etcd) {
-            // An etcd is used, and never served.
-            self.link.set_endpoints(self.options.seeds.clone());
-            return Ok((self.part(Open::Nothing, None, (Vec::new(), Vec::new())), None));
+            return Ok((self.of_an_etcd()?, None));
         }
+        let mut own = self.identity()?;
         let has_files = store::has_files(&folder);
         let mut known = self.options.seeds.clone();
         known.extend(
             self.memory.endpoints.iter().filter(|known| !self.options.seeds.contains(known)).cloned(),
         );
-        let mut turn = None;
-        if known.is_empty() && !has_files {
+        let mut found = Found::default();
+        if known.is_empty() && !has_files && !self.options.security.has_token() {
             // It may not panic: it asks sockets.
-            let found = tokio::task::spawn_blocking(neighbours).await.unwrap_or_default();
-            (known, turn) = (found.endpoints, found.turn);
+            found = tokio::task::spawn_blocking(neighbours).await.unwrap_or_default();
+            known.append(&mut found.endpoints);
         }
+        let turn = found.turn;
         let listen = match self.options.no_network {
             true => Vec::new(),
             false => door::choose(&self.options, self.memory.port).await?,
@@ -274,23 +309,110 @@ impl Joining {
         }
         self.memory.advertised.clone_from(&advertised);
         self.memory.port = door::kept_port(&listen).filter(|_| self.options.listen.is_empty());
+        if own.is_none()
+            && let Some((joined, seeds)) = self.join(found.token, &known, &advertised).await?
+        {
+            known.extend(seeds);
+            own = Some(joined);
+        }
         let founds = known.is_empty() && self.memory.cluster.is_none();
         // The host's own door is no way to the store that others carry.
         known.retain(|known| !advertised.contains(&known.url.to_string()));
+        if own.is_none()
+            && founds
+            && let Security::Tls { prefix, .. } = &self.options.security
+        {
+            let addresses = addresses(&advertised);
+            own = Some(OwnIdentity::found(prefix, self.said(&addresses))?);
+        }
+        let tls = own.as_ref().map(|own| own.tls.clone());
+        if let Some(tls) = &tls {
+            self.link.set_tls(Arc::new(PeerTls::Mesh(tls.clone())));
+        }
         if !has_files && !founds {
             self.link.set_endpoints(known);
-            let signpost = Signpost::start(&listen, self.link.clone(), None).await;
-            return Ok((self.part(Open::Signpost(signpost), None, (listen, advertised)), turn));
+            let signpost = Signpost::start(&listen, self.link.clone(), tls).await;
+            return Ok((self.part(Open::Signpost(signpost), own, (listen, advertised)), turn));
         }
-        let (mut listen, mut advertised) = (listen, advertised);
+        let (listen, advertised, store) = self.carry(listen, advertised, has_files, tls).await?;
+        if let Some(own) = own.as_ref().filter(|own| !own.first_writes.is_empty()) {
+            store.write_first(&own.first_writes).await?;
+        }
+        self.memory.cluster = Some(store.cluster().to_string());
+        let mut endpoints: Vec<Endpoint> = advertised.iter().filter_map(|url| url.parse().ok()).collect();
+        endpoints.extend(known);
+        self.memory.endpoints.clone_from(&endpoints);
+        self.memory.save(&folder)?;
+        self.link.set_endpoints(endpoints);
+        Ok((self.part(Open::Store(Box::new(store)), own, (listen, advertised)), turn))
+    }
+
+    /// An etcd is used, and never served.
+    fn of_an_etcd(self) -> Result<Part, MeshError> {
+        if let Some(files) = self.options.etcd_tls.clone() {
+            self.link.set_tls(Arc::new(PeerTls::new(files).map_err(ServerError::from).map_err(Box::new)?));
+        }
+        self.link.set_endpoints(self.options.seeds.clone());
+        Ok(self.part(Open::Nothing, None, (Vec::new(), Vec::new())))
+    }
+
+    /// Who this host is, if it knows; a host of a mesh with TLS takes part in none without, and the other way round.
+    fn identity(&self) -> Result<Option<OwnIdentity>, MeshError> {
+        match &self.options.security {
+            Security::Tls { prefix, .. } => {
+                let own = OwnIdentity::load(prefix, &self.options.host)?;
+                match own.is_none() && self.memory.cluster.is_some() {
+                    true => Err(MeshError::WithoutTls),
+                    false => Ok(own),
+                }
+            }
+            Security::Plain { prefix } => {
+                let path = prefix.join("pki");
+                match path.join(crate::cluster::identity::key_files::MESH).exists() {
+                    true => Err(MeshError::KeysHere { path }),
+                    false => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Joins the mesh that is known, if there is one: that takes a token.
+    async fn join(
+        &self,
+        given: Option<Arc<JoinToken>>,
+        known: &[Endpoint],
+        advertised: &[String],
+    ) -> Result<Option<(OwnIdentity, Vec<Endpoint>)>, MeshError> {
+        let Security::Tls { prefix, token } = &self.options.security else { return Ok(None) };
+        let Some(token) = token.clone().or(given) else {
+            let seeds = known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return if known.is_empty() { Ok(None) } else { Err(MeshError::NoToken { seeds }) };
+        };
+        OwnIdentity::join(prefix, &token, self.said(&addresses(advertised))).await.map(Some)
+    }
+
+    fn said<'s>(&'s self, addresses: &'s [IpAddr]) -> OfItself<'s> {
+        let serve = self.options.volunteer != Volunteer::Never;
+        OfItself { host: &self.options.host, serve, addresses }
+    }
+
+    /// Starts to carry the store, at another port if the one that was free is taken in the last moment.
+    async fn carry(
+        &mut self,
+        mut listen: Vec<Address>,
+        mut advertised: Vec<String>,
+        has_files: bool,
+        tls: Option<Arc<MeshTls>>,
+    ) -> Result<(Vec<Address>, Vec<String>, Store), MeshError> {
         let mut tries = 0;
-        let store = loop {
+        loop {
             let beginning = if has_files { Beginning::Again } else { Beginning::Founded };
-            match Store::start(&self.options.host, &folder, &listen, &advertised, beginning, None).await {
-                Ok(store) => break store,
+            let Options { host, folder, .. } = &self.options;
+            match Store::start(host, folder, &listen, &advertised, beginning, tls.clone()).await {
+                Ok(store) => return Ok((listen, advertised, store)),
                 // Another agent that starts now has found the same port free.
                 Err(error) if error.is_taken() && self.options.listen.is_empty() && tries < TRIES => {
-                    tries += 1
+                    tries += 1;
                 }
                 Err(error) => return Err(error),
             }
@@ -298,18 +420,17 @@ impl Joining {
             advertised = door::advertised(&self.options, &listen, None);
             self.memory.advertised.clone_from(&advertised);
             self.memory.port = door::kept_port(&listen);
-        };
-        self.memory.cluster = Some(store.cluster().to_string());
-        let mut endpoints: Vec<Endpoint> = advertised.iter().filter_map(|url| url.parse().ok()).collect();
-        endpoints.extend(known);
-        self.memory.endpoints.clone_from(&endpoints);
-        self.memory.save(&folder)?;
-        self.link.set_endpoints(endpoints);
-        Ok((self.part(Open::Store(Box::new(store)), None, (listen, advertised)), turn))
+        }
     }
 
-    fn part(self, open: Open, tls: Option<Arc<MeshTls>>, door: (Vec<Address>, Vec<String>)) -> Part {
+    fn part(self, open: Open, own: Option<OwnIdentity>, door: (Vec<Address>, Vec<String>)) -> Part {
         let Self { options, memory, link, client, tell } = self;
-        Part::new(options, memory, link, client, tell, open, tls, door)
+        Part::new(options, memory, link, client, tell, open, own.map(Arc::new), door)
     }
+}
+
+/// The addresses among those by which a host is reached: names are not in its certificate.
+pub(super) fn addresses(advertised: &[String]) -> Vec<IpAddr> {
+    let hosts = advertised.iter().filter_map(|url| url.parse::<Endpoint>().ok());
+    hosts.filter_map(|endpoint| endpoint.url.host.parse().ok()).collect()
 }

@@ -5,6 +5,8 @@
 //! | [`Mesh`] | this host's part: joins when the world is first needed, or at once |
 //! | [`Options`] | what its administrator wants of this host, [`policy`] of all |
 //! | [`Memory`] | what it knows of the mesh, on disk: a restart needs no seed |
+//! | [`administrator`] | taking part as a person |
+//! | [`inviting`] | a token for another host |
 //! | `joining` | how it finds the mesh, or founds one |
 //! | `part` | what it does from then on: says that it is there, carries the store when it is asked to |
 //! | `nearest` | which member it asks first |
@@ -15,20 +17,27 @@
 //! | [`rescue`] | a mesh that begins anew, with what one store holds or with a snapshot |
 //! | `rolling` | the member that leads takes a rollout from step to step |
 //! | `card` | what a host tells of itself |
-//! | [`Security`] | how its connections are protected |
+//! | [`Security`], `own_identity` | how its connections are protected, and who it is |
+//! | `desk` | who answers those who want a certificate |
+//! | `keeping` | a new certificate in time, and who is out, as the mesh says |
 //! | `outage` | says in the log when the store is away, and why |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
 
+pub mod administrator;
 mod backups;
 mod card;
+mod desk;
 mod door;
 mod error;
+pub mod inviting;
 mod joining;
+mod keeping;
 mod memory;
 mod nearest;
 mod options;
 mod outage;
+mod own_identity;
 mod part;
 pub mod policy;
 mod presence;

@@ -11,18 +11,21 @@ use tokio::sync::{oneshot, watch};
 
 use super::backups;
 use super::card::Offer;
+use super::desk::{Issuing, Pointing};
 use super::joining::{Leave, Report, Role};
+use super::keeping::{self, Renewing};
+use super::own_identity::OwnIdentity;
 use super::presence::{self, Live};
 use super::rolling;
 use super::signpost::Signpost;
 use super::stewarding::{self, Said, StoredNomination};
 use super::store::Store;
-use super::{Memory, MeshError, Options};
+use super::{Memory, MeshError, Options, Volunteer};
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
 use crate::cluster::node::{Ended, Left};
-use crate::cluster::tls::MeshTls;
+use crate::cluster::tls::{Desk, MeshTls};
 use crate::cluster::world::keys::{self, Fact};
 use crate::cluster::world::{Client, ClientSettings, StoredCard, view};
 use crate::engine::world::{Deadline, Duty, Follow};
@@ -64,12 +67,14 @@ pub(super) struct Part {
     open: Open,
     listen: Vec<Address>,
     advertised: Vec<String>,
-    /// With what TLS is spoken here; `None`: not at all.
-    tls: Option<Arc<MeshTls>>,
+    /// Who it is; `None`: in a mesh without TLS nobody can tell.
+    own: Option<Arc<OwnIdentity>>,
     /// The lease under which this host has said that it is there, and as which member.
     announced: Option<(i64, Option<String>)>,
     /// What it does while it carries the store: its tasks.
     duties: Vec<tokio::task::AbortHandle>,
+    /// What keeps its identity good.
+    keeping: Option<tokio::task::AbortHandle>,
     said: watch::Sender<Said>,
     /// The zones of members, as far as they were asked for.
     zones: BTreeMap<String, String>,
@@ -99,6 +104,12 @@ enum News {
     End,
 }
 
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.keeping.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+}
+
 impl Part {
     pub fn new(
         options: Options,
@@ -107,7 +118,7 @@ impl Part {
         client: Arc<Client>,
         tell: watch::Sender<Report>,
         open: Open,
-        tls: Option<Arc<MeshTls>>,
+        own: Option<Arc<OwnIdentity>>,
         (listen, advertised): (Vec<Address>, Vec<String>),
     ) -> Self {
         let said = watch::Sender::new(Said::default());
@@ -120,15 +131,28 @@ impl Part {
             open,
             listen,
             advertised,
-            tls,
+            own,
             announced: None,
             duties: Vec::new(),
+            keeping: None,
             said,
             zones: BTreeMap::new(),
             moved: None,
         };
         part.opened();
+        part.keep_identity();
         part
+    }
+
+    /// Keeps this host's identity good while it takes part.
+    fn keep_identity(&mut self) {
+        let Some(own) = self.own.clone() else { return };
+        let renewing = Renewing {
+            host: self.options.host.clone(),
+            serve: self.options.volunteer != Volunteer::Never,
+            advertised: self.advertised.clone(),
+        };
+        self.keeping = Some(tokio::spawn(keeping::run(own, self.client.clone(), renewing)).abort_handle());
     }
 
     /// Takes part until `stopped`, or something ends that.
@@ -204,19 +228,30 @@ impl Part {
         Ok(())
     }
 
+    /// With what TLS is spoken here; `None`: not at all.
+    fn tls(&self) -> Option<Arc<MeshTls>> {
+        self.own.as_ref().map(|own| own.tls.clone())
+    }
+
     /// What is open has changed.
     fn opened(&mut self) {
         self.duties.drain(..).for_each(|duty| duty.abort());
+        if let Some(own) = &self.own {
+            own.tls.set_desk(Some(self.desk(own)));
+        }
         let role = match &self.open {
             Open::Store(store) => {
                 let client = self.own_client(store);
                 let run = stewarding::run(store.node().clone(), client.clone(), self.said.clone());
                 let roll = rolling::run(store.node().clone(), client.clone());
+                let node = store.node().clone();
+                let choose = client.clone().choose_for_all(move || rolling::leads(&node));
                 let copy = backups::run(store.node().clone(), client, self.options.folder.clone());
-                self.duties = [tokio::spawn(run), tokio::spawn(roll), tokio::spawn(copy)]
-                    .iter()
-                    .map(|it| it.abort_handle())
-                    .collect();
+                self.duties =
+                    [tokio::spawn(run), tokio::spawn(roll), tokio::spawn(choose), tokio::spawn(copy)]
+                        .iter()
+                        .map(|it| it.abort_handle())
+                        .collect();
                 // Its own store is the nearest.
                 let own: Vec<Endpoint> = self.advertised.iter().filter_map(|url| url.parse().ok()).collect();
                 let others = self.link.endpoints().into_iter().filter(|endpoint| !own.contains(endpoint));
@@ -233,6 +268,19 @@ impl Part {
             report.endpoints = endpoints;
             report.cluster = cluster;
         });
+    }
+
+    /// Who answers those who want a certificate.
+    fn desk(&self, own: &OwnIdentity) -> Arc<dyn Desk> {
+        let Open::Store(store) = &self.open else { return Arc::new(Pointing(self.link.clone())) };
+        match own.folder.load_authority(&own.mesh) {
+            Ok(Some(authority)) => Arc::new(Issuing::new(store.node(), own.mesh, authority, own.pin())),
+            Ok(None) => Arc::new(Pointing(self.link.clone())),
+            Err(error) => {
+                tracing::error!(%error, "this host carries the store and cannot issue certificates");
+                Arc::new(Pointing(self.link.clone()))
+            }
+        }
     }
 
     /// What members do for themselves they do over a connection of their own, which the rules do not stand in front of.
@@ -330,7 +378,7 @@ impl Part {
                 tracing::debug!(%error, "the mesh does not know that this host ends");
             }
         }
-        if let Open::Store(store) = self.open {
+        if let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) {
             store.end().await;
         }
     }

@@ -37,7 +37,8 @@ pub(super) async fn run(node: Handle, client: Arc<Client>) {
     }
 }
 
-fn leads(node: &Handle) -> bool {
+/// Whether this member leads.
+pub(super) fn leads(node: &Handle) -> bool {
     node.standing().leader == Some(node.identity().member)
 }
 

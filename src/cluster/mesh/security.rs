@@ -1,7 +1,7 @@
 //! How this host's connections are protected.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cluster::identity::JoinToken;
@@ -10,7 +10,10 @@ use crate::cluster::identity::JoinToken;
 #[derive(Clone)]
 pub enum Security {
     /// Not at all: `--insecure`.
-    Plain,
+    Plain {
+        /// Where keys would lie, had this host any.
+        prefix: PathBuf,
+    },
     /// With TLS, and certificates of the mesh.
     Tls {
         /// Above the folder of this host's keys.
@@ -23,14 +26,28 @@ pub enum Security {
 impl Security {
     /// Whether it is no protection.
     pub fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain)
+        matches!(self, Self::Plain { .. })
+    }
+}
+
+impl Security {
+    /// Above the folder of this host's keys.
+    pub fn prefix(&self) -> &Path {
+        match self {
+            Self::Plain { prefix } | Self::Tls { prefix, .. } => prefix,
+        }
+    }
+
+    /// Whether this host was given something to join with.
+    pub fn has_token(&self) -> bool {
+        matches!(self, Self::Tls { token: Some(_), .. })
     }
 }
 
 impl fmt::Debug for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Plain => f.write_str("Plain"),
+            Self::Plain { .. } => f.write_str("Plain"),
             Self::Tls { prefix, .. } => write!(f, "Tls({})", prefix.display()),
         }
     }

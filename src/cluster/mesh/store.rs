@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
 use super::MeshError;
@@ -19,8 +20,10 @@ use crate::cluster::raft::SnapshotRule;
 use crate::cluster::server::{
     GuardSettings, Server, ServerError, ServerTls, Settings, connections, open_files,
 };
-use crate::cluster::store::id::ClusterId;
+use crate::cluster::store::id::{ClusterId, LeaseId};
+use crate::cluster::store::key::KeyRange;
 use crate::cluster::store::member::{InitialCluster, MAX_LEARNERS};
+use crate::cluster::store::request::{Change, Compare, Op, Operand, Put, Test, Txn};
 use crate::cluster::store::watch as store_watch;
 use crate::cluster::tls::MeshTls;
 use crate::engine::world::HostName;
@@ -106,6 +109,22 @@ impl Store {
             tell.send_replace(Some(why));
         });
         Ok(Self { stop: Some(stop), ended, node, inside, grants })
+    }
+
+    /// Writes what the store of a new mesh must hold, unless it does.
+    pub async fn write_first(&self, writes: &[(String, String)]) -> Result<(), MeshError> {
+        let key = |key: &String| Bytes::copy_from_slice(key.as_bytes());
+        let Some((first, _)) = writes.first() else { return Ok(()) };
+        let range = KeyRange::One(key(first));
+        let absent = Compare { range, test: Test::Equal, with: Operand::Version(0) };
+        let put = |(name, value): &(String, String)| {
+            let value = Some(Bytes::copy_from_slice(value.as_bytes()));
+            Op::Put(Put { key: key(name), value, lease: Some(LeaseId(0)), previous: false })
+        };
+        let then = writes.iter().map(put).collect();
+        let txn = Change::Txn(Txn { compares: vec![absent], then, otherwise: Vec::new() });
+        let written = self.node.propose(txn, None).await;
+        written.map(drop).map_err(|source| MeshError::FirstWrites { source })
     }
 
     /// The member.

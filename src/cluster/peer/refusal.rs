@@ -74,7 +74,7 @@ impl Refusal {
         match self {
             Self::WrongCluster | Self::WrongMember | Self::Removed | Self::OtherHost => {
                 Code::PermissionDenied
-            },
+            }
             Self::Malformed => Code::InvalidArgument,
             Self::NotLeader | Self::NotReady => Code::FailedPrecondition,
             Self::Compacted | Self::FutureRevision => Code::OutOfRange,

@@ -38,7 +38,11 @@ impl PeerService {
                 return Err(Refusal::Removed);
             }
             let shown = extensions.get::<Arc<Certificate>>();
-            if shown.is_some_and(|shown| !self.is_of(from, shown)) { Err(Refusal::OtherHost) } else { Ok(from) }
+            if shown.is_some_and(|shown| !self.is_of(from, shown)) {
+                Err(Refusal::OtherHost)
+            } else {
+                Ok(from)
+            }
         });
         if let Err(why) = admitted {
             let (cluster, member) = claimed(metadata);

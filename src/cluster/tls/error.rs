@@ -11,6 +11,8 @@ use crate::cluster::identity::{IdentityError, UnixSeconds};
 pub enum TlsError {
     #[error("the keys of this host cannot be used")]
     Keys(#[source] rustls::Error),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     #[error("{0}")]
     Handshake(#[source] io::Error),
     #[error("what it shows is no certificate of this mesh: {0}")]

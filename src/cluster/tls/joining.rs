@@ -11,22 +11,22 @@ use super::belief::Belief;
 use super::mesh_tls::{binding, nowhere};
 use super::passport::provider;
 use super::{EXPORTER, JOIN, TlsError};
-use crate::cluster::identity::{Certificate, JoinToken, MeshId};
+use crate::cluster::identity::{Certificate, Fingerprint, MeshId};
 
-/// Connections of a host that is not yet of the mesh: it shows nothing, and believes who has a certificate of one of the
-/// token's authorities. Before that is certain it sends nothing of its own.
+/// Connections of a host that has no certificate, or one whose time is over: it shows nothing, and believes who has a certificate
+/// of one of the authorities that it knows. Before that is certain it sends nothing of its own.
 pub struct JoinTls {
     mesh: MeshId,
     connector: TlsConnector,
 }
 
 impl JoinTls {
-    /// With a token.
+    /// Believing these authorities: those of a token, or the roots that are known.
     ///
     /// # Errors
     /// None that can happen: TLS 1.3 is there.
-    pub fn new(token: &JoinToken) -> Result<Self, TlsError> {
-        let belief = Belief::of_token(token.mesh, token.authorities.clone());
+    pub fn new(mesh: MeshId, authorities: Vec<Fingerprint>) -> Result<Self, TlsError> {
+        let belief = Belief::of_token(mesh, authorities);
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(TlsError::Keys)?
@@ -36,7 +36,7 @@ impl JoinTls {
         config.alpn_protocols = vec![JOIN.to_vec()];
         config.resumption = Resumption::disabled();
         config.enable_sni = false;
-        Ok(Self { mesh: token.mesh, connector: TlsConnector::from(Arc::new(config)) })
+        Ok(Self { mesh, connector: TlsConnector::from(Arc::new(config)) })
     }
 
     /// Calls a host of the mesh; returns what is this connection's alone, and who answers.

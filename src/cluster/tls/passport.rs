@@ -8,7 +8,10 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::TlsError;
-use crate::cluster::identity::{Certificate, CertificateKey, DenyList, MeshId, Roots, UnixSeconds};
+use crate::cluster::identity::{
+    Certificate, CertificateKey, DenyList, IdentityError, KeyFolder, MeshId, Pin, Roots, UnixSeconds,
+    key_files,
+};
 
 /// What a connection shows and whom it believes. It is replaced whole: [`MeshTls::replace`](super::MeshTls::replace).
 #[derive(Clone, Debug)]
@@ -45,6 +48,46 @@ impl Passport {
         let key = CertifiedKey::new(chain, signing);
         key.keys_match().map_err(TlsError::Keys)?;
         Ok(Self { mesh, roots, certificate, denied, key: Arc::new(key) })
+    }
+
+    /// What a host shows, from the folder of its keys; `None`: it has no identity yet.
+    ///
+    /// # Errors
+    /// When the keys are not ours alone, or do not belong together.
+    pub fn of_host(folder: &KeyFolder) -> Result<Option<Self>, TlsError> {
+        let Some(mesh) = folder.load_mesh()? else { return Ok(None) };
+        let Some(certificate) = folder.load_host_certificate(&mesh)? else { return Ok(None) };
+        let Some(keys) = folder.load_host_keys()? else { return Ok(None) };
+        Self::of(folder, mesh, certificate, &keys.tls).map(Some)
+    }
+
+    /// What an administrator shows, where their keys lie there; `None`: they do not.
+    ///
+    /// # Errors
+    /// As for [`Passport::of_host`].
+    pub fn of_administrator(folder: &KeyFolder) -> Result<Option<Self>, TlsError> {
+        let Some(mesh) = folder.load_mesh()? else { return Ok(None) };
+        let Some(certificate) = folder.load_admin_certificate(&mesh)? else { return Ok(None) };
+        let Some((_, key)) = folder.load_admin()? else { return Ok(None) };
+        Self::of(folder, mesh, certificate, &key).map(Some)
+    }
+
+    fn of(
+        folder: &KeyFolder,
+        mesh: MeshId,
+        certificate: Certificate,
+        key: &CertificateKey,
+    ) -> Result<Self, TlsError> {
+        let missing = |name| IdentityError::MissingKey { path: folder.path_of(name) };
+        let roots = folder.load_roots(&mesh)?.ok_or_else(|| missing(key_files::ROOTS))?;
+        let mut denied = DenyList::default();
+        if let Some(chain) = folder.load_administrators()? {
+            let administrators = chain.replay(&mesh, &Pin::default())?;
+            for error in denied.merge(folder.load_denied()?, &administrators, &mesh).refused {
+                tracing::warn!(%error, "an eviction that is kept here does not count");
+            }
+        }
+        Self::new(mesh, roots, certificate, key, denied)
     }
 
     /// With another list of who is out.

@@ -9,10 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use super::*;
 use crate::cluster::identity::{
-    AdministratorChain, Authority, Certificate, CertificateKey, DenyList, Domain, Eviction, Grant, JoinToken,
-    MeshId, Pin, Signed, SigningKey, SubjectKey,
+    AdministratorChain, Authority, Certificate, CertificateKey, DenyList, Domain, Eviction, Grant, MeshId,
+    Pin, Signed, SigningKey, SubjectKey,
 };
-use crate::engine::world::DeployId;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -61,15 +60,8 @@ impl Scene {
         list
     }
 
-    fn token(&self) -> JoinToken {
-        JoinToken {
-            seeds: vec!["a:1".to_owned()],
-            key: SigningKey::generate().unwrap(),
-            authorities: vec![*self.authority.roots().newest().fingerprint()],
-            administrator: self.ann.verifying_key().fingerprint(),
-            mesh: self.mesh,
-            lowest_deploy: DeployId(0),
-        }
+    fn joining(&self) -> Result<JoinTls, TlsError> {
+        JoinTls::new(self.mesh, vec![*self.authority.roots().newest().fingerprint()])
     }
 }
 
@@ -235,7 +227,7 @@ async fn who_joins_shows_nothing_and_meets_the_desk_over_a_connection_of_its_own
     let scene = Scene::new();
     let (two, desk) = (scene.host("two"), Arc::new(Mirror::default()));
     two.set_desk(Some(desk.clone()));
-    let tls = JoinTls::new(&scene.token()).unwrap();
+    let tls = scene.joining().unwrap();
     let (said, binding) = join(&tls, &two).await.unwrap();
     assert_eq!((said.as_str(), desk.0.lock().unwrap().take()), ("done", Some((binding, None))));
     let (_, other) = join(&tls, &two).await.unwrap();
@@ -259,13 +251,13 @@ async fn a_token_believes_only_the_authorities_that_it_names() {
     let (scene, other) = (Scene::new(), Scene::new());
     let two = scene.host("two");
     two.set_desk(Some(Arc::new(Mirror::default())));
-    let refused = join(&JoinTls::new(&other.token()).unwrap(), &two).await;
+    let refused = join(&other.joining().unwrap(), &two).await;
     assert!(refused.is_err(), "{refused:?}");
 }
 
 #[tokio::test]
 async fn without_a_desk_whoever_joins_is_hung_up_on() {
     let scene = Scene::new();
-    let refused = join(&JoinTls::new(&scene.token()).unwrap(), &scene.host("two")).await;
+    let refused = join(&scene.joining().unwrap(), &scene.host("two")).await;
     assert!(refused.is_err() || refused.unwrap().0.is_empty());
 }

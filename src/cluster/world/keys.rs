@@ -55,6 +55,8 @@ pub const POLICIES: &str = "/_mgmt/policy/";
 pub const SECRETS: &str = "/_mgmt/secret/";
 /// What was done.
 pub const AUDIT: &str = "/_mgmt/audit/";
+/// Who is who.
+pub const PKI: &str = "/_mgmt/pki/";
 /// How the administrators came to be: the chain's JSON.
 pub const ADMINISTRATORS: &str = "/_mgmt/pki/administrators";
 /// Who is out: a list of signed evictions, as JSON.
@@ -134,6 +136,11 @@ pub fn fact_of(key: &[u8]) -> Option<(HostName, Fact)> {
 /// The key of an export.
 pub fn export(from: &HostName, id: &ExportId) -> String {
     format!("{}{from}/{}", exports_to(&id.to, &id.label.kind), id.label.name)
+}
+
+/// The exports for someone.
+pub fn exports_for(to: &Audience) -> String {
+    format!("{ROOT}export/{to}/")
 }
 
 /// The exports of a kind for someone.

@@ -48,7 +48,7 @@ use crate::cluster::store::id::Revision;
 use crate::cluster::store::key::KeyRange;
 use crate::engine::state_dir;
 use crate::engine::world::{
-    Blobs, Deadline, Deploys, Directory, Exports, HostName, Schedule, Strings, World, WorldError,
+    Audience, Blobs, Deadline, Deploys, Directory, Exports, HostName, Schedule, Strings, World, WorldError,
 };
 
 /// The longest value that is written, in bytes: etcd takes requests of 1.5 MiB, key and form included.
@@ -196,7 +196,12 @@ impl Client {
     /// When the store does not answer in time.
     pub async fn begin_anew(&self, by: Deadline) -> Result<(), WorldError> {
         self.writer.write_again(|key| keys::export_of(key).is_some());
-        let there = self.read_keys("look for old exports", &keys::under(&keys::exports()), by).await?;
+        // What went to one other host only is not for this one to look for; what it knows of, it writes again.
+        let mut there = BTreeMap::new();
+        for to in [Audience::All, Audience::Host(self.host.clone())] {
+            let range = keys::under(&keys::exports_for(&to));
+            there.extend(self.read_keys("look for old exports", &range, by).await?);
+        }
         let exported = self.exported.lock().unwrap_or_else(std::sync::PoisonError::into_inner).keys();
         let is_old = |key: &Bytes| {
             let is_own = keys::export_of(key).is_some_and(|(from, _)| from == self.host);

@@ -1,9 +1,11 @@
 //! Which hosts were chosen for something.
 //!
-//! Every candidate sees all candidates and the choice, and computes the same next choice from them. The oldest candidate
-//! writes it at once, the others when it has not; the write compares what it was made from, so one of them counts.
+//! Whoever sees all candidates and the choice computes the same next choice from them; the write compares what it was made
+//! from, so one counts. In a mesh the member that leads writes it (`for_all`). In an etcd nobody does but those who stand: the
+//! oldest at once, the others when it has not.
 
 mod choosing;
+mod for_all;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -180,6 +182,7 @@ impl Client {
             Some((entry.written, read::<StoredChoice>(entry).unwrap_or_default()))
         });
         let mut due: Option<Instant> = None;
+        let mut chooses = true;
         loop {
             tokio::select! {
                 seen = candidates.changed() => if seen.is_none() { return },
@@ -195,11 +198,10 @@ impl Client {
                 due = announced.is_err().then(|| Instant::now() + TURN);
                 continue;
             }
-            let mut standing: Vec<Standing> = standing(&all.value);
-            standing.sort_by(|a, b| (a.since, &a.host).cmp(&(b.since, &b.host)));
+            let standing = standing(&all.value);
             let (written, chosen) = now.value.unwrap_or_default();
             let next = choose(&standing, &chosen.hosts);
-            if next == chosen.hosts {
+            if next == chosen.hosts || !chooses {
                 due = None;
                 continue;
             }
@@ -209,19 +211,24 @@ impl Client {
                 continue;
             }
             due = Some(Instant::now() + TURN);
-            if let Err(error) = self.write_choice(&namespace, written.0, next).await {
-                tracing::debug!(%error, "the choice of a schedule is not written; it is tried again");
+            match self.write_choice(keys::choice(&namespace), written.0, next).await {
+                Ok(()) => {}
+                // In a mesh whose members choose it is not for hosts to write.
+                Err(WorldError::Refused { .. }) => chooses = false,
+                Err(error) => {
+                    tracing::debug!(%error, "the choice of a schedule is not written; it is tried again");
+                }
             }
         }
     }
 
     async fn write_choice(
         &self,
-        namespace: &str,
+        key: String,
         made_from: i64,
         hosts: Vec<HostName>,
     ) -> Result<(), WorldError> {
-        let key = Bytes::from(keys::choice(namespace));
+        let key = Bytes::from(key);
         let unchanged = pb::Compare {
             result: CompareResult::Equal.into(),
             target: CompareTarget::Mod.into(),
@@ -244,17 +251,22 @@ impl Client {
     }
 }
 
+/// Those who stand, the oldest first.
 fn standing(
     candidates: &BTreeMap<HostName, (crate::cluster::store::id::Revision, StoredCandidate)>,
 ) -> Vec<Standing> {
-    let standing = candidates.iter().map(|(host, (since, stored))| Standing {
-        host: host.clone(),
-        since: since.0,
-        candidacy: stored.candidacy.clone(),
-        zone: stored.zone.clone(),
-        load: stored.load,
-    });
-    standing.collect()
+    let mut standing: Vec<Standing> = candidates
+        .iter()
+        .map(|(host, (since, stored))| Standing {
+            host: host.clone(),
+            since: since.0,
+            candidacy: stored.candidacy.clone(),
+            zone: stored.zone.clone(),
+            load: stored.load,
+        })
+        .collect();
+    standing.sort_by(|a, b| (a.since, &a.host).cmp(&(b.since, &b.host)));
+    standing
 }
 
 /// How many processes wait for a processor, for each there is: the average of the last minute.

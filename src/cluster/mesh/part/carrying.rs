@@ -38,7 +38,7 @@ impl Part {
                 tracing::warn!(%error, cause, "the store that this host was asked to carry does not start");
                 self.wipe();
                 self.open =
-                    Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls.clone()).await);
+                    Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls()).await);
             }
         }
         self.opened();
@@ -62,11 +62,15 @@ impl Part {
             ),
             Err(error) => tracing::error!(%error, "the old store cannot be put aside"),
         }
-        self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls.clone()).await);
+        self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls()).await);
         self.opened();
     }
 
     async fn carry(&self) -> Result<Store, MeshError> {
+        if let Some(own) = &self.own {
+            let from: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|it| it.url).collect();
+            own.get_authority(&from).await?;
+        }
         let until = Instant::now() + NOTED;
         loop {
             let ask: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|it| it.url).collect();
@@ -82,7 +86,7 @@ impl Part {
 
     async fn start(&self, beginning: Beginning) -> Result<Store, MeshError> {
         let Self { options, listen, advertised, .. } = self;
-        Store::start(&options.host, &options.folder, listen, advertised, beginning, self.tls.clone()).await
+        Store::start(&options.host, &options.folder, listen, advertised, beginning, self.tls()).await
     }
 
     /// The store has ended: this member was removed, or it broke.
@@ -92,8 +96,10 @@ impl Part {
         if why == Ended::Removed {
             tracing::info!("this host carries the store no longer");
             self.wipe();
-            self.open =
-                Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls.clone()).await);
+            if let Some(Err(error)) = self.own.as_ref().map(|own| own.folder.remove_authority()) {
+                tracing::warn!(%error, "the mesh's authority stays on this host");
+            }
+            self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls()).await);
         } else {
             tracing::error!(%why, "the store that this host carried has ended; it is started again");
             tokio::time::sleep(AGAIN).await;

@@ -1,0 +1,165 @@
+//! `mgmt mesh init|invite|env`: who may be of the mesh.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::agent::error::AgentError;
+use crate::agent::places::{Places, PrefixChoice};
+use crate::cli::mesh_reach::MeshReach;
+use crate::cli::reach::Reach;
+use crate::cli::{output, run};
+use crate::cluster::identity::{AdministratorName, HOST_VALIDITY, HostPattern, KeyFolder, key_files};
+use crate::cluster::joining::{self, Founder, Terms};
+use crate::cluster::mesh::{MeshError, inviting};
+use crate::cluster::tls;
+
+/// Make a mesh.
+#[derive(Debug, clap::Args)]
+pub(super) struct Init {
+    /// What its first administrator is called
+    #[arg(long, value_name = "NAME", default_value = "root")]
+    administrator: AdministratorName,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Invite a host.
+#[derive(Debug, clap::Args)]
+pub(super) struct Invite {
+    /// What it may be called; `*` and `?` stand for anything
+    #[arg(long, value_name = "PATTERN", default_value = "*")]
+    host: HostPattern,
+    /// How many hosts may join with it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    uses: u32,
+    /// For how long, such as 30m, 1h or 7d
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
+    ttl: Duration,
+    /// Where it stands
+    #[arg(long, value_name = "NAME", default_value = "")]
+    zone: String,
+    /// What is said of it
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = run::label)]
+    label: Vec<(String, String)>,
+    /// It may carry the store
+    #[arg(long)]
+    serve: bool,
+    #[command(flatten)]
+    reach: MeshReach,
+}
+
+/// Variables for etcdctl.
+#[derive(Debug, clap::Args)]
+pub(super) struct Env {
+    #[command(flatten)]
+    reach: MeshReach,
+}
+
+/// `90s`, `30m`, `1h`, `7d`.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a number with s, m, h or d, such as 1h".to_owned();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3_600,
+        Some('d') => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    number.checked_mul(unit).filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+fn failed(error: impl Into<MeshError>) -> ExitCode {
+    output::complain(&AgentError::from(error.into()), None, None)
+}
+
+/// Makes a mesh.
+pub(super) fn init(args: &Init) -> Result<(), ExitCode> {
+    let choice = PrefixChoice {
+        prefix: Some(args.reach.prefix()),
+        temporary: false,
+        allow_temporary: false,
+        host: None,
+    };
+    let places = Places::make(&choice).map_err(|error| output::complain(&error, None, None))?;
+    let folder = KeyFolder::open(&places.prefix).map_err(failed)?;
+    if let Some(mesh) = joining::has_identity(&folder).map_err(failed)? {
+        return Err(output::failed(
+            &format!("this host belongs to the mesh {mesh} already"),
+            [],
+            Some("its keys are in the folder pki of its prefix; another --prefix is another host"),
+            crate::engine::Class::User,
+        ));
+    }
+    let host = args.reach.host();
+    let founder = Founder {
+        host: &host,
+        administrator: &args.administrator,
+        names: &[],
+        addresses: &[],
+        validity: HOST_VALIDITY,
+        now: tls::now(),
+    };
+    let made = joining::found(&folder, &founder).map_err(failed)?;
+    output::say(&format!("made the mesh {}, with {host} as its first host", made.mesh));
+    output::say(&format!(
+        "the administrator {} signs with {}: move it and the other files admin* to a safe place, and name that with --keys",
+        args.administrator,
+        folder.path_of(key_files::ADMIN_KEY).display()
+    ));
+    Ok(())
+}
+
+/// Prints a token.
+pub(super) async fn invite(args: &Invite) -> Result<(), ExitCode> {
+    let folder = args.reach.keys().map_err(failed)?;
+    let client = args.reach.client().await?;
+    let terms = Terms {
+        hosts: args.host.clone(),
+        uses: args.uses,
+        expires: tls::now().later(args.ttl),
+        zone: args.zone.clone(),
+        labels: args.label.iter().cloned().collect(),
+        serve: args.serve,
+    };
+    let token = inviting::invite(&client, &folder, terms).await.map_err(failed)?;
+    output::say(&token);
+    Ok(())
+}
+
+/// Prints what etcdctl needs.
+pub(super) async fn env(args: &Env) -> Result<(), ExitCode> {
+    let folder = args.reach.keys().map_err(failed)?;
+    let client = args.reach.client().await?;
+    let endpoints: Vec<String> = client.link().endpoints().iter().map(ToString::to_string).collect();
+    let is_there = |name: &str| folder.path_of(name).exists();
+    let (certificate, key) = match is_there(key_files::ADMIN_CERTIFICATE) {
+        true => (key_files::ADMIN_CERTIFICATE, key_files::ADMIN_TLS_KEY),
+        false => (key_files::HOST_CERTIFICATE, key_files::HOST_TLS_KEY),
+    };
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+    output::say("export ETCDCTL_API=3");
+    output::say(&format!("export ETCDCTL_ENDPOINTS={}", endpoints.join(",")));
+    if endpoints.iter().any(|endpoint| endpoint.starts_with("https://")) {
+        output::say(&format!("export ETCDCTL_CACERT={}", quoted(&folder.path_of(key_files::ROOTS))));
+        output::say(&format!("export ETCDCTL_CERT={}", quoted(&folder.path_of(certificate))));
+        output::say(&format!("export ETCDCTL_KEY={}", quoted(&folder.path_of(key))));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_with_a_unit() {
+        for (text, seconds) in [("90s", 90), ("30m", 1_800), ("1h", 3_600), ("7d", 604_800)] {
+            assert_eq!(time(text), Ok(Duration::from_secs(seconds)));
+        }
+        for wrong in ["", "1", "h", "-1h", "0s", "1w", "99999999999999999999d"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

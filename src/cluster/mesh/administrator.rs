@@ -1,0 +1,24 @@
+//! Taking part as an administrator: with the keys of a person, where they lie.
+
+use std::sync::Arc;
+
+use super::MeshError;
+use crate::cluster::identity::{IdentityError, KeyFolder, key_files};
+use crate::cluster::link::{Endpoint, Link, LinkSettings};
+use crate::cluster::peer::PeerTls;
+use crate::cluster::tls::{MeshTls, Passport};
+use crate::cluster::world::{Client, ClientSettings, keys};
+use crate::engine::world::HostName;
+
+/// Takes part as the administrator whose keys lie in a folder, until it is dropped. To be called inside a tokio runtime.
+///
+/// # Errors
+/// When there are none.
+pub fn client(folder: &KeyFolder, host: HostName, at: Vec<Endpoint>) -> Result<Arc<Client>, MeshError> {
+    let missing = || IdentityError::MissingKey { path: folder.path_of(key_files::ADMIN_KEY) };
+    let passport = Passport::of_administrator(folder)?.ok_or_else(missing)?;
+    let tls = Some(Arc::new(PeerTls::Mesh(MeshTls::new(passport)?)));
+    let link = Link::start(LinkSettings { lineage: Some(keys::STORES), tls, ..LinkSettings::default() });
+    link.set_endpoints(at);
+    Ok(Client::start(ClientSettings { host, zone: String::new(), folder: None }, link)?)
+}

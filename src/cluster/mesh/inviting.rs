@@ -1,0 +1,65 @@
+//! Inviting a host: an administrator's key signs, and the store keeps it.
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use super::MeshError;
+use super::desk::place;
+use crate::cluster::etcd::pb::etcdserverpb as pb;
+use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
+use crate::cluster::identity::{IdentityError, KeyFolder, MOST_SEEDS, Pin, key_files};
+use crate::cluster::joining::{self, Inviting, Terms};
+use crate::cluster::link::Line;
+use crate::cluster::world::Client;
+use crate::engine::world::{Deadline, DeployId, World as _};
+
+/// How long the store may take.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
+
+/// Makes an invite with the administrator's key that lies in a folder, writes it into the store, and returns its token.
+///
+/// # Errors
+/// When no administrator's key lies there, or the store does not answer.
+pub async fn invite(
+    client: &Client,
+    folder: &KeyFolder,
+    terms: Terms,
+) -> Result<Zeroizing<String>, MeshError> {
+    let missing = |name: &str| IdentityError::MissingKey { path: folder.path_of(name) };
+    let mesh = folder.load_mesh()?.ok_or_else(|| missing(key_files::MESH))?;
+    let (administrator, _) = folder.load_admin()?.ok_or_else(|| missing(key_files::ADMIN_KEY))?;
+    let chain = folder.load_administrators()?.ok_or_else(|| missing(key_files::ADMINISTRATORS))?;
+    let roots = folder.load_roots(&mesh)?.ok_or_else(|| missing(key_files::ROOTS))?;
+    let by = Deadline::after(PATIENCE);
+    client.link().line("invite a host", by).await?;
+    let seeds: Vec<String> =
+        client.link().endpoints().iter().map(|at| place(&at.url)).take(MOST_SEEDS).collect();
+    let inviting = Inviting {
+        mesh: &mesh,
+        administrator: &administrator,
+        administrators: &chain.replay(&mesh, &Pin::default())?,
+        roots: &roots,
+        seeds: &seeds,
+        lowest_deploy: newest_deploy(client, by).await?,
+    };
+    let invitation = joining::invite(&inviting, terms)?;
+    let put = pb::PutRequest {
+        key: Bytes::from(invitation.key),
+        value: Bytes::from(invitation.value),
+        ..Default::default()
+    };
+    let op = pb::RequestOp { request: Some(Request::RequestPut(put)) };
+    let txn = pb::TxnRequest { success: vec![op], ..Default::default() };
+    let written = client.link().ask("write an invite", by, |line: Line, by| {
+        let txn = txn.clone();
+        async move { line.txn(txn, by).await }
+    });
+    written.await?;
+    Ok(invitation.token.to_text()?)
+}
+
+/// The newest deploy: a host that joins runs none that is older.
+async fn newest_deploy(client: &Client, by: Deadline) -> Result<DeployId, MeshError> {
+    let deploys = client.deploys().list(by).await?;
+    Ok(deploys.iter().map(|deploy| deploy.id).max().unwrap_or(DeployId(0)))
+}
