@@ -333,3 +333,32 @@ fn unavailable(error: JoinError) -> Refusal {
     };
     reason.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{NOW, Scene, host, mesh};
+    use super::*;
+    use crate::cluster::identity::{Domain, Eviction, Fingerprint, Signed};
+
+    #[tokio::test]
+    async fn a_list_that_is_too_long_for_an_answer_is_left_to_the_store() {
+        let scene = Scene::start().await;
+        let keys = vec![Fingerprint::from_bytes([1; 32]); 15_000];
+        let eviction = Eviction { seq: 1, host: host("web-9"), serials: Vec::new(), keys, at: NOW };
+        let signed = Signed::new(&eviction, Domain::Eviction, &mesh(), &scene.ann).unwrap();
+        for (evictions, fit) in [(1, true), (6, false)] {
+            let issued = Issued {
+                certificate: "here".to_owned(),
+                roots: String::new(),
+                administrators: Arc::new(scene.chain().clone()),
+                denied: Arc::new(vec![signed.clone(); evictions]),
+                invite: None,
+                seeds: Vec::new(),
+            };
+            let body = fitting(Answer::Joined(Box::new(issued))).unwrap();
+            assert!(body.len() <= MOST_ANSWERED);
+            let Answer::Joined(read) = frame::decode(&body, "").unwrap() else { panic!() };
+            assert_eq!((read.certificate.as_str(), !read.denied.is_empty()), ("here", fit));
+        }
+    }
+}

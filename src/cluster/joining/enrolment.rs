@@ -7,7 +7,7 @@
 //! | both | it has an identity |
 
 use super::JoinError;
-use crate::cluster::identity::key_files::{HOST_CERTIFICATE, HOST_SIGNING_KEY};
+use crate::cluster::identity::key_files::HOST_SIGNING_KEY;
 use crate::cluster::identity::{
     AdministratorChain, Administrators, Certificate, DenyList, HostKeys, IdentityError, KeyFolder, MeshId,
     Papers, Roots,
@@ -92,13 +92,9 @@ pub fn has_identity(folder: &KeyFolder) -> Result<Option<MeshId>, JoinError> {
 /// This host's certificate in a mesh; one that is of another mesh was left there by an attempt to join that one.
 pub(super) fn own_certificate(folder: &KeyFolder, mesh: &MeshId) -> Result<Option<Certificate>, JoinError> {
     match folder.load_host_certificate(mesh) {
-        Err(IdentityError::BadFile { source, path }) => match *source {
-            IdentityError::OtherMesh { .. } => {
-                debug_assert!(path.ends_with(HOST_CERTIFICATE), "nothing else was read");
-                Ok(None)
-            }
-            source => Err(IdentityError::BadFile { path, source: Box::new(source) }.into()),
-        },
+        Err(IdentityError::BadFile { source, .. }) if matches!(*source, IdentityError::OtherMesh { .. }) => {
+            Ok(None)
+        }
         loaded => Ok(loaded?),
     }
 }

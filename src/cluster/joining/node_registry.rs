@@ -63,13 +63,19 @@ impl NodeRegistry {
             debug_assert!(at.0.len() == found.len(), "nothing else was noted before");
             return Ok(known.clone());
         }
-        let known = Arc::new(self.verified(&found, &state.0)?);
+        let before = state.1.as_ref().map(|(_, known)| known.clone());
+        let known = Arc::new(self.verified(&found, &state.0, before.as_deref())?);
         let (first, head) = (*known.administrators.first(), *known.administrators.head());
         *state = (Pin { first: Some(first), known: Some(head) }, Some((stamp.clone(), known.clone())));
         Ok(known)
     }
 
-    fn verified(&self, found: &[Option<KeyValue>; 3], pin: &Pin) -> Result<Known, JoinError> {
+    fn verified(
+        &self,
+        found: &[Option<KeyValue>; 3],
+        pin: &Pin,
+        before: Option<&Known>,
+    ) -> Result<Known, JoinError> {
         let bad = |key: &str| {
             let key = key.to_owned();
             |source| JoinError::BadRecord { key, source: Box::new(source) }
@@ -82,7 +88,16 @@ impl NodeRegistry {
             None => Vec::new(),
             Some(kv) => read_json(keys::DENIED, &kv.value)?,
         };
-        let mut denied = DenyList::default();
+        // Who was seen to be out stays out, and is verified again only when the administrators have changed.
+        let mut denied = match before {
+            Some(before) if before.administrators == administrators => before.denied.clone(),
+            Some(before) => {
+                let mut denied = DenyList::default();
+                denied.merge(before.evictions.to_vec(), &administrators, &self.mesh);
+                denied
+            }
+            None => DenyList::default(),
+        };
         for error in denied.merge(listed, &administrators, &self.mesh).refused {
             tracing::warn!(%error, "an eviction in the store does not count");
         }
@@ -236,6 +251,18 @@ mod tests {
         scene.evict("web-9", Vec::new()).await;
         assert!(!registry.enrol(&host("web-1"), &entry, Some(&by), &view).await.unwrap());
         assert_eq!(registry.look(&host("web-1"), Some(&by)).await.unwrap().known.denied.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_was_seen_to_be_out_stays_out_though_the_store_forgets_it() {
+        let scene = Scene::start().await;
+        let registry = scene.registry();
+        scene.evict("web-9", Vec::new()).await;
+        let denied = |view: View| (view.known.denied.len(), view.known.evictions.len());
+        assert_eq!(denied(registry.look(&host("web-1"), None).await.unwrap()), (1, 1));
+        scene.put(keys::DENIED, "[]").await;
+        assert_eq!(denied(registry.look(&host("web-1"), None).await.unwrap()), (1, 1));
+        assert_eq!(denied(scene.registry().look(&host("web-1"), None).await.unwrap()), (0, 0));
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! What lies on the stream: recorded, said again, cut, made up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
 use super::super::frame::{self, MOST_ANSWERED};
 use super::super::message::{Answer, Greeting};
-use super::super::scene::{Guest, HERE, Scene, THERE, terms};
+use super::super::scene::{Guest, HERE, NOW, Scene, THERE, terms};
 use super::super::*;
 
 /// What the desk makes of these bytes, after which nothing comes; and what it says.
@@ -167,17 +168,17 @@ async fn who_says_nothing_or_little_is_not_waited_for() {
 
 #[tokio::test]
 async fn who_does_not_read_its_answer_is_not_waited_for() {
-    let patience = Duration::from_millis(60);
-    let scene = Scene::with(DeskSettings { patience, ..DeskSettings::default() }).await;
+    let scene = Scene::start().await;
     let token = scene.token(terms()).await;
-    let (near, far) = duplex(512);
-    let (mut hears, mut says) = tokio::io::split(near);
     let (asked, answered) = scene.taped(&token, &Guest::new("web-1")).await;
     assert!(answered.len() > 2_048, "it does not fit into the stream");
-    let (ended, said) = tokio::join!(scene.desk.answer(far, &HERE, None), says.write_all(&asked));
-    said.unwrap();
+    let settings = DeskSettings { patience: Duration::from_millis(200), ..DeskSettings::default() };
+    let desk = Desk::new(Arc::new(scene.registry()), scene.authority(), Arc::new(|| NOW), settings);
+    let (near, far) = duplex(512);
+    let (mut hears, mut says) = tokio::io::split(near);
+    let (ended, _) = tokio::join!(desk.answer(far, &HERE, None), says.write_all(&asked));
     assert!(matches!(ended, Err(JoinError::TooSlow { .. })), "{ended:?}");
-    // Whatever was sent is there, and then the end.
+    // What was sent is there, and then the end.
     let mut heard = Vec::new();
     hears.read_to_end(&mut heard).await.unwrap();
     assert!(heard.len() < answered.len());

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::super::scene::{Guest, HERE, NOW, Scene, host, mesh, reason, terms};
 use super::super::*;
 use super::folder;
-use crate::cluster::identity::{DenyList, Fingerprint, HOST_VALIDITY, HostKeys, Pin, Principal};
+use crate::cluster::identity::{DenyList, Fingerprint, HOST_VALIDITY, HostKeys, Pin, Principal, key_files};
 use crate::engine::world::{DeployId, HostName};
 
 #[tokio::test]
@@ -277,4 +277,49 @@ async fn what_is_kept_is_an_identity_only_when_all_of_it_is_there() {
     folder.load_administrators().unwrap().unwrap().replay(&mesh(), &pin).unwrap();
     folder.store_host_keys(&HostKeys::generate().unwrap()).unwrap();
     assert!(matches!(joined.keep(&folder), Err(JoinError::OtherKeys { .. })));
+}
+
+#[tokio::test]
+async fn a_host_that_was_interrupted_while_it_kept_its_identity_has_none_and_joins_again() {
+    let scene = Scene::start().await;
+    let token = scene.token(Terms { uses: 1, ..terms() }).await;
+    let (_prefix, whole) = folder();
+    let guest = Guest { keys: own_keys(&whole).unwrap(), ..Guest::new("web-1") };
+    let joined = scene.join(&token, &guest).await.unwrap();
+    joined.keep(&whole).unwrap();
+    let files = [
+        key_files::HOST_TLS_KEY,
+        key_files::HOST_SIGNING_KEY,
+        key_files::ROOTS,
+        key_files::ADMINISTRATORS,
+        key_files::DENIED,
+        key_files::HOST_PAPERS,
+        key_files::HOST_CERTIFICATE,
+        key_files::MESH,
+    ];
+    assert_eq!(std::fs::read_dir(whole.path()).unwrap().count(), files.len());
+    for written in 2..files.len() {
+        let (_prefix, part) = folder();
+        for name in &files[..written] {
+            std::fs::copy(whole.path_of(name), part.path_of(name)).unwrap();
+        }
+        assert_eq!(has_identity(&part).unwrap(), None);
+        let again = Guest { keys: own_keys(&part).unwrap(), ..Guest::new("web-1") };
+        scene.join(&token, &again).await.unwrap().keep(&part).unwrap();
+        assert_eq!(has_identity(&part).unwrap(), Some(mesh()));
+    }
+    // Who makes a mesh of its own instead begins from nothing but the keys.
+    let (_prefix, part) = folder();
+    for name in &files[..files.len() - 1] {
+        std::fs::copy(whole.path_of(name), part.path_of(name)).unwrap();
+    }
+    let (name, ann) = (host("web-1"), "ann".parse().unwrap());
+    let (names, addresses, validity) = (&[][..], &[][..], HOST_VALIDITY);
+    let founder = Founder { host: &name, administrator: &ann, names, addresses, validity, now: NOW };
+    let made = found(&part, &founder).unwrap();
+    assert_eq!(made.administrators.iter().count(), 1);
+    made.papers.verify(&made.administrators, &made.mesh, &DenyList::default()).unwrap();
+    // Who has joined makes none, whatever it has lost.
+    std::fs::remove_file(whole.path_of(key_files::HOST_CERTIFICATE)).unwrap();
+    assert!(matches!(found(&whole, &founder), Err(JoinError::NotFounder { .. })));
 }
