@@ -48,13 +48,14 @@ impl MeshReach {
 
     /// Takes part in the mesh for as long as a command lasts. To be called inside a tokio runtime.
     pub async fn client(&self) -> Result<Arc<Client>, ExitCode> {
-        let (seeds, cluster) = match self.seeds.is_empty() {
-            false => (self.seeds.clone(), None),
-            true => self.known_to_the_agent().await?,
+        let (seeds, cluster) = match (self.seeds.is_empty(), self.insecure) {
+            (false, false) => (self.seeds.clone(), None),
+            (false, true) => (self.seeds.iter().cloned().map(Endpoint::without_tls).collect(), None),
+            (true, _) => self.known_to_the_agent().await?,
         };
+        let tls = self.tls(&seeds)?;
         // Where a host of the mesh was, one of another may be by now.
-        let link =
-            Link::start(LinkSettings { cluster, lineage: Some(keys::STORES), ..LinkSettings::default() });
+        let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES), tls, inside: None });
         link.set_endpoints(seeds.clone());
         if let Err(error) = link.line("reach the mesh", self.deadline()).await {
             let why = match link.standing() {

@@ -82,7 +82,7 @@ pub(super) fn init(args: &Init) -> Result<(), ExitCode> {
         allow_temporary: false,
         host: None,
     };
-    let places = Places::make(&choice).map_err(|error| output::complain(&error, None, None))?;
+    let places = Places::make(&choice).map_err(|error| output::complain(&error.into(), None, None))?;
     let folder = KeyFolder::open(&places.prefix).map_err(failed)?;
     if let Some(mesh) = joining::has_identity(&folder).map_err(failed)? {
         return Err(output::failed(

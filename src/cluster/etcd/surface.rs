@@ -101,6 +101,11 @@ impl Surface {
         Ok(caller)
     }
 
+    /// Refuses who may not see how this member stands.
+    pub fn may_see<T>(&self, request: &Request<T>) -> Result<(), AuthError> {
+        self.node.check_status(self.caller(request)?.as_ref())
+    }
+
     /// Waits until a read is linearizable. What etcd's learners refuse is refused.
     pub async fn barrier(&self) -> Result<(), NodeError> {
         let standing = self.node.standing();

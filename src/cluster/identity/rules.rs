@@ -166,12 +166,13 @@ fn may_read(host: &HostName, scope: Scope<'_>) -> bool {
         keys::BLOBS,
         keys::POLICIES,
         keys::STORES,
-        keys::PKI,
+        keys::ENROLLED,
     ];
     if everybodys.iter().any(|prefix| scope.after(prefix).is_some()) {
         return true;
     }
-    if [keys::POLICY, keys::ROLLOUT, keys::MEMBERS].iter().any(|key| scope.is_key(key)) {
+    let known = [keys::POLICY, keys::ROLLOUT, keys::MEMBERS, keys::ADMINISTRATORS, keys::DENIED, keys::ROOTS];
+    if known.iter().any(|key| scope.is_key(key)) {
         return true;
     }
     if let Some((to, kind)) = scope.after(&keys::exports()).and_then(Scope::part) {

@@ -174,7 +174,7 @@ impl Desk {
                 }
                 let (peer, host) = server(peer)?;
                 let view = self.registry.look(host, None).await.map_err(unavailable)?;
-                may_have_authority(peer, host, &self.registry.member_names(), &view, (self.clock)())?;
+                may_have_authority(peer, host, self.registry.carries(host), &view, (self.clock)())?;
                 Ok((Answer::AuthorityIs(AuthorityPem::of(&self.authority())), Answered::Handed(host.clone())))
             }
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::Deserialize;
 
 use super::registry::{Enrolled, Known, Registry, Stamp, Use, View};
 use super::{JoinError, registry};
@@ -16,7 +17,7 @@ use crate::cluster::store::id::LeaseId;
 use crate::cluster::store::key::KeyRange;
 use crate::cluster::store::reply::{KeyValue, Reply};
 use crate::cluster::store::request::{Change, Compare, Op, Operand, Put, Range, Test, Txn};
-use crate::cluster::world::keys;
+use crate::cluster::world::keys::{self, Fact};
 use crate::engine::world::HostName;
 
 /// What everybody needs to know, and when it was last written: it is verified once, not for each who asks.
@@ -184,8 +185,16 @@ impl Registry for NodeRegistry {
         }
     }
 
-    fn member_names(&self) -> Vec<String> {
-        self.node.members().into_iter().map(|member| member.name).filter(|name| !name.is_empty()).collect()
+    fn carries(&self, host: &HostName) -> bool {
+        let members = self.node.members();
+        // One that was just added has no name yet: whom it is for stands in what that host was asked to do.
+        let nominated = || {
+            let key = keys::fact(host, Fact::Duty);
+            let duty: Nominated = serde_json::from_slice(&self.read(&key).ok()??.value).ok()?;
+            u64::from_str_radix(&duty.member?, 16).ok()
+        };
+        members.iter().any(|member| member.name == host.as_str())
+            || nominated().is_some_and(|id| members.iter().any(|it| it.id.0 == id && it.name.is_empty()))
     }
 
     fn seeds(&self) -> Vec<String> {
@@ -193,6 +202,12 @@ impl Registry for NodeRegistry {
         let places = urls.filter_map(|url| Some(url.split_once("://")?.1.trim_end_matches('/').to_owned()));
         places.take(MOST_SEEDS).collect()
     }
+}
+
+/// What a host was asked to do for the store, as far as it matters here.
+#[derive(Deserialize)]
+struct Nominated {
+    member: Option<String>,
 }
 
 /// Whether the store could not be asked because nobody leads it, or too few of its members are there.

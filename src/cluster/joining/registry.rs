@@ -122,8 +122,8 @@ pub trait Registry: Debug + Send + Sync + 'static {
         view: &View,
     ) -> Result<bool, JoinError>;
 
-    /// The names of those who carry the store, or were asked to.
-    fn member_names(&self) -> Vec<String>;
+    /// Whether a host carries the store, or was just asked to.
+    fn carries(&self, host: &HostName) -> bool;
 
     /// Where they are: `host:port`.
     fn seeds(&self) -> Vec<String>;

@@ -55,8 +55,6 @@ pub const POLICIES: &str = "/_mgmt/policy/";
 pub const SECRETS: &str = "/_mgmt/secret/";
 /// What was done.
 pub const AUDIT: &str = "/_mgmt/audit/";
-/// Who is who.
-pub const PKI: &str = "/_mgmt/pki/";
 /// How the administrators came to be: the chain's JSON.
 pub const ADMINISTRATORS: &str = "/_mgmt/pki/administrators";
 /// Who is out: a list of signed evictions, as JSON.

@@ -134,6 +134,11 @@ pub trait Node: Send + Sync + 'static {
     /// Whether a caller may do what only `root` may. Everybody may while authentication is off.
     fn check_root(&self, caller: Option<&Caller>) -> Result<(), AuthError>;
 
+    /// Whether a caller may see how this member stands: as etcd has it, only `root` may.
+    fn check_status(&self, caller: Option<&Caller>) -> Result<(), AuthError> {
+        self.check_root(caller)
+    }
+
     /// A token for who knows the password.
     async fn log_in(&self, user: &str, password: &str) -> Result<String, NodeError>;
 

@@ -59,7 +59,7 @@ impl Maintenance for MaintenanceService {
     }
 
     async fn status(&self, request: Request<pb::StatusRequest>) -> Answer<pb::StatusResponse> {
-        self.0.root(&request)?;
+        self.0.may_see(&request)?;
         let (standing, sizes) = (self.0.node.standing(), self.0.node.sizes());
         let mut answer = Response::new(pb::StatusResponse {
             header: self.0.header_now(),

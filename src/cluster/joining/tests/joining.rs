@@ -94,8 +94,8 @@ impl Registry for Hesitant {
         self.0.enrol(host, enrolled, by, view).await
     }
 
-    fn member_names(&self) -> Vec<String> {
-        self.0.member_names()
+    fn carries(&self, host: &HostName) -> bool {
+        self.0.carries(host)
     }
 
     fn seeds(&self) -> Vec<String> {
