@@ -14,6 +14,7 @@ use mgmt::cluster::etcd::pb::etcdserverpb::{PutRequest, PutResponse, StatusReque
 use mgmt::cluster::etcd::serve::{Listener, Options, Tls, TlsFiles, serve};
 use mgmt::cluster::etcd::surface::{Limits, Surface};
 use mgmt::cluster::link::Trouble;
+use mgmt::cluster::store::id::LeaseId;
 use mgmt::cluster::store::request::{Change, Put};
 use mgmt::cluster::store::watch;
 use rustls::pki_types::pem::PemObject as _;
@@ -135,19 +136,24 @@ async fn handshakes_that_never_end_crowd_out_one_another_and_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_writes_too_slowly_is_let_go_and_who_has_begun_may_be_idle() {
-    let store = Served::start().await;
-    let mut idle = TcpStream::connect(store.at).await.unwrap();
-    put(&mut idle).await;
+    let (store, secure) = (Served::start().await, secure().await);
+    let mut idle = store.client().await;
+    idle.put("k", "v", None).await.unwrap();
+    let mut slow = Vec::new();
     for said in [&b""[..], &PREFACE[..20]] {
-        let mut slow = TcpStream::connect(store.at).await.unwrap();
-        slow.write_all(said).await.unwrap();
-        closed(slow).await;
+        let mut stream = TcpStream::connect(store.at).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        slow.push(stream);
     }
-    let mut slow = handshake(secure().await).await;
-    slow.write_all(&PREFACE[..1]).await.unwrap();
-    closed(slow.into_inner().0).await;
-    put(&mut idle).await;
-    assert_eq!(refused(&mut idle, "late").await, 2);
+    let mut encrypted = handshake(secure).await;
+    encrypted.write_all(&PREFACE[..1]).await.unwrap();
+    slow.push(encrypted.into_inner().0);
+    for stream in slow {
+        closed(stream).await;
+    }
+    idle.put("k", "w", None).await.unwrap();
+    let late = refused(&mut TcpStream::connect(store.at).await.unwrap(), "late").await;
+    assert_eq!(late, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -240,7 +246,12 @@ async fn one_host_that_floods_does_not_keep_another_waiting_until_it_is_through(
     }
     let host = |number: u8| Identity::At(Source::V4([10, 0, 0, number].into()));
     let put = |from: u8, key: String| {
-        let put = Put { key: key.into(), value: Some(vec![7; 4 << 10].into()), lease: None, previous: false };
+        let put = Put {
+            key: key.into(),
+            value: Some(vec![7; 4 << 10].into()),
+            lease: Some(LeaseId(0)),
+            previous: false,
+        };
         let origin = Origin::new(host(from), "/etcdserverpb.KV/Put", TurnedAway::default());
         let node = member.node.clone();
         Box::pin(origin.scope(async move { node.propose(Change::Put(put), None).await }))
