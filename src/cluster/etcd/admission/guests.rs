@@ -22,6 +22,8 @@ use crate::cluster::peer;
 
 /// Whoever has too much under way waits for that, not for others.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// An address leaves this part of all connections to others: behind one there may be many hosts, or one that tests much.
+const FOR_OTHERS: usize = 16;
 /// An address has no fewer connections than these, however few there may be.
 const LEAST_CONNECTIONS: usize = 16;
 
@@ -43,7 +45,7 @@ impl GuestBounds {
     pub fn of(connections: usize) -> Self {
         Self {
             of_a_name: 1_024,
-            of_an_address: (connections / 2).max(LEAST_CONNECTIONS),
+            of_an_address: (connections - connections / FOR_OTHERS).max(LEAST_CONNECTIONS),
             calls: 131_072,
             bytes: 512 << 20,
         }
