@@ -1,6 +1,6 @@
 """The store's scenarios by name, in the order in which they run. Each takes a `StoreBench` and returns its rows."""
 
-from . import fan_out, memory, restart, scale, unary
+from . import fan_out, memory, restart, scale, strangers, unary
 
 SCENARIOS = {
     "puts-100": unary.puts_100,
@@ -11,4 +11,5 @@ SCENARIOS = {
     "restart": restart.run,
     "three-members": unary.three_members,
     "scale": scale.run,
+    "strangers": strangers.run,
 }

@@ -9,6 +9,7 @@ use tonic::body::Body;
 use tonic::codegen::Service as _;
 use tonic::{Code, Status};
 
+use super::admission::TurnedAway;
 use super::calls::Calls;
 use super::http;
 use super::leader_guard::LeaderGuard;
@@ -46,6 +47,8 @@ pub struct Front {
     pub surface: Surface,
     /// How they ended.
     pub(super) calls: Calls,
+    /// What was refused before it was one.
+    pub(super) turned_away: TurnedAway,
     /// Who answers peers that come to the clients' door.
     pub peers: Option<PeerDoor>,
     /// How it misbehaves, if it is one that can be told to.
@@ -92,6 +95,7 @@ impl Front {
             peers: None,
             knobs: None,
             calls: Calls::default(),
+            turned_away: TurnedAway::default(),
             probes_only: false,
             full: false,
             surface,

@@ -1,5 +1,6 @@
 //! The etcd v3 gRPC and HTTP surface over the store: the only place beside `cluster/raft` that knows a wire format.
 
+pub mod admission;
 pub mod backend;
 mod calls;
 mod codec;

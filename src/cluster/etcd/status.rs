@@ -28,6 +28,7 @@ impl From<NodeError> for Status {
         match error {
             NodeError::Store(error) => error.into(),
             NodeError::TooManyRequests => later(node_code(&error), QUEUE_AFTER),
+            NodeError::NoRoom { retry_after } => later(node_code(&error), retry_after),
             error => Self::new(node_code(&error), format!("{PREFIX}{error}")),
         }
     }
@@ -111,6 +112,7 @@ fn node_code(error: &NodeError) -> Code {
         | NodeError::Stopped => Code::Unavailable,
         // etcd has a code for it, and forgets to use it: this is what clients see.
         NodeError::TooManyRequests => Code::Unknown,
+        NodeError::NoRoom { .. } => Code::ResourceExhausted,
         NodeError::Files { .. } => Code::Unknown,
     }
 }

@@ -77,10 +77,11 @@ async fn accept(listener: TcpListener, answers: Answers, tls: Option<Arc<MeshTls
         connections.spawn(async move {
             let _place = place;
             let Some(tls) = tls else { return serve(socket, service).await };
-            match tls.accept(socket, HANDSHAKE).await {
-                Ok(Accepted::Member(stream, _)) => serve(stream, service).await,
-                Ok(Accepted::Served) => {}
-                Err(error) => tracing::debug!(%error, "no TLS with a caller"),
+            match tokio::time::timeout(HANDSHAKE, tls.accept(socket)).await {
+                Ok(Ok(Accepted::Member(stream, _))) => serve(stream, service).await,
+                Ok(Ok(Accepted::Joins(joins))) => tls.answer(joins).await,
+                Ok(Err(error)) => tracing::debug!(%error, "no TLS with a caller"),
+                Err(_) => tracing::debug!("no TLS with a caller in time"),
             }
         });
     }

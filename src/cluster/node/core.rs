@@ -73,7 +73,7 @@ impl Core {
         self.round();
         while self.ending.is_none() {
             let patience = self.next_tick.saturating_duration_since(Instant::now());
-            self.shared.inbox.take(&mut letters, patience);
+            self.shared.inbox.take(&mut letters, self.waiting.room(), patience);
             for letter in letters.drain(..) {
                 self.hear(letter);
             }
@@ -123,12 +123,12 @@ impl Core {
                     // Whoever asked may have gone.
                     return drop(answer.send(Err(StoreError::NoSpace.into())));
                 }
-                self.waiting.add(id, Waiter::Command(command, answer));
+                self.waiting.add(id, Waiter::Command(command, answer), data.len());
                 self.step(Input::Propose { id, data });
             }
             Letter::Change { change, answer } => {
                 if let Some(id) = change.id() {
-                    self.waiting.add(id, Waiter::Change(answer));
+                    self.waiting.add(id, Waiter::Change(answer), 0);
                 }
                 self.step(Input::Change(change));
             }

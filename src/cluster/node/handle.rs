@@ -3,6 +3,7 @@
 mod auth;
 mod leaving;
 mod members;
+mod proposing;
 
 use std::fs::File;
 use std::sync::Arc;
@@ -15,17 +16,16 @@ use tokio::sync::oneshot;
 
 use super::core;
 use super::ended::Ended;
-use super::inbox::{Letter, Returned};
+use super::inbox::Returned;
 use super::shared::{Shared, Status};
 use super::snapshots;
 use super::version::CLUSTER_VERSION;
 use super::watching::Stream;
-use crate::cluster::etcd::log_entry;
+use crate::cluster::etcd::admission::Class;
 use crate::cluster::etcd::node::{
     Credentials, Identity, LeaseView, Member, MemberChange, Node, NodeError, Sizes, Snapshot, Standing,
     Vitals, Watching,
 };
-use crate::cluster::raft::ProposalId;
 use crate::cluster::store::auth::{Access, AuthError, Permission, RoleName, UserName};
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::hash::HashKv;
@@ -168,6 +168,7 @@ impl Handle {
 
     fn returned(returned: Returned) -> NodeError {
         match returned {
+            Returned::NoRoom(class) => NodeError::NoRoom { retry_after: class.retry_after() },
             Returned::Full => NodeError::TooManyRequests,
             Returned::Closed => NodeError::Stopped,
         }
@@ -226,16 +227,7 @@ impl Node for Handle {
             return Err(StoreError::NoSpace.into());
         }
         let command = Command { id: self.shared.ids.next(), caller, change };
-        let data = log_entry::encode(&command);
-        if data.len() > self.shared.config.max_request_bytes + log_entry::header_room(command.caller.as_ref())
-        {
-            return Err(NodeError::RequestTooLarge);
-        }
-        let id = ProposalId(command.id);
-        let (answer, answered) = oneshot::channel();
-        let letter = Letter::Propose { id, data, command: Box::new(command), answer };
-        self.shared.inbox.ask(letter).map_err(Self::returned)?;
-        self.in_time(answered).await
+        self.in_time(self.ask_core(command)?).await
     }
 
     async fn barrier(&self) -> Result<(), NodeError> {
@@ -356,6 +348,10 @@ impl Node for Handle {
     fn sizes(&self) -> Sizes {
         let size = self.shared.read().store.size();
         Sizes { total: size.held as u64, in_use: size.in_use as u64, quota: self.shared.config.quota_bytes }
+    }
+
+    fn queued(&self) -> Option<[usize; Class::ALL.len()]> {
+        Some(self.shared.inbox.queued())
     }
 
     fn alarms(&self) -> Vec<Alarm> {

@@ -123,10 +123,13 @@ impl PeerTls {
                 let agreed = tokio::time::timeout(HANDSHAKE, files.current().acceptor.accept(socket)).await;
                 Ok(agreed.map_err(|_| TlsError::Late { after: HANDSHAKE })??)
             }
-            Self::Mesh(mesh) => match mesh.accept(socket, HANDSHAKE).await? {
-                Accepted::Member(stream, _) => Ok(*stream),
-                Accepted::Served => Err(TlsError::Nobody),
-            },
+            Self::Mesh(mesh) => {
+                let agreed = tokio::time::timeout(HANDSHAKE, mesh.accept(socket)).await;
+                match agreed.map_err(|_| TlsError::Late { after: HANDSHAKE })?? {
+                    Accepted::Member(stream, _) => Ok(*stream),
+                    Accepted::Joins(_) => Err(TlsError::Nobody),
+                }
+            }
         }
     }
 

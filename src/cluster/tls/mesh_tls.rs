@@ -63,8 +63,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> JoinStream for S {}
 pub enum Accepted<S> {
     /// One of the mesh.
     Member(Box<server::TlsStream<S>>, Arc<Certificate>),
-    /// One who has got, or was refused, a certificate.
-    Served,
+    /// One who wants a certificate: [`MeshTls::answer`].
+    Joins(Joins),
+}
+
+/// One who wants a certificate.
+pub struct Joins {
+    stream: Box<dyn JoinStream>,
+    binding: [u8; 32],
+    shown: Option<Certificate>,
 }
 
 impl MeshTls {
@@ -101,43 +108,33 @@ impl MeshTls {
         self.current.borrow().passport.mesh
     }
 
-    /// Talks to one who has called. Who wants a certificate is served at once, and by nothing else here.
+    /// Agrees on keys with one who has called.
     ///
     /// # Errors
-    /// When it is not believed, or does not agree on keys within `patience`.
-    pub async fn accept<S>(&self, socket: S, patience: Duration) -> Result<Accepted<S>, TlsError>
+    /// When it is not believed.
+    pub async fn accept<S>(&self, socket: S) -> Result<Accepted<S>, TlsError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let agreed = tokio::time::timeout(patience, self.agree(socket)).await;
-        let (stream, shown, joins) = agreed.map_err(|_| TlsError::Late { after: patience })??;
-        if !joins {
-            let shown = shown.ok_or(TlsError::Nobody)?;
-            return Ok(Accepted::Member(stream, Arc::new(shown)));
-        }
-        let binding = binding(|out| stream.get_ref().1.export_keying_material(out, EXPORTER, None))?;
-        let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(desk) = desk {
-            desk.answer(stream, binding, shown).await;
-        }
-        Ok(Accepted::Served)
-    }
-
-    /// Agrees on keys: who is there, and whether it wants a certificate.
-    async fn agree<S>(
-        &self,
-        socket: S,
-    ) -> Result<(Box<server::TlsStream<S>>, Option<Certificate>, bool), TlsError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
     {
         let current = self.current.borrow().clone();
         let called = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
         let joins = called.client_hello().alpn().is_some_and(|mut spoken| spoken.any(|it| it == JOIN));
         let config = if joins { &current.joining } else { &current.within };
-        let stream = called.into_stream(config.clone()).await?;
+        let stream = Box::new(called.into_stream(config.clone()).await?);
         let shown = current.known(stream.get_ref().1)?;
-        Ok((Box::new(stream), shown, joins))
+        if !joins {
+            return Ok(Accepted::Member(stream, Arc::new(shown.ok_or(TlsError::Nobody)?)));
+        }
+        let binding = binding(|out| stream.get_ref().1.export_keying_material(out, EXPORTER, None))?;
+        Ok(Accepted::Joins(Joins { stream, binding, shown }))
+    }
+
+    /// Gives one what it wants, or hangs up on it while nobody does.
+    pub async fn answer(&self, joins: Joins) {
+        let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(desk) = desk {
+            desk.answer(joins.stream, joins.binding, joins.shown).await;
+        }
     }
 
     /// Calls one of the mesh; returns who answers.

@@ -23,7 +23,7 @@ use std::time::SystemTime;
 
 pub use error::TlsError;
 pub use joining::JoinTls;
-pub use mesh_tls::{Accepted, Desk, JoinStream, MeshTls};
+pub use mesh_tls::{Accepted, Desk, JoinStream, Joins, MeshTls};
 pub use passport::Passport;
 
 use super::identity::UnixSeconds;

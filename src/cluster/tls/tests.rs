@@ -75,13 +75,13 @@ async fn meet(caller: &MeshTls, called: &MeshTls) -> (Result<String, String>, Re
         Ok(shown.principal().to_string())
     };
     let called = async {
-        match called.accept(there, PATIENCE).await.map_err(|error| error.to_string())? {
+        match called.accept(there).await.map_err(|error| error.to_string())? {
             Accepted::Member(mut stream, shown) => {
                 stream.write_u8(1).await.map_err(|error| error.to_string())?;
                 stream.shutdown().await.map_err(|error| error.to_string())?;
                 Ok(shown.principal().to_string())
             }
-            Accepted::Served => Err("it wants to join".to_owned()),
+            Accepted::Joins(_) => Err("it wants to join".to_owned()),
         }
     };
     tokio::join!(calling, called)
@@ -174,19 +174,16 @@ async fn who_shows_nothing_is_refused_by_name() {
         let mut stream = connector.connect(mesh_tls::nowhere(), here).await?;
         stream.read_u8().await
     };
-    let (asked, accepted) = tokio::join!(asks, two.accept(there, PATIENCE));
+    let (asked, accepted) = tokio::join!(asks, two.accept(there));
     assert!(asked.unwrap_err().to_string().contains("CertificateRequired"));
     assert!(accepted.is_err());
 }
 
-#[tokio::test]
-async fn nobody_is_waited_for_without_end() {
-    let scene = Scene::new();
-    let two = scene.host("two");
-    let (here, there) = tokio::io::duplex(1024);
-    let Err(error) = two.accept(there, Duration::from_millis(1)).await else { panic!("it was accepted") };
-    assert!(matches!(error, TlsError::Late { .. }), "{error}");
-    drop(here);
+/// Serves one who joins.
+async fn serve(called: &MeshTls, there: DuplexStream) {
+    if let Ok(Accepted::Joins(joins)) = called.accept(there).await {
+        called.answer(joins).await;
+    }
 }
 
 /// A desk that answers with what it knows of the connection.
@@ -218,7 +215,7 @@ async fn join(tls: &JoinTls, called: &MeshTls) -> Result<(String, [u8; 32]), Str
         stream.read_to_string(&mut said).await.map_err(|error| error.to_string())?;
         Ok((said, binding))
     };
-    let (asked, _) = tokio::join!(asks, called.accept(there, PATIENCE));
+    let (asked, _) = tokio::join!(asks, serve(called, there));
     asked
 }
 
@@ -240,7 +237,7 @@ async fn one_who_is_of_the_mesh_is_known_at_the_desk() {
     let (one, two, desk) = (scene.host("one"), scene.host("two"), Arc::new(Mirror::default()));
     two.set_desk(Some(desk.clone()));
     let (here, there) = tokio::io::duplex(64 << 10);
-    let (asked, _) = tokio::join!(one.connect_to_join(here), two.accept(there, PATIENCE));
+    let (asked, _) = tokio::join!(one.connect_to_join(here), serve(&two, there));
     let (_, binding, shown) = asked.unwrap();
     assert_eq!(shown.principal().to_string(), "host two");
     assert_eq!(desk.0.lock().unwrap().take(), Some((binding, Some("host one".to_owned()))));

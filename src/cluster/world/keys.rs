@@ -39,6 +39,8 @@ pub const STORES: &str = "/_mgmt/store/";
 pub const HOSTS: &str = "/_mgmt/host/";
 /// All deploys.
 pub const DEPLOYS: &str = "/_mgmt/deploy/";
+/// What hosts export.
+pub const EXPORTS: &str = "/_mgmt/export/";
 /// All chunks.
 pub const BLOBS: &str = "/_mgmt/blob/";
 /// Who stores chunks that no deploy names yet: bound to leases.
@@ -143,12 +145,12 @@ pub fn exports_for(to: &Audience) -> String {
 
 /// The exports of a kind for someone.
 pub fn exports_to(to: &Audience, kind: &str) -> String {
-    format!("{ROOT}export/{to}/{kind}/")
+    format!("{EXPORTS}{to}/{kind}/")
 }
 
 /// All exports.
 pub fn exports() -> String {
-    format!("{ROOT}export/")
+    EXPORTS.to_owned()
 }
 
 /// Which export a key holds, and its kind.

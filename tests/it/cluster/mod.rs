@@ -7,6 +7,7 @@ mod processes;
 mod raw;
 mod served;
 
+mod admission;
 mod corruption;
 mod differential;
 mod etcdctl;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::judgement::Judge;
 use super::lease_owner::lease_of;
+use crate::cluster::etcd::admission::Class;
 use crate::cluster::etcd::node::{
     Credentials, Identity, LeaseView, Member, MemberChange, Node, NodeError, Sizes, Snapshot, Standing,
     Vitals, Watching,
@@ -164,6 +165,10 @@ impl Node for Guard {
 
     fn alarms(&self) -> Vec<Alarm> {
         self.member.alarms()
+    }
+
+    fn queued(&self) -> Option<[usize; Class::ALL.len()]> {
+        self.member.queued()
     }
 
     fn cluster_version(&self) -> Option<String> {

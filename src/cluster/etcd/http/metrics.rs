@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
+use crate::cluster::etcd::admission::Class;
 use crate::cluster::etcd::node::vitals::{FSYNC_MS, Vitals};
 use crate::cluster::etcd::surface::{Surface, VERSION};
 
@@ -49,6 +50,9 @@ pub fn render(surface: &Surface) -> String {
     if let Some(vitals) = node.vitals() {
         page.vitals(vitals);
     }
+    if let Some(queued) = node.queued() {
+        page.queued(queued);
+    }
     page.labelled("etcd_server_id", "This member, as a label.", "server_id", &identity.member.to_string());
     page.text
 }
@@ -83,6 +87,14 @@ impl Page {
         }
         let _ = writeln!(self.text, "{name}_bucket{{le=\"+Inf\"}} {}", fsyncs.count);
         let _ = writeln!(self.text, "{name}_sum {}\n{name}_count {}", fsyncs.sum.as_secs_f64(), fsyncs.count);
+    }
+
+    fn queued(&mut self, queued: [usize; Class::ALL.len()]) {
+        let name = "mgmt_store_changes_waiting";
+        self.head(name, "How many changes of clients wait to be proposed.");
+        for (class, count) in Class::ALL.into_iter().zip(queued) {
+            let _ = writeln!(self.text, "{name}{{class=\"{}\"}} {count}", class.name());
+        }
     }
 
     fn head(&mut self, name: &str, what: &str) {

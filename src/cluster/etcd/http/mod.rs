@@ -41,7 +41,7 @@ pub async fn answer(front: &Front, request: Request<Body>) -> Response<Body> {
         "/metrics" => full(
             StatusCode::OK,
             metrics::CONTENT_TYPE,
-            metrics::render(&front.surface) + &front.calls.render(),
+            metrics::render(&front.surface) + &front.turned_away.render() + &front.calls.render(),
         ),
         _ => health::answer(&front.surface, path, request.uri().query().unwrap_or_default()).await,
     }

@@ -1,5 +1,7 @@
 //! Why a member could not do what it was asked.
 
+use std::time::Duration;
+
 use crate::cluster::store::auth::AuthError;
 use crate::cluster::store::error::StoreError;
 use crate::cluster::store::member::MemberError;
@@ -37,6 +39,12 @@ pub enum NodeError {
     /// Too much is waiting already.
     #[error("too many requests")]
     TooManyRequests,
+    /// Too much of this client, or of all, is waiting already.
+    #[error("too many requests")]
+    NoRoom {
+        /// When some of it will have been worked off.
+        retry_after: Duration,
+    },
     /// More bytes than allowed.
     #[error("request is too large")]
     RequestTooLarge,

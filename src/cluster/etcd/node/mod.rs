@@ -19,6 +19,7 @@ pub use standing::{Identity, Sizes, Standing};
 pub use vitals::Vitals;
 pub use watching::Watching;
 
+use super::admission::Class;
 use crate::cluster::store::auth::{Access, AuthError, Permission, RoleName, UserName};
 use crate::cluster::store::hash::HashKv;
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
@@ -101,6 +102,11 @@ pub trait Node: Send + Sync + 'static {
 
     /// What is counted; `None`: nothing.
     fn vitals(&self) -> Option<&Vitals> {
+        None
+    }
+
+    /// How many changes of clients wait, as in [`Class::ALL`]; `None`: none ever does.
+    fn queued(&self) -> Option<[usize; Class::ALL.len()]> {
         None
     }
 

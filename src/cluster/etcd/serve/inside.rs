@@ -31,7 +31,7 @@ impl Inside {
     pub fn connect(&self) -> DuplexStream {
         let (here, there) = tokio::io::duplex(PIPE_BYTES);
         let watcher = self.graceful.watcher();
-        tokio::spawn(connection::run(self.front.clone(), self.options, there, None, watcher));
+        tokio::spawn(connection::within(self.front.clone(), self.options, there, watcher));
         here
     }
 }

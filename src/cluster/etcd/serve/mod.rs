@@ -28,6 +28,7 @@ pub use listener::{ListenError, Listener};
 pub use tls::{Tls, TlsError, TlsFiles};
 
 use self::with_calls::Begun;
+use super::admission::{self, Gate};
 use super::front::Front;
 
 /// How connections are kept.
@@ -66,10 +67,8 @@ impl Options {
             .http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(Some(self.ping_every))
-            .keep_alive_timeout(self.ping_timeout)
-            .max_concurrent_streams(self.concurrent_streams)
-            // A request of 1.5 MiB comes in one go.
-            .adaptive_window(true);
+            .keep_alive_timeout(self.ping_timeout);
+        admission::bound(&mut builder, self.concurrent_streams);
         builder
     }
 }
@@ -77,15 +76,17 @@ impl Options {
 /// Serves all listeners until `stop`; then takes no more connections, and lets calls end for a while.
 pub async fn serve(front: Front, listeners: Vec<Listener>, options: Options, stop: impl Future<Output = ()>) {
     let graceful = Arc::new(GracefulShutdown::new());
+    let gate = Arc::new(Gate::new(options.connections, front.turned_away.clone()));
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        let (front, graceful) = (front.clone(), graceful.clone());
-        accepting.spawn(async move { accept(front, listener, options, &graceful).await });
+        let (front, graceful, gate) = (front.clone(), graceful.clone(), gate.clone());
+        accepting.spawn(async move { accept(front, listener, options, &graceful, &gate).await });
     }
     stop.await;
     // The connections live in these tasks' sets: they are kept until the calls have ended.
     accepting.abort_all();
     while accepting.join_next().await.is_some() {}
+    gate.close();
     let Ok(graceful) = Arc::try_unwrap(graceful).map_err(|_| tracing::warn!("a listener has not ended"))
     else {
         return;
@@ -100,7 +101,13 @@ const REFUSED: usize = 1_000;
 /// For how long such a one may stay.
 const REFUSED_FOR: Duration = Duration::from_secs(2);
 
-async fn accept(front: Front, listener: Listener, options: Options, graceful: &GracefulShutdown) {
+async fn accept(
+    front: Front,
+    listener: Listener,
+    options: Options,
+    graceful: &GracefulShutdown,
+    gate: &Arc<Gate>,
+) {
     let room = Arc::new(Semaphore::new(options.connections));
     let porch = Arc::new(Semaphore::new(REFUSED));
     loop {
@@ -115,14 +122,18 @@ async fn accept(front: Front, listener: Listener, options: Options, graceful: &G
         };
         let watcher = graceful.watcher();
         let (front, tls) = (front.clone(), listener.tls());
+        let entering = gate.enter(socket.peer());
         if let Ok(place) = room.clone().try_acquire_owned() {
             tokio::spawn(async move {
-                connection::serve(front, options, socket, tls, watcher).await;
+                connection::serve(front, options, socket, tls, watcher, entering).await;
                 drop(place);
             });
-        } else if let Ok(place) = porch.clone().try_acquire_owned() {
+            continue;
+        }
+        gate.is_full();
+        if let Ok(place) = porch.clone().try_acquire_owned() {
             tokio::spawn(async move {
-                let told = connection::serve(front.full(), options, socket, tls, watcher);
+                let told = connection::serve(front.full(), options, socket, tls, watcher, entering);
                 // Who has heard it by then goes by itself.
                 let _ = tokio::time::timeout(REFUSED_FOR, told).await;
                 drop(place);

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use tonic::Status;
 
 use super::lease::any_lease;
+use crate::cluster::etcd::admission::Origin;
 use crate::cluster::etcd::surface::{Surface, wrong_reply};
 use crate::cluster::store::id::{LeaseId, Revision};
 use crate::cluster::store::key::KeyRange;
@@ -133,7 +134,11 @@ impl Drop for Turn {
         let (node, caller) = (self.surface.node.clone(), self.caller.take());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // When that fails too, the lease ends it.
-            runtime.spawn(async move { drop(node.propose(Change::Delete(delete), caller).await) });
+            let leaves = async move { drop(node.propose(Change::Delete(delete), caller).await) };
+            match Origin::current() {
+                Some(origin) => drop(runtime.spawn(origin.scope(leaves))),
+                None => drop(runtime.spawn(leaves)),
+            }
         }
     }
 }
