@@ -13,6 +13,8 @@ use crate::cluster::store::request::Command;
 /// How much of what this member proposes is on its way through the log at a time, before what its clients want waits: as
 /// much as keeps a log busy whose sync takes 20 ms, or a leader 200 ms away (20,000 changes a second, 40 MB/s).
 const ON_ITS_WAY: Room = Room { requests: 4_096, bytes: 8 << 20 };
+/// And how much of it is proposed in one round: while one half is being synced, the other comes up behind it.
+const IN_ONE_ROUND: Room = Room { requests: 2_048, bytes: 4 << 20 };
 
 /// To a change of the store.
 pub type Answer = Result<Applied, NodeError>;
@@ -52,11 +54,11 @@ impl Waiting {
         Some(waiter)
     }
 
-    /// How much more of what clients want may be on its way.
+    /// How much more of what clients want may be proposed now.
     pub fn room(&self) -> Room {
         Room {
-            requests: ON_ITS_WAY.requests.saturating_sub(self.waiters.len()),
-            bytes: ON_ITS_WAY.bytes.saturating_sub(self.bytes),
+            requests: ON_ITS_WAY.requests.saturating_sub(self.waiters.len()).min(IN_ONE_ROUND.requests),
+            bytes: ON_ITS_WAY.bytes.saturating_sub(self.bytes).min(IN_ONE_ROUND.bytes),
         }
     }
 
@@ -78,14 +80,15 @@ mod tests {
     #[test]
     fn there_is_room_again_for_what_is_settled() {
         let mut waiting = Waiting::default();
+        assert_eq!(waiting.room(), IN_ONE_ROUND);
         for id in 0..3 {
-            waiting.add(ProposalId(id), Waiter::Change(oneshot::channel().0), 4 << 20);
+            waiting.add(ProposalId(id), Waiter::Change(oneshot::channel().0), 3 << 20);
         }
-        assert_eq!(waiting.room(), Room { requests: ON_ITS_WAY.requests - 3, bytes: 0 });
         assert!(!waiting.room().is_left());
         waiting.fail(ProposalId(1), NodeError::Timeout);
         assert!(waiting.take(ProposalId(1)).is_none());
+        assert_eq!(waiting.room(), Room { requests: IN_ONE_ROUND.requests, bytes: 2 << 20 });
         waiting.take(ProposalId(2)).unwrap();
-        assert_eq!(waiting.room().bytes, 4 << 20);
+        assert_eq!(waiting.room(), IN_ONE_ROUND);
     }
 }

@@ -33,7 +33,7 @@ const HTTP1_PATIENCE: Duration = Duration::from_secs(10);
 /// 16 MiB. These are what it may have the server hold at the worst, where a call does not read what comes: 4 MiB a
 /// connection, and an identity with a certificate has 1,024 of those at the most. Where calls do read, which is nearly
 /// always, what they hold is bounded for all together (`GuestBounds::bytes`). So 100,000 connections cost what they cost
-/// idle, about 10 KiB each or 1 GiB, and with calls under way 512 MiB of requests, 0.5 GiB of calls and 256 MiB of changes
+/// idle, about 16 KiB each or 1.5 GiB, and with calls under way 512 MiB of requests, 0.5 GiB of calls and 256 MiB of changes
 /// that wait. A connection of HTTP/1 holds 64 KiB.
 pub fn bound<E>(builder: &mut Builder<E>, calls: u32) {
     builder.http1().max_buf_size(HTTP1_BYTES).max_headers(HTTP1_FIELDS).header_read_timeout(HTTP1_PATIENCE);
