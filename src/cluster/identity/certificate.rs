@@ -286,9 +286,11 @@ mod tests {
         assert!(matches!(early, Err(IdentityError::NotYetValid { from, .. }) if from == it.not_before()));
         let late = it.check_time(UnixSeconds(it.not_after().0 + 1));
         assert!(matches!(late, Err(IdentityError::Expired { since, .. }) if since == it.not_after()));
-        let half = (it.not_before().0 + it.not_after().0) / 2;
-        assert_eq!(it.renew_at(), UnixSeconds(half));
-        assert_eq!(renew_at(UnixSeconds(9), UnixSeconds(5)), UnixSeconds(9));
+        let issued = it.not_before().later(BACKDATED);
+        assert_eq!(it.renew_at(), UnixSeconds((issued.0 + it.not_after().0) / 2));
+        let brief = (NOW.earlier(BACKDATED), NOW.later(Duration::from_secs(20)));
+        assert_eq!(renew_at(brief.0, brief.1), NOW.later(Duration::from_secs(10)), "it was issued now");
+        assert_eq!(renew_at(UnixSeconds(9), UnixSeconds(5)), UnixSeconds(5));
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl MeshError {
                  --prefix of its agent"
                     .to_owned(),
             ),
-            Self::Identity(error) => error.hint(),
+            Self::Identity(error) | Self::Tls(TlsError::Identity(error)) => error.hint(),
             Self::Join(error) => error.hint(),
             Self::NoToken { .. } => Some(
                 "an administrator makes a token with `mgmt mesh invite`; start this host with it: --join TOKEN. Hosts of a mesh \

@@ -54,6 +54,9 @@ impl WorldError {
             }
             Self::OutboxDisk { .. } => Some("make room on the disk of the agent's folder"),
             Self::TooLarge { .. } => Some("split it into several"),
+            Self::Refused { why, .. } if why.contains("permission denied") => Some(
+                "hosts may change what is their own; for all else come with an administrator's keys: --keys DIR",
+            ),
             Self::BrokenChain { .. } => {
                 Some("look at `mgmt deploys`, and deploy from the newest; --force does it anyway")
             }

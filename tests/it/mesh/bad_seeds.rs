@@ -42,7 +42,7 @@ fn server(says: Says) -> String {
 
 /// A host whose only seed this is keeps its own files, and says this of it, as the commands on it do.
 fn is_told(seed: &str, problem: &str, hint: Option<&str>) {
-    let village = Village::new();
+    let village = Village::insecure();
     let mut agent = village.run("a", &[&format!("--seeds={seed}")]);
     village.wait_for("a", "f2a");
     let line = agent.says("the store is away");
@@ -83,7 +83,7 @@ fn a_web_server_is_named() {
 
 #[test]
 fn an_etcd_is_not_used_unless_it_is_called_one() {
-    let village = Village::new();
+    let village = Village::insecure();
     let etcd = Process::start(Make::Etcd, &village.path("etcd"), &[]);
     is_told(&etcd.client(), "an etcd answers there, and no host of a mesh", Some("write etcd://HOST:PORT"));
     assert_eq!(etcd.say("get --prefix /").worked(), "", "nothing was written there");
@@ -96,7 +96,7 @@ fn at(agent: &mut Agent) -> String {
 
 #[test]
 fn a_seed_of_another_mesh_is_named_and_not_used() {
-    let village = Village::new();
+    let village = Village::insecure();
     // Ports of their own: agents of other tests would take those of the dead.
     let apart =
         |host: &str| village.run(host, &["--no-join", &format!("--listen=127.0.0.1:{}", free_port())]);

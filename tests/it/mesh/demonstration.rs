@@ -39,8 +39,11 @@ fn any_host_that_runs_will_do_as_a_seed() {
     let mut first = village.run("a", &["--no-join", "--listen", "127.0.0.1:0"]);
     let line = first.says("ready to serve");
     let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let seeds = |at: &str| format!("--seeds={at}");
-    let mut second = village.run("b", &[&seeds(&at), "--no-server"]);
+    // A token names the hosts that carry the store; here only what was said beside it counts.
+    let token = village.token("a");
+    let join = |at: &str| [format!("--seeds={at}"), format!("--join={token}")];
+    let [seeds, join_b] = join(&at);
+    let mut second = village.run("b", &[&seeds, &join_b, "--no-server"]);
     second.says("the graph runs");
     // It carries no store, and tells where one is.
     village.wait_for("b", "f4a");
@@ -51,7 +54,8 @@ fn any_host_that_runs_will_do_as_a_seed() {
     let row = told.as_array().unwrap().iter().find(|row| row["host"] == "b").unwrap();
     assert_eq!((&row["alive"], &row["carries"]), (&true.into(), &"no store".into()));
     let signpost = row["addresses"][0].as_str().unwrap();
-    let mut third = village.run("c", &[&seeds(signpost), "--converged-timeout=1"]);
+    let [seeds, join_c] = join(signpost);
+    let mut third = village.run("c", &[&seeds, &join_c, "--converged-timeout=1"]);
     everybody_has_everything(&village);
     assert!(third.child.wait().unwrap().success());
 }

@@ -112,7 +112,7 @@ fn a_graph_that_is_wrong_is_not_deployed() {
 
 #[tokio::test]
 async fn a_deploy_with_corrupt_content_is_named_and_the_one_before_runs_on() {
-    let village = Village::new();
+    let village = Village::insecure();
     let mut agent = village.follow("a", &[]);
     let line = agent.says("ready to serve");
     let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();

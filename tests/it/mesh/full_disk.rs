@@ -33,11 +33,11 @@ fn what_cannot_be_kept_is_an_error_of_its_vertex_only_and_nothing_is_lost() {
     let state = village.path("small");
     fs::create_dir(&state).unwrap();
     let mut command = Command::new("unshare");
-    let script = "mount -t tmpfs -o size=128k tmpfs \"$1\"; shift; exec \"$@\"";
+    let script = "mount -t tmpfs -o size=256k,mode=700 tmpfs \"$1\"; shift; exec \"$@\"";
     command.args(["--mount", "sh", "-ec", script, "sh"]).arg(&state).arg(env!("CARGO_BIN_EXE_mgmt"));
     let graph = village.graph("b");
     command.arg("run").arg(&graph).args(["--hostname", "b", "--no-server", "--prefix"]).arg(&state);
-    command.arg(format!("--seeds={listen}"));
+    command.arg(format!("--join={}", village.token("a")));
     let mut command = without_settings(command);
     command.env("RUNTIME_DIRECTORY", village.path("run"));
     let mut agent = Agent::start(command);

@@ -15,5 +15,6 @@ mod names;
 mod real_etcd;
 mod rescue;
 mod rollouts;
+mod secure;
 mod standing;
 mod village;

@@ -5,7 +5,7 @@ use crate::control::host::Agent;
 
 #[test]
 fn a_second_host_of_the_same_name_is_refused_and_told_of_the_first() {
-    let village = Village::new();
+    let village = Village::insecure();
     let mut first = village.run("a", &["--listen", "127.0.0.1:0"]);
     let line = first.says("ready to serve");
     let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -31,7 +31,7 @@ fn a_name_that_cannot_be_is_refused_before_anything_starts() {
 
 #[test]
 fn an_address_that_was_asked_for_and_is_taken_is_an_error_that_says_by_whom() {
-    let village = Village::new();
+    let village = Village::insecure();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let mut first = village.run("a", &["--no-join"]);

@@ -75,7 +75,7 @@ fn one_survivor_begins_a_mesh_anew_and_those_who_come_back_join_it() {
 
 #[test]
 fn a_mesh_begins_anew_with_a_snapshot_and_what_was_withdrawn_since_stays_withdrawn() {
-    let village = Village::new();
+    let village = Village::insecure();
     let mut agents = start(&village, &["a", "b"]);
     village.say(&["kv", "put", "k", "early", "--hostname", "a"]);
     village.wait_for("b", "f3a");
@@ -126,7 +126,7 @@ fn a_mesh_begins_anew_with_a_snapshot_and_what_was_withdrawn_since_stays_withdra
 
 #[test]
 fn hosts_that_carry_the_store_keep_copies_of_it_by_themselves() {
-    let village = Village::new();
+    let village = Village::insecure();
     let mut agent = village.run("a", &[]);
     agent.says("ready to serve");
     village.say(&["kv", "put", "k", "kept", "--hostname", "a"]);

@@ -140,7 +140,7 @@ fn a_rollout_goes_on_under_the_next_leader() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deploy_that_another_one_overtook_is_refused_unless_it_is_forced() {
-    let village = Village::new();
+    let village = Village::insecure();
     let mut agent = village.follow("a", &[]);
     let line = agent.says("ready to serve");
     let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();

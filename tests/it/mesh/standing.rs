@@ -46,7 +46,7 @@ fn a_client_uses_the_member_of_its_own_zone_and_goes_over_to_one_that_comes_late
         let told: serde_json::Value =
             serde_json::from_str(&village.say(&["status", "--json", "--hostname", "c"])).unwrap();
         let through = told["mesh"]["through"].as_str().unwrap_or_default();
-        if through == format!("http://127.0.0.1:{port}") { Ok(()) } else { Err(through.to_owned()) }
+        if through == format!("https://127.0.0.1:{port}") { Ok(()) } else { Err(through.to_owned()) }
     };
     until("there is only one member", || through(ports[0]));
     let mut near = village.run("b", &["--zone=y", &format!("--listen=127.0.0.1:{}", ports[1])]);

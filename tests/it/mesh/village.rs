@@ -15,11 +15,17 @@ use crate::control::host::{Agent, mgmt};
 /// A user, with runtime and state folders of its own.
 pub struct Village {
     scratch: TempDir,
+    insecure: bool,
 }
 
 impl Village {
     pub fn new() -> Self {
-        Self { scratch: tempfile::tempdir().unwrap() }
+        Self { scratch: tempfile::tempdir().unwrap(), insecure: false }
+    }
+
+    /// Whose agents and commands do without TLS.
+    pub fn insecure() -> Self {
+        Self { insecure: true, ..Self::new() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -30,6 +36,14 @@ impl Village {
     pub fn command(&self) -> Command {
         let mut command = mgmt();
         command.env("RUNTIME_DIRECTORY", self.path("run")).env("STATE_DIRECTORY", self.path("state"));
+        if self.insecure {
+            command.env("MGMT_INSECURE", "true");
+        }
+        // Whoever sits there is the administrator, on whichever host.
+        let keys = self.path("state/a/pki");
+        if keys.join("admin.key").exists() {
+            command.env("MGMT_KEYS", keys);
+        }
         command
     }
 
@@ -60,6 +74,11 @@ impl Village {
         let mut command = self.command();
         command.args(["run", "empty", "--hostname", host]).args(flags).current_dir(folder);
         Agent::start(command)
+    }
+
+    /// A token with which any host may join, and carry the store; this host's agent runs.
+    pub fn token(&self, host: &str) -> String {
+        self.say(&["mesh", "invite", "--serve", "--uses=100", "--hostname", host]).trim().to_owned()
     }
 
     /// What a command prints; it must work.

@@ -1,6 +1,6 @@
 //! Agents, each on a host of its own.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
@@ -21,6 +21,8 @@ pub struct Fleet {
     scratch: TempDir,
     /// How many graphs were saved.
     saved: Cell<usize>,
+    token: OnceCell<String>,
+    insecure: bool,
 }
 
 impl Fleet {
@@ -28,7 +30,21 @@ impl Fleet {
     pub fn new(count: usize) -> Option<Self> {
         let net = Net::with_hosts(count)?;
         let agents = (0..count).map(|_| None).collect();
-        Some(Self { agents, net, scratch: tempfile::tempdir().unwrap(), saved: Cell::new(0) })
+        Some(Self {
+            agents,
+            net,
+            scratch: tempfile::tempdir().unwrap(),
+            saved: Cell::new(0),
+            token: OnceCell::new(),
+            insecure: false,
+        })
+    }
+
+    /// One whose agents and commands do without TLS.
+    pub fn insecure(count: usize) -> Option<Self> {
+        let mut fleet = Self::new(count)?;
+        fleet.insecure = true;
+        Some(fleet)
     }
 
     pub fn name(host: usize) -> String {
@@ -50,6 +66,14 @@ impl Fleet {
         let mut command = without_settings(self.net.command(host, env!("CARGO_BIN_EXE_mgmt")));
         command.env("RUNTIME_DIRECTORY", self.path(host, "run"));
         command.env("STATE_DIRECTORY", self.path(host, "state"));
+        if self.insecure {
+            command.env("MGMT_INSECURE", "true");
+        }
+        // Whoever sits there is the administrator, on whichever host.
+        let keys = self.path(0, "state/h0/pki");
+        if keys.join("admin.key").exists() {
+            command.env("MGMT_KEYS", keys);
+        }
         command
     }
 
@@ -101,8 +125,18 @@ impl Fleet {
 
     /// One of them, with the same flags as at first.
     pub fn start_again(&mut self, host: usize) -> &mut Agent {
-        let seeds = format!("--seeds={}", Net::address(0));
-        self.start(host, if host == 0 { &[] } else { std::slice::from_ref(&seeds) })
+        let join: Vec<String> = match (host, self.insecure) {
+            (0, _) => Vec::new(),
+            (_, true) => vec![format!("--seeds={}", Net::address(0))],
+            (_, false) => vec![format!("--join={}", self.token())],
+        };
+        self.start(host, &join)
+    }
+
+    /// A token with which any host may join and carry the store; h0 makes it, once.
+    pub fn token(&self) -> String {
+        let make = || self.say(0, &["mesh", "invite", "--serve", "--uses=1000"]).trim().to_owned();
+        self.token.get_or_init(make).clone()
     }
 
     /// Waits until a host's agent has logged a line with this in it.

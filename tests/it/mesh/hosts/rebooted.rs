@@ -5,7 +5,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::fleet::Fleet;
-use crate::cluster::hosts::net::Net;
 use crate::control::host::Agent;
 use crate::mesh::files;
 
@@ -25,7 +24,7 @@ fn so_does_one_that_listens_at_whatever_address_it_has() {
 fn follow(fleet: &Fleet, listen: &str) -> Agent {
     let mut command: Command = fleet.command(1);
     command.args(["run", "empty", "--hostname", &Fleet::name(1), "--listen", listen]);
-    command.arg(format!("--seeds={}", Net::address(0)));
+    command.arg(format!("--join={}", fleet.token()));
     Agent::start(command)
 }
 
