@@ -313,6 +313,24 @@ wait_for 'three voters' three_vote
 show "$mgmt" mesh status --hostname a
 expect_code 0 'mesh status'
 
+title 'Somebody knocks who was not invited, and then a host that was'
+seed=$("$mgmt" mesh members --hostname a --json | sed -n 's/.*"\(https:[^"]*\)".*/\1/p' | head -n 1)
+write_host eve 'I am anybody.'
+show "$mgmt" run --file "$scratch/eve.yaml" --hostname eve --no-join --seeds "$seed" --converged-timeout 1
+[ "$code" -ne 0 ] || die 'a stranger got in'
+grep -q 'has no identity' "$scratch/output" || die 'it is not said why the stranger is refused'
+ok 'a seed alone lets nobody in: all connections are TLS, and each side shows a certificate of this mesh'
+say '$ mgmt mesh invite --host guest > token'
+"$mgmt" mesh invite --host guest --hostname a >"$scratch/token" || die 'no token'
+write_host guest 'I was invited.'
+"$mgmt" run --file "$scratch/guest.yaml" --hostname guest --no-join --join "$scratch/token" >"$scratch/guest.log" 2>&1 &
+agents+=($!)
+wait_for 'the card of the guest' has_cards b guest
+ok 'with a token, good for one host of that name and for an hour, it is in'
+show "$mgmt" run --file "$scratch/eve.yaml" --hostname guest --no-join --prefix "$scratch/eve" --join "$scratch/token" --converged-timeout 1
+[ "$code" -ne 0 ] || die 'a token was good twice'
+ok 'and the same token lets nobody else in'
+
 title 'The one that leads is killed, and a fourth takes its place'
 leader=$("$mgmt" mesh members --hostname a | sed -n 's/^\([abc]\) .* leads .*/\1/p')
 [ -n "$leader" ] || die 'nobody leads'

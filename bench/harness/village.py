@@ -67,7 +67,9 @@ class Village:
     def __init__(self, bench, on=None):
         self.bench = bench
         self.folder = bench.folder("village", on)
-        self.env = {**bench.env, "RUNTIME_DIRECTORY": os.path.join(self.folder, "run"), "STATE_DIRECTORY": os.path.join(self.folder, "state")}
+        self.env = {**bench.env, "RUNTIME_DIRECTORY": os.path.join(self.folder, "run"), "STATE_DIRECTORY": os.path.join(self.folder, "state"),
+                    # The figures are of the mesh without TLS.
+                    "MGMT_INSECURE": "true"}
         self.stopwatch = Stopwatch(bench.programs["stopwatch"], self.env)
         self.hosts = {}
 

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use rustix::process::DumpableBehavior;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -122,6 +123,7 @@ pub struct Ending {
 /// When it cannot start, or its first graph cannot run.
 pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let started = Instant::now();
+    keep_memory_private();
     let signals = Signals::listen().map_err(|source| AgentError::System("listen for signals", source))?;
     let prefix = PrefixChoice { host: options.mesh.own_name().cloned(), ..options.prefix.clone() };
     let mut places = Places::make(&prefix)?;
@@ -187,6 +189,14 @@ pub async fn run(options: Options) -> Result<Ending, AgentError> {
     let ending = ended(agent, last, started);
     places.clean_up();
     Ok(ending)
+}
+
+/// Keys and secrets are in this process's memory: it makes no core dump, and only root looks into it. Its commands are as they
+/// would be.
+fn keep_memory_private() {
+    if let Err(error) = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::debug!(%error, "a core dump of the agent would hold its keys");
+    }
 }
 
 /// Tells the mesh how this host's graph stands, and what it makes of its deploy if it follows those.

@@ -12,7 +12,7 @@ use crate::agent::error::AgentError;
 use crate::agent::mesh_choice::MeshChoice;
 use crate::cluster::identity::{IdentityError, KeyFolder};
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Problem, Standing};
-use crate::cluster::mesh::MeshError;
+use crate::cluster::mesh::{MeshError, inviting};
 use crate::cluster::peer::PeerTls;
 use crate::cluster::store::id::ClusterId;
 use crate::cluster::tls::{MeshTls, Passport};
@@ -110,7 +110,9 @@ impl MeshReach {
     pub fn keys(&self) -> Result<KeyFolder, IdentityError> {
         match &self.keys {
             Some(folder) => KeyFolder::at(folder),
-            None => KeyFolder::open(&self.agent.prefix()),
+            // Another agent of this user may be the one that made the mesh.
+            None => inviting::administrators_folder(&self.agent.prefix())
+                .or_else(|_| KeyFolder::open(&self.agent.prefix())),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Inviting a host: an administrator's key signs, and the store keeps it.
 
+use std::path::Path;
+
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
@@ -56,6 +58,27 @@ pub async fn invite(
     });
     written.await?;
     Ok(invitation.token.to_text()?)
+}
+
+/// The folder of the administrator of this host's mesh, among those of this user: this host's own, or that of another agent
+/// of the same machine.
+///
+/// # Errors
+/// When there is none.
+pub fn administrators_folder(prefix: &Path) -> Result<KeyFolder, MeshError> {
+    let own = KeyFolder::open(prefix)?;
+    let missing = || IdentityError::MissingKey { path: own.path_of(key_files::ADMIN_KEY) };
+    let mesh = own.load_mesh()?.ok_or_else(missing)?;
+    let above = prefix.parent().unwrap_or(prefix);
+    let beside = std::fs::read_dir(above).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut prefixes = vec![prefix.to_owned(), above.to_owned()];
+    prefixes.extend(beside);
+    let is_it = |folder: &KeyFolder| {
+        folder.load_mesh().is_ok_and(|found| found == Some(mesh))
+            && folder.load_admin().is_ok_and(|it| it.is_some())
+    };
+    let folders = prefixes.iter().filter_map(|prefix| KeyFolder::at(&prefix.join("pki")).ok());
+    folders.into_iter().find(is_it).ok_or_else(|| missing().into())
 }
 
 /// The newest deploy: a host that joins runs none that is older.

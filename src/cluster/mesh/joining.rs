@@ -16,7 +16,7 @@ use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
 use super::{Memory, MeshError, Options, Said, Security, Volunteer, administrator, door, inviting, outage};
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::identity::{JoinToken, KeyFolder};
+use crate::cluster::identity::JoinToken;
 use crate::cluster::joining::Terms;
 use crate::cluster::link::{Endpoint, Link, LinkSettings};
 use crate::cluster::peer::PeerTls;
@@ -200,7 +200,7 @@ impl Mesh {
             labels: BTreeMap::new(),
             serve: true,
         };
-        let folder = KeyFolder::open(&self.prefix)?;
+        let folder = inviting::administrators_folder(&self.prefix)?;
         let at = self.client.link().endpoints();
         let client = administrator::client(&folder, self.client.name().clone(), at)?;
         inviting::invite(&client, &folder, terms).await
@@ -336,7 +336,12 @@ impl Joining {
         }
         let (listen, advertised, store) = self.carry(listen, advertised, has_files, tls).await?;
         if let Some(own) = own.as_ref().filter(|own| !own.first_writes.is_empty()) {
-            store.write_first(&own.first_writes).await?;
+            let writes = store.write_first(own.first_writes.clone());
+            match has_files {
+                false => writes.await?,
+                // It has written them, unless it ended in between; and the others may not be there yet.
+                true => drop(tokio::spawn(writes)),
+            }
         }
         self.memory.cluster = Some(store.cluster().to_string());
         let mut endpoints: Vec<Endpoint> = advertised.iter().filter_map(|url| url.parse().ok()).collect();

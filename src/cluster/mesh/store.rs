@@ -112,19 +112,16 @@ impl Store {
     }
 
     /// Writes what the store of a new mesh must hold, unless it does.
-    pub async fn write_first(&self, writes: &[(String, String)]) -> Result<(), MeshError> {
-        let key = |key: &String| Bytes::copy_from_slice(key.as_bytes());
-        let Some((first, _)) = writes.first() else { return Ok(()) };
-        let range = KeyRange::One(key(first));
-        let absent = Compare { range, test: Test::Equal, with: Operand::Version(0) };
-        let put = |(name, value): &(String, String)| {
-            let value = Some(Bytes::copy_from_slice(value.as_bytes()));
-            Op::Put(Put { key: key(name), value, lease: Some(LeaseId(0)), previous: false })
-        };
-        let then = writes.iter().map(put).collect();
-        let txn = Change::Txn(Txn { compares: vec![absent], then, otherwise: Vec::new() });
-        let written = self.node.propose(txn, None).await;
-        written.map(drop).map_err(|source| MeshError::FirstWrites { source })
+    pub fn write_first(
+        &self,
+        writes: Vec<(String, String)>,
+    ) -> impl Future<Output = Result<(), MeshError>> + Send + 'static {
+        let node = self.node.clone();
+        async move {
+            let Some(txn) = first_writes(&writes) else { return Ok(()) };
+            let written = node.propose(txn, None).await;
+            written.map(drop).map_err(|source| MeshError::FirstWrites { source })
+        }
     }
 
     /// The member.
@@ -161,6 +158,19 @@ impl Store {
         // Its task says so, unless it panics.
         why.unwrap_or(Ended::Panicked)
     }
+}
+
+/// The change that makes all of these, unless the first is there.
+fn first_writes(writes: &[(String, String)]) -> Option<Change> {
+    let key = |key: &String| Bytes::copy_from_slice(key.as_bytes());
+    let range = KeyRange::One(key(&writes.first()?.0));
+    let absent = Compare { range, test: Test::Equal, with: Operand::Version(0) };
+    let put = |(name, value): &(String, String)| {
+        let value = Some(Bytes::copy_from_slice(value.as_bytes()));
+        Op::Put(Put { key: key(name), value, lease: Some(LeaseId(0)), previous: false })
+    };
+    let then = writes.iter().map(put).collect();
+    Some(Change::Txn(Txn { compares: vec![absent], then, otherwise: Vec::new() }))
 }
 
 fn settings(
