@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::identity::JoinToken;
+use crate::cluster::identity::{HOST_VALIDITY, JoinToken};
 use crate::cluster::link::Endpoint;
 use crate::cluster::mesh::{Options, Security, Volunteer};
 use crate::cluster::peer::PeerTlsFiles;
@@ -34,6 +35,8 @@ pub struct MeshChoice {
     pub insecure: bool,
     /// With what it joins a mesh with TLS.
     pub token: Option<Arc<JoinToken>>,
+    /// How long certificates are good that this host issues; `None`: a week.
+    pub validity: Option<Duration>,
     /// With what TLS is spoken with an etcd that stands in for the store.
     pub etcd_tls: Option<PeerTlsFiles>,
     /// Agents on the same machine are not looked for.
@@ -73,7 +76,11 @@ impl MeshChoice {
             folder: prefix.join("mesh"),
             security: match self.insecure {
                 true => Security::Plain { prefix: prefix.to_owned() },
-                false => Security::Tls { prefix: prefix.to_owned(), token: self.token.clone() },
+                false => Security::Tls {
+                    prefix: prefix.to_owned(),
+                    token: self.token.clone(),
+                    validity: self.validity.unwrap_or(HOST_VALIDITY),
+                },
             },
             etcd_tls: self.etcd_tls.clone(),
             at_once: !self.seeds.is_empty()

@@ -23,6 +23,7 @@ mod reference;
 mod replay;
 mod rollback;
 mod run;
+mod span;
 mod spoken;
 mod status;
 mod top;

@@ -18,7 +18,7 @@ use crate::cluster::peer::{PeerTlsFiles, PeerTrust};
 use crate::engine::runtime::prepare;
 use crate::engine::world::HostName;
 
-use super::{definition, environment, exit, join_token, output};
+use super::{definition, environment, exit, join_token, output, span};
 
 /// Run a graph on this host until stopped
 ///
@@ -150,6 +150,9 @@ struct MeshArgs {
     /// command lines: prefer a file, or the systemd credential `mgmt.join`
     #[arg(long, env = "MGMT_JOIN", value_name = "TOKEN|FILE", hide_env_values = true)]
     join: Option<String>,
+    /// How long certificates are good that this host issues, such as 1d: they are renewed at half of that [default: 7d]
+    #[arg(long, env = "MGMT_CERTIFICATE_VALIDITY", value_name = "TIME", value_parser = span::of)]
+    certificate_validity: Option<Duration>,
     /// Speak without TLS: whoever reaches the port can do everything
     #[arg(long, env = "MGMT_INSECURE")]
     insecure: bool,
@@ -249,6 +252,7 @@ impl MeshArgs {
             seeds: self.seeds.clone(),
             insecure: self.insecure,
             token: join_token::given(self.join.as_deref())?.map(Arc::new),
+            validity: self.certificate_validity,
             etcd_tls,
             listen: self.listen.iter().chain(&self.server_urls).cloned().collect(),
             advertise: advertise.cloned().collect(),

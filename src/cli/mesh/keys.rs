@@ -8,7 +8,7 @@ use crate::agent::error::AgentError;
 use crate::agent::places::{Places, PrefixChoice};
 use crate::cli::mesh_reach::MeshReach;
 use crate::cli::reach::Reach;
-use crate::cli::{output, run};
+use crate::cli::{output, run, span};
 use crate::cluster::identity::{AdministratorName, HOST_VALIDITY, HostPattern, KeyFolder, key_files};
 use crate::cluster::joining::{self, Founder, Terms};
 use crate::cluster::mesh::{MeshError, inviting};
@@ -34,7 +34,7 @@ pub(super) struct Invite {
     #[arg(long, value_name = "N", default_value_t = 1)]
     uses: u32,
     /// For how long, such as 30m, 1h or 7d
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span::of)]
     ttl: Duration,
     /// Where it stands
     #[arg(long, value_name = "NAME", default_value = "")]
@@ -54,20 +54,6 @@ pub(super) struct Invite {
 pub(super) struct Env {
     #[command(flatten)]
     reach: MeshReach,
-}
-
-/// `90s`, `30m`, `1h`, `7d`.
-fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || "write a number with s, m, h or d, such as 1h".to_owned();
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3_600,
-        Some('d') => 86_400,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(wrong)
 }
 
 fn failed(error: impl Into<MeshError>) -> ExitCode {
@@ -147,19 +133,4 @@ pub(super) async fn env(args: &Env) -> Result<(), ExitCode> {
         output::say(&format!("export ETCDCTL_KEY={}", quoted(&folder.path_of(key))));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_with_a_unit() {
-        for (text, seconds) in [("90s", 90), ("30m", 1_800), ("1h", 3_600), ("7d", 604_800)] {
-            assert_eq!(time(text), Ok(Duration::from_secs(seconds)));
-        }
-        for wrong in ["", "1", "h", "-1h", "0s", "1w", "99999999999999999999d"] {
-            assert!(time(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! Who answers those who want a certificate: a host that carries the store gives one, any other tells where those are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -15,10 +16,15 @@ pub(super) struct Issuing(joining::Desk);
 
 impl Issuing {
     /// Over this member.
-    pub fn new(node: &Handle, mesh: MeshId, authority: Authority, pin: Pin) -> Self {
+    pub fn new(node: &Handle, mesh: MeshId, authority: Authority, pin: Pin, validity: Duration) -> Self {
         let registry = Arc::new(NodeRegistry::new(Arc::new(node.clone()), mesh, pin));
         let clock = Arc::new(tls::now);
-        Self(joining::Desk::new(registry, Arc::new(authority), clock, DeskSettings::default()))
+        Self(joining::Desk::new(
+            registry,
+            Arc::new(authority),
+            clock,
+            DeskSettings { validity, ..DeskSettings::default() },
+        ))
     }
 }
 

@@ -323,7 +323,7 @@ impl Joining {
             && let Security::Tls { prefix, .. } = &self.options.security
         {
             let addresses = addresses(&advertised);
-            own = Some(OwnIdentity::found(prefix, self.said(&addresses))?);
+            own = Some(OwnIdentity::found(prefix, self.said(&addresses), self.options.security.validity())?);
         }
         let tls = own.as_ref().map(|own| own.tls.clone());
         if let Some(tls) = &tls {
@@ -388,7 +388,7 @@ impl Joining {
         known: &[Endpoint],
         advertised: &[String],
     ) -> Result<Option<(OwnIdentity, Vec<Endpoint>)>, MeshError> {
-        let Security::Tls { prefix, token } = &self.options.security else { return Ok(None) };
+        let Security::Tls { prefix, token, .. } = &self.options.security else { return Ok(None) };
         let Some(token) = token.clone().or(given) else {
             let seeds = known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return if known.is_empty() { Ok(None) } else { Err(MeshError::NoToken { seeds }) };

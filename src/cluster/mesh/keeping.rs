@@ -9,7 +9,7 @@ use super::desk::place;
 use super::joining::addresses;
 use super::own_identity::{OwnIdentity, Said};
 use crate::cluster::identity::{AdministratorChain, DenyList, Eviction, Pin, Roots, Signed, renew_at};
-use crate::cluster::link::Link;
+use crate::cluster::link::{Link, Standing};
 use crate::cluster::tls;
 use crate::cluster::world::{Client, keys, view};
 use crate::engine::world::{Follow, HostName};
@@ -50,7 +50,13 @@ async fn renew(own: &OwnIdentity, link: &Link, renewing: &Renewing) {
         }
         let from: Vec<String> = link.endpoints().iter().map(|endpoint| place(&endpoint.url)).collect();
         match own.renew(&from, said).await {
-            Ok(()) => tracing::info!("this host has a new certificate"),
+            Ok(()) => {
+                tracing::info!("this host has a new certificate");
+                // A connection keeps the one that it began with, and ends with it: watches go on over the next one now.
+                if let Standing::Up(line) = link.standing() {
+                    link.go_over(line.id, link.endpoints());
+                }
+            }
             Err(why) => {
                 let left = Duration::from_secs(certificate.not_after().0.saturating_sub(now.0));
                 tracing::warn!(why, left_s = left.as_secs(), "no new certificate yet; it is tried again");

@@ -54,7 +54,7 @@ impl OwnIdentity {
         let Some(passport) = Passport::of_host(&folder)? else { return Ok(None) };
         let is_founder = folder.load_papers()?.is_some_and(|papers| papers.invite.is_none());
         let first_writes = match is_founder && folder.load_authority(&mesh)?.is_some() {
-            true => joining::found(&folder, &founder(host, &[]))?.first_writes,
+            true => joining::found(&folder, &founder(host, &[], HOST_VALIDITY))?.first_writes,
             false => Vec::new(),
         };
         if *passport.certificate.principal() != crate::cluster::identity::Principal::Host(host.clone()) {
@@ -66,9 +66,9 @@ impl OwnIdentity {
     }
 
     /// Makes a mesh, of which this host is the first.
-    pub fn found(prefix: &Path, said: Said<'_>) -> Result<Self, MeshError> {
+    pub fn found(prefix: &Path, said: Said<'_>, validity: Duration) -> Result<Self, MeshError> {
         let folder = KeyFolder::open(prefix)?;
-        let founding = joining::found(&folder, &founder(said.host, said.addresses))?;
+        let founding = joining::found(&folder, &founder(said.host, said.addresses, validity))?;
         let passport = Passport::of_host(&folder)?.ok_or(MeshError::Apart)?;
         tracing::info!(
             mesh = %founding.mesh,
@@ -183,10 +183,10 @@ impl OwnIdentity {
     }
 }
 
-fn founder<'f>(host: &'f HostName, addresses: &'f [IpAddr]) -> Founder<'f> {
+fn founder<'f>(host: &'f HostName, addresses: &'f [IpAddr], validity: Duration) -> Founder<'f> {
     static NAME: std::sync::LazyLock<AdministratorName> =
         std::sync::LazyLock::new(|| FIRST.parse().expect("it is a name"));
-    Founder { host, administrator: &NAME, names: &[], addresses, validity: HOST_VALIDITY, now: tls::now() }
+    Founder { host, administrator: &NAME, names: &[], addresses, validity, now: tls::now() }
 }
 
 fn fingerprints(roots: &Roots) -> Vec<Fingerprint> {

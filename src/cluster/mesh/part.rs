@@ -274,7 +274,10 @@ impl Part {
     fn desk(&self, own: &OwnIdentity) -> Arc<dyn Desk> {
         let Open::Store(store) = &self.open else { return Arc::new(Pointing(self.link.clone())) };
         match own.folder.load_authority(&own.mesh) {
-            Ok(Some(authority)) => Arc::new(Issuing::new(store.node(), own.mesh, authority, own.pin())),
+            Ok(Some(authority)) => {
+                let validity = self.options.security.validity();
+                Arc::new(Issuing::new(store.node(), own.mesh, authority, own.pin(), validity))
+            }
             Ok(None) => Arc::new(Pointing(self.link.clone())),
             Err(error) => {
                 tracing::error!(%error, "this host carries the store and cannot issue certificates");

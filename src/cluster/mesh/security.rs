@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::cluster::identity::JoinToken;
+use crate::cluster::identity::{HOST_VALIDITY, JoinToken};
 
 /// How this host's connections are protected.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub enum Security {
         prefix: PathBuf,
         /// With what it joins, should it not have joined.
         token: Option<Arc<JoinToken>>,
+        /// How long certificates are good that this host issues.
+        validity: Duration,
     },
 }
 
@@ -35,6 +38,14 @@ impl Security {
     pub fn prefix(&self) -> &Path {
         match self {
             Self::Plain { prefix } | Self::Tls { prefix, .. } => prefix,
+        }
+    }
+
+    /// How long certificates are good that this host issues.
+    pub fn validity(&self) -> Duration {
+        match self {
+            Self::Plain { .. } => HOST_VALIDITY,
+            Self::Tls { validity, .. } => *validity,
         }
     }
 
