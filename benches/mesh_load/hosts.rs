@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mgmt::cluster::link::{Link, LinkSettings};
+use mgmt::cluster::link::{Endpoint, Link, LinkSettings};
 use mgmt::cluster::world::{Client, ClientSettings};
 use mgmt::engine::id::Label;
 use mgmt::engine::value::Value;
@@ -39,7 +39,8 @@ pub async fn open(endpoint: &str, name: &str, count: usize) -> Result<Vec<Arc<Cl
 
 async fn connected(endpoint: &str, name: &str) -> Result<Arc<Client>, Failure> {
     let link = Link::start(LinkSettings::default());
-    link.set_endpoints(vec![endpoint.parse()?]);
+    // The figures are of the mesh without TLS.
+    link.set_endpoints(vec![endpoint.parse::<Endpoint>()?.without_tls()]);
     let settings = ClientSettings { host: name.parse()?, zone: String::new(), folder: None };
     let client = Client::start(settings, link)?;
     client.link().line("connect", Deadline::after(PATIENCE)).await?;

@@ -7,10 +7,12 @@ use crate::cluster::etcd::lone::Lone;
 use crate::cluster::etcd::node::{Credentials, Node as _, NodeError};
 use crate::cluster::identity::rules::KvGrant;
 use crate::cluster::identity::{MeshId, Principal};
-use crate::cluster::store::auth::AuthError;
-use crate::cluster::store::id::{LeaseId, Revision};
+use crate::cluster::store::auth::{AuthChange, AuthError};
+use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 use crate::cluster::store::key::KeyRange;
-use crate::cluster::store::request::{Caller, Change, Compare, Delete, Op, Operand, Put, Range, Test, Txn};
+use crate::cluster::store::request::{
+    AlarmChange, Caller, Change, Compare, Delete, Op, Operand, Put, Range, Test, Txn,
+};
 use crate::cluster::store::watch::Limits;
 use crate::cluster::world::keys;
 
@@ -204,4 +206,106 @@ async fn who_shows_nothing_or_something_else_gets_nothing() {
         Err(AuthError::PermissionDenied)
     );
     assert!(scene.guard.log_in("root", "").await.is_err());
+}
+
+/// Keys of every row of the table, and what the host `web-1` may do there: read, write, delete.
+const ROWS: &[(&str, &str)] = &[
+    ("/_mgmt/export/*/file/web-1/x", "rwd"),
+    ("/_mgmt/export/*/file/db-1/x", "r  "),
+    ("/_mgmt/export/web-1/file/db-1/x", "r  "),
+    ("/_mgmt/export/db-1/file/web-1/x", "rwd"),
+    ("/_mgmt/export/db-1/file/db-2/x", "   "),
+    ("/_mgmt/host/web-1/card", "rwd"),
+    ("/_mgmt/host/db-1/card", "r  "),
+    ("/_mgmt/strings/host/k/web-1", "rwd"),
+    ("/_mgmt/strings/host/k/db-1", "r  "),
+    ("/_mgmt/strings/shared/motd", "r  "),
+    ("/_mgmt/schedule/ns/candidate/web-1", "rwd"),
+    ("/_mgmt/schedule/ns/candidate/db-1", "r  "),
+    ("/_mgmt/schedule/ns/choice", "r  "),
+    ("/_mgmt/deploy/00000000000000000001", "r  "),
+    ("/_mgmt/blob/aa", "r  "),
+    ("/_mgmt/policy", "r  "),
+    ("/_mgmt/rollout", "r  "),
+    ("/_mgmt/secret/tls/web-1", "r  "),
+    ("/_mgmt/secret/tls/db-1", "   "),
+    ("/_mgmt/pki/denied", "r  "),
+    ("/_mgmt/pki/invite/1f", "   "),
+    ("/_mgmt/audit/db-1/1", "   "),
+    ("/registry/pods", "   "),
+];
+
+/// What an operation needs, and whether it was allowed.
+type Tried = (&'static str, bool, bool);
+
+/// Every operation on a key, by who has these rights to it.
+async fn all_operations(
+    scene: &Scene,
+    who: Option<&Principal>,
+    key: &str,
+    rights: &str,
+    lease: LeaseId,
+) -> Vec<Tried> {
+    let caller = || who.and_then(|who| scene.caller(who));
+    let propose = async |change: Change| scene.guard.propose(change, caller()).await.is_ok();
+    let [read, write, remove] = ['r', 'w', 'd'].map(|right| rights.contains(right));
+    let is_admin = who == Some(&ann());
+    let compare = Compare { range: one(key), test: Test::Equal, with: Operand::Version(1) };
+    let compares = Txn { compares: vec![compare], ..Txn::default() };
+    let bad_branch = Txn { then: vec![], otherwise: vec![Op::Put(put(key))], ..Txn::default() };
+    let beyond = KeyRange::Span(key.to_owned().into(), "/zzz".into());
+    let delete = Change::Delete(Delete { range: one(key), previous: false });
+    let theirs = is_admin || who == Some(&web());
+    vec![
+        ("range", read, scene.guard.range(&Range::of(one(key)), caller().as_ref()).is_ok()),
+        ("narrow watch", read, scene.guard.may_watch(&one(key), caller().as_ref()).is_ok()),
+        ("wide watch", is_admin, scene.guard.may_watch(&beyond, caller().as_ref()).is_ok()),
+        ("comparison", read, scene.guard.read_txn(&compares, caller().as_ref()).is_ok()),
+        ("put", write, propose(Change::Put(put(key))).await),
+        ("put that reads", read && write, propose(Change::Put(Put { previous: true, ..put(key) })).await),
+        (
+            "put under a lease",
+            write && theirs,
+            propose(Change::Put(Put { lease: Some(lease), ..put(key) })).await,
+        ),
+        ("transaction with one bad branch", write, propose(Change::Txn(bad_branch)).await),
+        ("delete", remove, propose(delete).await),
+    ]
+}
+
+#[tokio::test]
+async fn every_identity_may_do_with_every_row_what_the_table_says_by_every_operation() {
+    let scene = Scene::new();
+    let lease = scene.guard.lease_for(scene.caller(&web()).as_ref(), 7);
+    scene.change(&web(), Change::LeaseGrant { id: lease, ttl_s: 600 }).await.unwrap();
+    for (key, of_web) in ROWS {
+        // What was done is written with a comparison only, and by nobody removed.
+        let of_ann = if key.starts_with(keys::AUDIT) { "r  " } else { "rwd" };
+        for (who, rights) in [(None, "   "), (Some(web()), *of_web), (Some(ann()), of_ann)] {
+            for (operation, expected, found) in all_operations(&scene, who.as_ref(), key, rights, lease).await
+            {
+                assert_eq!(found, expected, "{operation} {key} as {who:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_about_keys_is_the_administrators() {
+    let scene = Scene::new();
+    let alarm = AlarmChange { raise: false, member: MemberId(1), kind: None };
+    for (who, allowed) in [(None, false), (Some(web()), false), (Some(ann()), true)] {
+        let caller = || who.as_ref().and_then(|who| scene.caller(who));
+        // A first write, so that there is something to compact.
+        scene.change(&ann(), Change::Put(put(OWN))).await.unwrap();
+        for change in [Change::Compact { revision: scene.guard.revision() }, Change::Alarm(alarm)] {
+            let done = scene.guard.propose(change.clone(), caller()).await;
+            assert_eq!(done.is_ok(), allowed, "{change:?} as {who:?}: {done:?}");
+        }
+        // Members, snapshots, maintenance: the services ask this.
+        assert_eq!(scene.guard.check_root(caller().as_ref()).is_ok(), allowed, "{who:?}");
+        // The rules are built in: nobody changes them through the users and roles of etcd.
+        let auth = Change::Auth(AuthChange::Disable);
+        assert!(scene.guard.propose(auth, caller()).await.is_err(), "{who:?}");
+    }
 }

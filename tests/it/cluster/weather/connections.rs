@@ -64,7 +64,7 @@ async fn one_that_is_full_says_when_to_come_again_and_whoever_heeds_that_gets_in
     );
     assert_eq!(refused.metadata().get("grpc-retry-pushback-ms").unwrap(), "5000");
     let link = Link::start(LinkSettings::default());
-    link.set_endpoints(vec![store.at.to_string().parse().unwrap()]);
+    link.set_endpoints(vec![format!("http://{}", store.at).parse().unwrap()]);
     let mut standing = link.follow();
     let is_full = |standing: &Standing| match standing {
         Standing::Away(away) => away.why.values().any(|why| why.to_string() == "it is full"),
