@@ -66,6 +66,7 @@ impl Live {
             cluster: report.cluster,
             away_s: report.away_since.map(away),
             waiting: report.waiting,
+            certificate_until: report.certificate_until.map(|until| until.0),
             failed: report.failed,
         })
     }

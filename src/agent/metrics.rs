@@ -86,6 +86,7 @@ struct MeshGauges {
     waiting: Gauge,
     carries: Gauge,
     apart: Gauge,
+    certificate_until: Gauge,
 }
 
 impl Default for Metrics {
@@ -169,6 +170,11 @@ impl Metrics {
         );
         all.register("mgmt_mesh_waiting_writes", "Writes that wait for the store", mesh.waiting.clone());
         all.register("mgmt_mesh_carries_store", "Whether this host carries the store", mesh.carries.clone());
+        all.register(
+            "mgmt_mesh_certificate_expires_seconds",
+            "When this host's certificate is over, in seconds since 1970; 0: it has none",
+            mesh.certificate_until.clone(),
+        );
         all.register("mgmt_mesh_apart", "Whether it cannot take part in its mesh", mesh.apart.clone());
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         all.register("mgmt_build", "The program", prometheus_client::metrics::info::Info::new(version));
@@ -200,6 +206,8 @@ impl Metrics {
             asked.mesh.away_s.set(away_s);
             asked.mesh.waiting.set(gauge(mesh.waiting));
             asked.mesh.carries.set(mesh.carries.into());
+            let until = mesh.certificate_until.map_or(0, |until| i64::try_from(until).unwrap_or(i64::MAX));
+            asked.mesh.certificate_until.set(until);
             asked.mesh.apart.set(mesh.failed.is_some().into());
         }
         let mut out = String::new();

@@ -182,6 +182,9 @@ pub struct MeshFacts {
     pub away_s: Option<u64>,
     /// How many writes wait for it.
     pub waiting: usize,
+    /// When its certificate is over, in seconds since 1970; absent: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_until: Option<u64>,
     /// Why it cannot take part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,

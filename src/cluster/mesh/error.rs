@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cluster::etcd::node::NodeError;
 use crate::cluster::etcd::serve::ListenError;
-use crate::cluster::identity::IdentityError;
+use crate::cluster::identity::{IdentityError, MeshId};
 use crate::cluster::joining::JoinError;
 use crate::cluster::node::{LeaveError, RebirthError};
 use crate::cluster::server::ServerError;
@@ -53,6 +53,8 @@ pub enum MeshError {
     NoToken { seeds: String },
     #[error("this host belongs to a mesh with TLS: its keys are in {path:?}")]
     KeysHere { path: PathBuf },
+    #[error("this host belongs to the mesh {mesh}, and does not know where that is")]
+    Lost { mesh: MeshId },
     #[error("this host belongs to a mesh without TLS")]
     WithoutTls,
     #[error("this host takes part in no mesh")]
@@ -107,6 +109,7 @@ impl MeshError {
                  without TLS are started with --insecure"
                     .to_owned(),
             ),
+            Self::Lost { .. } => Some("name a host of it: --seeds HOST:PORT".to_owned()),
             Self::KeysHere { .. } => Some("start it without --insecure, or with another --prefix".to_owned()),
             Self::WithoutTls => Some(
                 "start it with --insecure as before; for a mesh with TLS, `mgmt mesh leave` first, or name another --prefix"

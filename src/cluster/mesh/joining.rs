@@ -16,7 +16,7 @@ use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
 use super::{Memory, MeshError, Options, Said, Security, Volunteer, administrator, door, inviting, outage};
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::identity::JoinToken;
+use crate::cluster::identity::{JoinToken, UnixSeconds};
 use crate::cluster::joining::Terms;
 use crate::cluster::link::{Endpoint, Link, LinkSettings};
 use crate::cluster::peer::PeerTls;
@@ -74,6 +74,8 @@ pub struct Report {
     pub away_since: Option<SystemTime>,
     /// How many writes wait for the store.
     pub waiting: usize,
+    /// When its certificate is over; `None`: it has none.
+    pub certificate_until: Option<UnixSeconds>,
     /// Why it cannot take part.
     pub failed: Option<String>,
     /// What the steward says, if it works on this host.
@@ -160,6 +162,10 @@ impl Mesh {
         let mut report = self.report.borrow().clone();
         report.away_since = if report.role == Role::Apart { None } else { self.client.away_since() };
         report.through = self.client.link().standing().line().map(|line| line.endpoint.to_string());
+        report.certificate_until = match self.client.link().tls().as_deref() {
+            Some(PeerTls::Mesh(tls)) => Some(tls.passport().certificate.not_after()),
+            Some(PeerTls::Files(_)) | None => None,
+        };
         report.waiting = self.client.writer().depth().0;
         report.failed = self.failed.borrow().as_ref().map(ToString::to_string);
         report
@@ -287,6 +293,16 @@ impl Joining {
             return Ok((self.of_an_etcd()?, None));
         }
         let mut own = self.identity()?;
+        if let (Some(own), Security::Tls { token: Some(token), .. }) = (&own, &self.options.security)
+            && token.mesh != own.mesh
+        {
+            tracing::warn!(
+                own = %own.mesh,
+                token = %token.mesh,
+                "this host belongs to another mesh than the token is for, and stays in it: to change over, \
+                 `mgmt mesh leave` first"
+            );
+        }
         let has_files = store::has_files(&folder);
         let mut known = self.options.seeds.clone();
         known.extend(
@@ -312,10 +328,17 @@ impl Joining {
         if own.is_none()
             && let Some((joined, seeds)) = self.join(found.token, &known, &advertised).await?
         {
+            // Should it end before it has learned more.
+            self.memory.endpoints.clone_from(&seeds);
+            self.memory.save(&folder)?;
             known.extend(seeds);
             own = Some(joined);
         }
         let founds = known.is_empty() && self.memory.cluster.is_none();
+        // Only who has made a mesh begins its store.
+        if let Some(own) = own.as_ref().filter(|own| founds && !has_files && own.first_writes.is_empty()) {
+            return Err(MeshError::Lost { mesh: own.mesh });
+        }
         // The host's own door is no way to the store that others carry.
         known.retain(|known| !advertised.contains(&known.url.to_string()));
         if own.is_none()
