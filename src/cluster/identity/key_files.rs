@@ -161,6 +161,19 @@ impl KeyFolder {
         self.write(HOST_CERTIFICATE, certificate.to_pem().as_bytes())
     }
 
+    /// Forgets the mesh: this host has left it. Its own keys stay, so that it may come back under its name; an administrator's
+    /// stay, since they are a person's.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn forget_mesh(&self) -> Result<(), IdentityError> {
+        // The mesh first: without it all else is of an attempt that was not finished.
+        for name in [MESH, HOST_CERTIFICATE, HOST_PAPERS, AUTHORITY, DENIED, ROOTS] {
+            self.remove(name)?;
+        }
+        Ok(())
+    }
+
     /// Forgets this host's certificate and papers: it has no identity then. Its keys stay. Tells whether there was any of them.
     ///
     /// # Errors
