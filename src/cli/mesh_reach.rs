@@ -13,6 +13,7 @@ use crate::agent::mesh_choice::MeshChoice;
 use crate::cluster::identity::{IdentityError, KeyFolder};
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Problem, Standing};
 use crate::cluster::mesh::MeshError;
+use crate::cluster::mesh::administering::Office;
 use crate::cluster::peer::PeerTls;
 use crate::cluster::store::id::ClusterId;
 use crate::cluster::tls::{MeshTls, Passport};
@@ -79,6 +80,22 @@ impl MeshReach {
             let error = AgentError::from(crate::cluster::mesh::MeshError::from(error));
             output::complain(&error, None, None)
         })
+    }
+
+    /// Takes part as the administrator whose keys lie in the folder, to decide something.
+    pub async fn office(&self) -> Result<Office, ExitCode> {
+        let failed = |error: MeshError| output::complain(&AgentError::from(error), None, None);
+        let folder = self.keys().map_err(|error| failed(error.into()))?;
+        if folder.load_admin().map_err(|error| failed(error.into()))?.is_none() {
+            return Err(output::failed(
+                &format!("there are no keys of an administrator in {}", folder.path().display()),
+                [],
+                Some("name the folder where they lie: --keys DIR"),
+                Class::User,
+            ));
+        }
+        let client = self.client().await?;
+        Office::open(client, folder, Duration::from_secs(self.timeout)).await.map_err(failed)
     }
 
     /// With what TLS is spoken: as the administrator whose keys lie there, or else as the host.

@@ -70,7 +70,8 @@ fn time(text: &str) -> Result<Duration, String> {
     number.checked_mul(unit).filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-fn failed(error: impl Into<MeshError>) -> ExitCode {
+/// Says why the mesh does not do what was asked.
+pub(super) fn failed(error: impl Into<MeshError>) -> ExitCode {
     output::complain(&AgentError::from(error.into()), None, None)
 }
 

@@ -1,5 +1,7 @@
 //! `mgmt mesh`: who is in the mesh, who carries the store, and by which policy.
 
+mod allow;
+mod evict;
 mod keys;
 mod rescue;
 
@@ -48,6 +50,14 @@ enum What {
     Invite(keys::Invite),
     /// Print the variables with which etcdctl reaches the mesh: eval "$(mgmt mesh env)"
     Env(keys::Env),
+    /// Put a host out: its certificates count no more, and what it has written is removed
+    ///
+    /// Needs an administrator's keys.
+    Evict(evict::Evict),
+    /// Let hosts write what is everybody's
+    ///
+    /// Needs an administrator's keys.
+    Allow(allow::Allow),
     /// Have the agent on this host leave its mesh for good, and end
     Leave(Leaver),
     /// Copy the whole store into a file
@@ -120,6 +130,8 @@ pub(super) fn main(args: &Args) -> ExitCode {
             What::Init(args) => keys::init(args),
             What::Invite(args) => keys::invite(args).await,
             What::Env(args) => keys::env(args).await,
+            What::Evict(args) => evict::main(args).await,
+            What::Allow(args) => allow::main(args).await,
             What::Leave(leaver) => leave(leaver).await,
             What::Snapshot(args) => rescue::snapshot(args).await,
             What::Recover(args) => rescue::recover(args),

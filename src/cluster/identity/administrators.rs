@@ -1,6 +1,6 @@
 //! Who administers the mesh.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub struct Administrators {
     head: Head,
     present: BTreeMap<AdministratorName, VerifyingKey>,
     names: BTreeMap<Fingerprint, AdministratorName>,
+    /// The names of those who left. Their certificates name them for months: nobody else is ever called so.
+    gone: BTreeSet<AdministratorName>,
     /// Statements of those who left that go on counting, and whose they were.
     kept: BTreeMap<(ContentHash, Fingerprint), VerifyingKey>,
 }
@@ -71,6 +73,7 @@ impl Administrators {
             head: Head { seq: 0, digest: first.digest() },
             present: BTreeMap::from([(name.clone(), *key)]),
             names: BTreeMap::from([(key.fingerprint(), name.clone())]),
+            gone: BTreeSet::new(),
             kept: BTreeMap::new(),
         })
     }
@@ -104,6 +107,9 @@ impl Administrators {
         if self.present.contains_key(&name) {
             return Err(IdentityError::AdministratorThere { name });
         }
+        if self.gone.contains(&name) {
+            return Err(IdentityError::AdministratorGone { name });
+        }
         if let Some(other) = self.names.get(&key.fingerprint()) {
             return Err(IdentityError::AdministratorKeyTaken { name, other: other.clone() });
         }
@@ -127,6 +133,7 @@ impl Administrators {
         };
         let whose = key.fingerprint();
         self.names.remove(&whose);
+        self.gone.insert(name.clone());
         self.kept.extend(keep.into_iter().map(|digest| ((digest, whose), key)));
         Ok(())
     }

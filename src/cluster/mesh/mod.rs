@@ -6,6 +6,7 @@
 //! | [`Options`] | what its administrator wants of this host, [`policy`] of all |
 //! | [`Memory`] | what it knows of the mesh, on disk: a restart needs no seed |
 //! | [`administrator`] | taking part as a person |
+//! | [`administering`] | what a person decides about the mesh: who is out, who else decides, who may write what |
 //! | [`inviting`] | a token for another host |
 //! | `joining` | how it finds the mesh, or founds one |
 //! | `part` | what it does from then on: says that it is there, carries the store when it is asked to |
@@ -20,14 +21,18 @@
 //! | [`Security`], `own_identity` | how its connections are protected, and who it is |
 //! | `desk` | who answers those who want a certificate |
 //! | `keeping` | a new certificate in time, and who is out, as the mesh says |
+//! | `serving` | what only those go by who carry the store |
+//! | `dismissing` | those who were evicted serve no more |
 //! | `outage` | says in the log when the store is away, and why |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
 
+pub mod administering;
 pub mod administrator;
 mod backups;
 mod card;
 mod desk;
+mod dismissing;
 mod door;
 mod error;
 pub mod inviting;
@@ -44,6 +49,7 @@ mod presence;
 pub mod rescue;
 mod rolling;
 mod security;
+mod serving;
 mod signpost;
 pub mod steward;
 mod stewarding;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -33,6 +33,9 @@ pub(super) struct OwnIdentity {
     pub tls: Arc<MeshTls>,
     /// What the store of a mesh that it has just made must hold.
     pub first_writes: Vec<(String, String)>,
+    /// Held while what lies in the folder and what is believed are changed: whoever has an older view must not undo what
+    /// another has just learned.
+    pub changing: Mutex<()>,
 }
 
 /// What a host says of itself when it joins.
@@ -62,7 +65,8 @@ impl OwnIdentity {
             let path = folder.path().to_owned();
             return Err(JoinError::OtherHost { path, found, host: host.clone() }.into());
         }
-        Ok(Some(Self { folder: Arc::new(folder), mesh, tls: MeshTls::new(passport)?, first_writes }))
+        let tls = MeshTls::new(passport)?;
+        Ok(Some(Self { folder: Arc::new(folder), mesh, tls, first_writes, changing: Mutex::default() }))
     }
 
     /// Makes a mesh, of which this host is the first.
@@ -76,7 +80,8 @@ impl OwnIdentity {
             "has made a mesh; its administrator's key lies here until it is moved away"
         );
         let (folder, first_writes) = (Arc::new(folder), founding.first_writes);
-        Ok(Self { folder, mesh: founding.mesh, tls: MeshTls::new(passport)?, first_writes })
+        let tls = MeshTls::new(passport)?;
+        Ok(Self { folder, mesh: founding.mesh, tls, first_writes, changing: Mutex::default() })
     }
 
     /// Joins with a token; where no host answers it tries again, until one does or refuses for good. Returns where the store is,
@@ -107,6 +112,7 @@ impl OwnIdentity {
                         mesh: enrolment.mesh,
                         tls,
                         first_writes: Vec::new(),
+                        changing: Mutex::default(),
                     };
                     return Ok((own, seeds));
                 }
@@ -143,6 +149,7 @@ impl OwnIdentity {
             Asked::Unreached(why) => why,
             Asked::Failed(error) => text(&error),
         })?;
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         enrolment.keep(folder).map_err(|error| text(&error))?;
         self.reload()
     }

@@ -17,6 +17,7 @@ use super::keeping::{self, Renewing};
 use super::own_identity::OwnIdentity;
 use super::presence::{self, Live};
 use super::rolling;
+use super::serving;
 use super::signpost::Signpost;
 use super::stewarding::{self, Said, StoredNomination};
 use super::store::Store;
@@ -242,16 +243,18 @@ impl Part {
         let role = match &self.open {
             Open::Store(store) => {
                 let client = self.own_client(store);
-                let run = stewarding::run(store.node().clone(), client.clone(), self.said.clone());
+                let own = self.own.as_ref().map(|own| own.tls.clone());
+                let run = stewarding::run(store.node().clone(), client.clone(), own, self.said.clone());
                 let roll = rolling::run(store.node().clone(), client.clone());
                 let node = store.node().clone();
                 let choose = client.clone().choose_for_all(move || rolling::leads(&node));
-                let copy = backups::run(store.node().clone(), client, self.options.folder.clone());
-                self.duties =
-                    [tokio::spawn(run), tokio::spawn(roll), tokio::spawn(choose), tokio::spawn(copy)]
-                        .iter()
-                        .map(|it| it.abort_handle())
-                        .collect();
+                let copy = backups::run(store.node().clone(), client.clone(), self.options.folder.clone());
+                let tasks = [tokio::spawn(run), tokio::spawn(roll), tokio::spawn(choose), tokio::spawn(copy)];
+                self.duties = tasks.iter().map(|it| it.abort_handle()).collect();
+                if let Some(own) = self.own.clone() {
+                    let serving = serving::run(own, client, store.grants());
+                    self.duties.push(tokio::spawn(serving).abort_handle());
+                }
                 // Its own store is the nearest.
                 let own: Vec<Endpoint> = self.advertised.iter().filter_map(|url| url.parse().ok()).collect();
                 let others = self.link.endpoints().into_iter().filter(|endpoint| !own.contains(endpoint));

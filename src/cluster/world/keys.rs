@@ -6,7 +6,7 @@
 //! /_mgmt/strings/shared/<key>        /_mgmt/strings/host/<escaped key>/<host>
 //! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>   /_mgmt/upload/<host>/<number>
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
-//! /_mgmt/policy   /_mgmt/steward/{exchange,members}   /_mgmt/store/<id>
+//! /_mgmt/policy   /_mgmt/policy/kv/<escaped prefix>/<hosts>   /_mgmt/steward/{exchange,members}   /_mgmt/store/<id>
 //! /_mgmt/secret/<escaped name>/<to>   /_mgmt/audit/<host>/<number>
 //! /_mgmt/pki/{administrators,denied,roots}   /_mgmt/pki/host/<host>
 //! /_mgmt/pki/invite/<id>   /_mgmt/pki/used/<id>   /_mgmt/pki/used/<id>/<host>/<key>
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cluster::identity::Fingerprint;
+use crate::cluster::identity::{Fingerprint, KvGrant};
 use crate::cluster::store::key::KeyRange;
 use crate::engine::id::Label;
 use crate::engine::world::{Audience, CollectedId, ContentHash, DeployId, ExportId, HostName, Slot};
@@ -53,6 +53,8 @@ pub const HOST_STRINGS: &str = "/_mgmt/strings/host/";
 pub const SCHEDULES: &str = "/_mgmt/schedule/";
 /// Parts of the policy that have keys of their own.
 pub const POLICIES: &str = "/_mgmt/policy/";
+/// What hosts may write of what is everybody's: signed.
+pub const KV_GRANTS: &str = "/_mgmt/policy/kv/";
 /// Secrets, encrypted for each recipient.
 pub const SECRETS: &str = "/_mgmt/secret/";
 /// What was done.
@@ -212,6 +214,11 @@ pub fn candidates(namespace: &str) -> String {
 /// Who was chosen in a namespace.
 pub fn choice(namespace: &str) -> String {
     format!("{SCHEDULES}{}/choice", escaped(namespace))
+}
+
+/// That hosts may write texts that are everybody's.
+pub fn kv_grant(grant: &KvGrant) -> String {
+    format!("{KV_GRANTS}{}/{}", escaped(&grant.prefix), grant.hosts)
 }
 
 /// What is known of a host that has an identity.
