@@ -47,6 +47,29 @@ impl MeshReach {
         Deadline::after(Duration::from_secs(self.timeout))
     }
 
+    /// Where hosts of the mesh are, as they were named, or as the agent on this host knows.
+    pub async fn places(&self) -> Result<Vec<Endpoint>, ExitCode> {
+        match self.seeds.is_empty() {
+            false => Ok(self.seeds.clone()),
+            true => Ok(self.known_to_the_agent().await?.0),
+        }
+    }
+
+    /// Writes down what was done, where an administrator's keys are at hand: in a mesh without TLS nobody could tell who did it.
+    pub async fn note(&self, client: &Arc<Client>, what: &str) {
+        let is_secure = |at: &Endpoint| at.url.tls && !at.etcd;
+        if self.insecure || !client.link().endpoints().iter().any(is_secure) {
+            return;
+        }
+        let Ok(folder) = self.keys() else { return };
+        if matches!(folder.load_admin(), Ok(Some(_))) {
+            match Office::open(client.clone(), folder, Duration::from_secs(self.timeout)).await {
+                Ok(office) => office.note(what).await,
+                Err(error) => output::warn(&format!("warning: this could not be written down: {error}\n")),
+            }
+        }
+    }
+
     /// Takes part in the mesh for as long as a command lasts. To be called inside a tokio runtime.
     pub async fn client(&self) -> Result<Arc<Client>, ExitCode> {
         let (seeds, cluster) = match (self.seeds.is_empty(), self.insecure) {

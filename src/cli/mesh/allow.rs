@@ -27,7 +27,7 @@ enum What {
 struct Kv {
     /// What the names of the texts begin with; "" stands for all
     #[arg(value_name = "PREFIX")]
-    prefix: String,
+    beginning: String,
     /// Which hosts; `*` and `?` stand for anything
     #[arg(long, value_name = "PATTERN")]
     host: HostPattern,
@@ -56,7 +56,7 @@ pub(super) async fn main(args: &Allow) -> Result<(), ExitCode> {
 }
 
 async fn change(args: &Kv) -> Result<(), ExitCode> {
-    let Kv { prefix, host, revoke, reach } = args;
+    let Kv { beginning: prefix, host, revoke, reach } = args;
     let grant = KvGrant { prefix: prefix.clone(), hosts: host.clone() };
     let office = reach.office().await?;
     if !revoke {

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use super::keys::failed;
 use crate::cli::mesh_reach::MeshReach;
 use crate::cli::output;
+use crate::cluster::link::Endpoint;
+use crate::cluster::mesh::administering;
 use crate::engine::world::HostName;
 
 /// Which host.
@@ -13,13 +15,19 @@ pub(super) struct Evict {
     /// The host
     #[arg(value_name = "NAME")]
     host: HostName,
+    /// Tell it directly to this server, which is cut off from the others: HOST:PORT
+    #[arg(long, value_name = "ADDR")]
+    at: Option<Endpoint>,
     #[command(flatten)]
     reach: MeshReach,
 }
 
 /// Puts a host out.
 pub(super) async fn main(args: &Evict) -> Result<(), ExitCode> {
-    let Evict { host, reach } = args;
+    let Evict { host, at, reach } = args;
+    if let Some(at) = at {
+        return hand_over(host, at, reach).await;
+    }
     let office = reach.office().await?;
     let evicted = office.evict(host).await.map_err(failed)?;
     if evicted.before {
@@ -37,5 +45,15 @@ pub(super) async fn main(args: &Evict) -> Result<(), ExitCode> {
     if evicted.served {
         output::say("it carried the store: others take over, and it is removed from the members");
     }
+    Ok(())
+}
+
+async fn hand_over(host: &HostName, at: &Endpoint, reach: &MeshReach) -> Result<(), ExitCode> {
+    let folder = reach.keys().map_err(failed)?;
+    let since = administering::hand_over(&folder, host, at).await.map_err(failed)?;
+    output::say(&format!("{at} believes no certificate any more that was given to {host} until {since}"));
+    output::say(&format!(
+        "nobody else knows: when the mesh can decide again, evict it there too: mgmt mesh evict {host}"
+    ));
     Ok(())
 }

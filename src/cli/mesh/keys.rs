@@ -125,6 +125,8 @@ pub(super) async fn invite(args: &Invite) -> Result<(), ExitCode> {
         serve: args.serve,
     };
     let token = inviting::invite(&client, &folder, terms).await.map_err(failed)?;
+    let times = output::counted(args.uses as usize, "host");
+    args.reach.note(&client, &format!("invited {times} called {}", args.host)).await;
     output::say(&token);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `mgmt mesh`: who is in the mesh, who carries the store, and by which policy.
 
+mod admin;
 mod allow;
 mod evict;
 mod keys;
@@ -58,6 +59,10 @@ enum What {
     ///
     /// Needs an administrator's keys.
     Allow(allow::Allow),
+    /// Who administers the mesh
+    ///
+    /// Needs an administrator's keys.
+    Admin(admin::Admin),
     /// Have the agent on this host leave its mesh for good, and end
     Leave(Leaver),
     /// Copy the whole store into a file
@@ -131,6 +136,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
             What::Invite(args) => keys::invite(args).await,
             What::Env(args) => keys::env(args).await,
             What::Evict(args) => evict::main(args).await,
+            What::Admin(args) => admin::main(args).await,
             What::Allow(args) => allow::main(args).await,
             What::Leave(leaver) => leave(leaver).await,
             What::Snapshot(args) => rescue::snapshot(args).await,
@@ -246,6 +252,10 @@ async fn set(settings: &[String], rest: &Rest) -> Result<(), ExitCode> {
         };
         // Someone else has changed it meanwhile: again, from what it is now.
         if written {
+            if !settings.is_empty() {
+                let what = format!("changed the policy: {}", settings.join(" "));
+                rest.reach.note(&client, &what).await;
+            }
             let settings: BTreeMap<_, _> = policy.settings().into_iter().collect();
             match rest.json {
                 true => output::print_json(&settings),

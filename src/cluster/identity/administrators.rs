@@ -43,6 +43,8 @@ pub struct Administrators {
     names: BTreeMap<Fingerprint, AdministratorName>,
     /// The names of those who left. Their certificates name them for months: nobody else is ever called so.
     gone: BTreeSet<AdministratorName>,
+    /// Everybody who ever administered, by their keys.
+    ever: BTreeMap<Fingerprint, (AdministratorName, VerifyingKey)>,
     /// Statements of those who left that go on counting, and whose they were.
     kept: BTreeMap<(ContentHash, Fingerprint), VerifyingKey>,
 }
@@ -74,6 +76,7 @@ impl Administrators {
             present: BTreeMap::from([(name.clone(), *key)]),
             names: BTreeMap::from([(key.fingerprint(), name.clone())]),
             gone: BTreeSet::new(),
+            ever: BTreeMap::from([(key.fingerprint(), (name.clone(), *key))]),
             kept: BTreeMap::new(),
         })
     }
@@ -117,6 +120,7 @@ impl Administrators {
             return Err(IdentityError::TooMany { what: "administrators", limit: MOST_ADMINISTRATORS });
         }
         self.names.insert(key.fingerprint(), name.clone());
+        self.ever.insert(key.fingerprint(), (name.clone(), key));
         self.present.insert(name, key);
         Ok(())
     }
@@ -163,6 +167,11 @@ impl Administrators {
     /// Who has this key.
     pub fn name_of(&self, key: &Fingerprint) -> Option<&AdministratorName> {
         self.names.get(key)
+    }
+
+    /// Who has, or had, this key when they administered, and the key: for what they did then, and nothing else.
+    pub fn ever(&self, key: &Fingerprint) -> Option<(&AdministratorName, &VerifyingKey)> {
+        self.ever.get(key).map(|(name, key)| (name, key))
     }
 
     /// The key of somebody who administers.

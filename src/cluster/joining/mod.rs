@@ -8,6 +8,7 @@
 //! | `admission` | what it checks, in which order: pure |
 //! | `registry`, `node_registry` | what it must know, and where that is kept: in the store |
 //! | `asking`, `enrolment` | the asking side: what it sends, what it believes, and what it keeps |
+//! | `certifying` | the same for a person who administers the mesh, and what they hand over directly |
 //! | `founding` | a new mesh: all that its first host needs |
 //! | `inviting` | an invite, and its token |
 //!
@@ -22,6 +23,7 @@
 mod admission;
 mod asking;
 mod authority_pem;
+mod certifying;
 mod desk;
 mod enrolment;
 mod error;
@@ -38,7 +40,8 @@ mod scene;
 mod tests;
 
 pub use asking::{Applicant, Held, Line, authority, join, renew};
-pub use desk::{Answered, Clock, Desk, DeskSettings, point_elsewhere};
+pub use certifying::{Certified, Person, certify, deny};
+pub use desk::{Answered, Clock, Denying, Desk, DeskSettings, point_elsewhere};
 pub use enrolment::{Enrolment, has_identity, own_keys};
 pub use error::JoinError;
 pub use founding::{Founder, Founding, found};

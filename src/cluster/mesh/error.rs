@@ -61,6 +61,12 @@ pub enum MeshError {
     Indispensable { host: HostName, voters: usize },
     #[error("{host} is the only one of the mesh that this command knows how to reach")]
     OnlyWay { host: HostName },
+    #[error("{address} does not take it: it does not know this administrator")]
+    NotTaken { address: String },
+    #[error("{path:?} is another administrator's")]
+    OthersKeys { path: PathBuf },
+    #[error("what was done last, under {key}, cannot be understood")]
+    BadAudit { key: String, source: serde_json::Error },
     #[error("cannot {operation}: somebody else changes the same again and again")]
     Contended { operation: &'static str },
     #[error("this host takes part in no mesh")]
@@ -129,6 +135,7 @@ impl MeshError {
                  another host that carries the store with `mgmt mesh recover`, and evict it then"
             )),
             Self::OnlyWay { .. } => Some("name another host: --seeds HOST:PORT".to_owned()),
+            Self::OthersKeys { .. } => Some("name another folder: --to DIR".to_owned()),
             Self::Contended { .. } => Some("try again".to_owned()),
             Self::HasStore { .. } => {
                 Some("--replace puts it aside, and takes the snapshot in its place".to_owned())

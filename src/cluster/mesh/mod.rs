@@ -23,12 +23,14 @@
 //! | `keeping` | a new certificate in time, and who is out, as the mesh says |
 //! | `serving` | what only those go by who carry the store |
 //! | `dismissing` | those who were evicted serve no more |
+//! | `audit` | what was done, in the store |
 //! | `outage` | says in the log when the store is away, and why |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
 
 pub mod administering;
 pub mod administrator;
+mod audit;
 mod backups;
 mod card;
 mod desk;
@@ -56,6 +58,7 @@ mod stewarding;
 mod store;
 
 pub use crate::engine::world::HostName;
+pub use audit::{Broken, Done, Told};
 pub use error::MeshError;
 pub use joining::{Found, Mesh, Neighbours, Report, Role};
 pub use memory::Memory;

@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 
 use super::MeshError;
 use crate::cluster::identity::{
-    AdministratorName, Fingerprint, HOST_VALIDITY, JoinToken, KeyFolder, MeshId, Pin, Roots,
+    AdministratorName, Eviction, Fingerprint, HOST_VALIDITY, JoinToken, KeyFolder, MeshId, Pin, Roots, Signed,
 };
-use crate::cluster::joining::{self, Applicant, Binding, Enrolment, Founder, Held, JoinError, Line};
+use crate::cluster::joining::{self, Applicant, Binding, Denying, Enrolment, Founder, Held, JoinError, Line};
 use crate::cluster::link::{Backoff, Endpoint, chance};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::tls::{self, JoinTls, MeshTls, Passport};
@@ -19,6 +19,8 @@ use crate::engine::world::HostName;
 
 /// How long a host may take to be connected to, and to agree on keys.
 const CONNECT: Duration = Duration::from_secs(5);
+/// The most evictions that are handed over at once.
+const MOST_HANDED: usize = 16;
 /// What the first administrator is called who has no better name.
 const FIRST: &str = "root";
 
@@ -161,6 +163,23 @@ impl OwnIdentity {
         Pin { first: first.map(|administrators| *administrators.first()), known: None }
     }
 
+    /// Goes by evictions that hold here, and tells how many that are.
+    fn deny_those(&self, list: Vec<Signed<Eviction>>) -> Result<usize, MeshError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let passport = self.tls.passport();
+        let Some(administrators) = passport.administrators.clone() else { return Ok(0) };
+        let (count, mut denied) = (list.len(), passport.denied.clone());
+        let merged = denied.merge(list, &administrators, &self.mesh);
+        for error in &merged.refused {
+            tracing::warn!(%error, "an eviction that was handed over does not count");
+        }
+        if merged.new > 0 {
+            self.folder.store_denied(&denied)?;
+            self.tls.replace(passport.denying(denied))?;
+        }
+        Ok(count - merged.refused.len())
+    }
+
     /// Shows and believes what lies in the folder now.
     pub fn reload(&self) -> Result<(), String> {
         let passport = Passport::of_host(&self.folder).map_err(|error| error.to_string())?;
@@ -190,13 +209,24 @@ impl OwnIdentity {
     }
 }
 
+impl Denying for OwnIdentity {
+    fn deny(&self, mut list: Vec<Signed<Eviction>>) -> usize {
+        // Anybody may say it, and each costs a signature to be looked at.
+        list.truncate(MOST_HANDED);
+        self.deny_those(list).unwrap_or_else(|error| {
+            tracing::error!(%error, "an eviction that was handed over cannot be kept");
+            0
+        })
+    }
+}
+
 fn founder<'f>(host: &'f HostName, addresses: &'f [IpAddr]) -> Founder<'f> {
     static NAME: std::sync::LazyLock<AdministratorName> =
         std::sync::LazyLock::new(|| FIRST.parse().expect("it is a name"));
     Founder { host, administrator: &NAME, names: &[], addresses, validity: HOST_VALIDITY, now: tls::now() }
 }
 
-fn fingerprints(roots: &Roots) -> Vec<Fingerprint> {
+pub(super) fn fingerprints(roots: &Roots) -> Vec<Fingerprint> {
     roots.iter().map(|root| *root.fingerprint()).collect()
 }
 
@@ -216,7 +246,7 @@ enum Asked {
     Failed(JoinError),
 }
 
-type Stream = tokio_rustls::client::TlsStream<TcpStream>;
+pub(super) type Stream = tokio_rustls::client::TlsStream<TcpStream>;
 
 /// Asks hosts, one after another; who carries no store tells of others. The last answer counts if none is what was asked for.
 async fn ask_around(
@@ -258,7 +288,7 @@ async fn ask_around(
     Err(last)
 }
 
-async fn call(seed: &str, tls: &JoinTls) -> Result<Line<Stream>, String> {
+pub(super) async fn call(seed: &str, tls: &JoinTls) -> Result<Line<Stream>, String> {
     let endpoint: Endpoint = seed.parse().map_err(|_| "it is no address".to_owned())?;
     let socket = dial(&endpoint.url.host, endpoint.url.port).await?;
     let agreed = tokio::time::timeout(CONNECT, tls.connect(socket)).await;

@@ -7,7 +7,7 @@
 //! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>   /_mgmt/upload/<host>/<number>
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
 //! /_mgmt/policy   /_mgmt/policy/kv/<escaped prefix>/<hosts>   /_mgmt/steward/{exchange,members}   /_mgmt/store/<id>
-//! /_mgmt/secret/<escaped name>/<to>   /_mgmt/audit/<host>/<number>
+//! /_mgmt/secret/<escaped name>/<to>   /_mgmt/audit/<host or admin:name>/<number>
 //! /_mgmt/pki/{administrators,denied,roots}   /_mgmt/pki/host/<host>
 //! /_mgmt/pki/invite/<id>   /_mgmt/pki/used/<id>   /_mgmt/pki/used/<id>/<host>/<key>
 //! ```
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cluster::identity::{Fingerprint, KvGrant};
+use crate::cluster::identity::{Fingerprint, KvGrant, Principal};
 use crate::cluster::store::key::KeyRange;
 use crate::engine::id::Label;
 use crate::engine::world::{Audience, CollectedId, ContentHash, DeployId, ExportId, HostName, Slot};
@@ -219,6 +219,32 @@ pub fn choice(namespace: &str) -> String {
 /// That hosts may write texts that are everybody's.
 pub fn kv_grant(grant: &KvGrant) -> String {
     format!("{KV_GRANTS}{}/{}", escaped(&grant.prefix), grant.hosts)
+}
+
+/// Under which name somebody writes down what they did; nobody has none. No host has a `:` in its name.
+pub fn audit_author(who: &Principal) -> Option<String> {
+    match who {
+        Principal::Host(host) => Some(host.to_string()),
+        Principal::Administrator(name) => Some(format!("admin:{name}")),
+        Principal::Nobody => None,
+    }
+}
+
+/// What somebody did.
+pub fn audit_of(author: &str) -> String {
+    format!("{AUDIT}{author}/")
+}
+
+/// One entry of it: numbers of one length, so that keys sort as they do.
+pub fn audit_entry(author: &str, seq: u64) -> String {
+    format!("{}{seq:020}", audit_of(author))
+}
+
+/// Whose entry a key holds, and which.
+pub fn audit_entry_of(key: &[u8]) -> Option<(String, u64)> {
+    let (author, seq) = std::str::from_utf8(key).ok()?.strip_prefix(AUDIT)?.split_once('/')?;
+    let number = seq.parse().ok()?;
+    (audit_entry(author, number).as_bytes() == key).then(|| (author.to_owned(), number))
 }
 
 /// What is known of a host that has an identity.

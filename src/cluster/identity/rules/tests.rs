@@ -130,6 +130,7 @@ const HOST: &[(&str, &str)] = &[
     ("/_mgmt/audit/web-1/…", "   "),
     ("/_mgmt/audit/web-1", "   "),
     ("/_mgmt/audit/db-1/1", "   "),
+    ("/_mgmt/audit/admin:ann/1", "   "),
     ("/_mgmt/audit/…", "   "),
     // Nothing else.
     ("/_mgmt/steward/exchange", "   "),
@@ -162,6 +163,11 @@ fn an_administrator_may_do_all_but_change_what_was_done() {
         assert_eq!(rights(&administrator(), text), if touches { "r  " } else { "rwd" }, "{text}");
     }
     for (text, expected) in [
+        ("/_mgmt/audit/admin:ann/1", "rw "),
+        ("/_mgmt/audit/admin:ann/", "r  "),
+        ("/_mgmt/audit/admin:ann/…", "r  "),
+        ("/_mgmt/audit/admin:bob/1", "r  "),
+        ("/_mgmt/audit/ann/1", "r  "),
         ("/_mgmt/audit .. /_mgmt/audit/", "rwd"),
         ("/_mgmt/audit .. /_mgmt/audit/\0", "r  "),
         ("/_mgmt/audit0 .. \0", "rwd"),

@@ -41,6 +41,7 @@ impl Office {
         let (at, before) = self.deny(host).await?;
         let mut removed = self.remove_traces(host).await?;
         if !before {
+            self.note(&format!("evicted the host {host}")).await;
             // What a server that was behind has let through meanwhile.
             tokio::time::sleep(BITES_AFTER).await;
             removed += self.remove_traces(host).await?;

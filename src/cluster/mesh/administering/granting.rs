@@ -13,7 +13,10 @@ impl Office {
     pub async fn allow(&self, grant: &KvGrant) -> Result<(), MeshError> {
         let signed = Signed::new(grant, Domain::Policy, &self.mesh, &self.key)?;
         let written = put(&keys::kv_grant(grant), signed.to_json());
-        self.commit("allow hosts to write", Vec::new(), vec![written]).await.map(drop)
+        self.commit("allow hosts to write", Vec::new(), vec![written]).await?;
+        let KvGrant { prefix, hosts } = grant;
+        self.note(&format!("let hosts called {hosts} write shared texts that begin with {prefix:?}")).await;
+        Ok(())
     }
 
     /// Takes back what was allowed; `false`: it was not.
@@ -26,7 +29,14 @@ impl Office {
         if found.value.is_none() {
             return Ok(false);
         }
-        self.commit(operation, vec![unchanged(&key, found.written)], vec![delete(&key)]).await
+        let gone = self.commit(operation, vec![unchanged(&key, found.written)], vec![delete(&key)]).await?;
+        if gone {
+            let KvGrant { prefix, hosts } = grant;
+            let what =
+                format!("took back that hosts called {hosts} write shared texts that begin with {prefix:?}");
+            self.note(&what).await;
+        }
+        Ok(gone)
     }
 
     /// All that hosts may write of what is everybody's: what somebody has signed who administers.
