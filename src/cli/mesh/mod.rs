@@ -2,6 +2,7 @@
 
 mod admin;
 mod allow;
+mod etcd_setup;
 mod evict;
 mod keys;
 mod rescue;
@@ -63,6 +64,8 @@ enum What {
     ///
     /// Needs an administrator's keys.
     Admin(admin::Admin),
+    /// Print what gives an etcd, which stands in for the store, the same rules: users and roles
+    EtcdSetup(etcd_setup::EtcdSetup),
     /// Have the agent on this host leave its mesh for good, and end
     Leave(Leaver),
     /// Copy the whole store into a file
@@ -136,6 +139,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
             What::Invite(args) => keys::invite(args).await,
             What::Env(args) => keys::env(args).await,
             What::Evict(args) => evict::main(args).await,
+            What::EtcdSetup(args) => etcd_setup::main(args),
             What::Admin(args) => admin::main(args).await,
             What::Allow(args) => allow::main(args).await,
             What::Leave(leaver) => leave(leaver).await,

@@ -315,32 +315,11 @@ impl Desk {
     }
 }
 
-/// The answer of a host that carries no store: it cannot give an identity, and tells who can. Nothing is read.
-///
-/// # Errors
-/// When it cannot be said in time.
-pub async fn point_elsewhere<S>(
-    mut stream: S,
-    seeds: Vec<String>,
-    patience: Duration,
-) -> Result<(), JoinError>
-where
-    S: AsyncWrite + Unpin,
-{
-    let said = async {
-        let seeds = seeds.into_iter().take(MOST_SEEDS).collect();
-        say(&mut stream, &Greeting::Hello(Hello { version: VERSION, serves: false, seeds })).await?;
-        close(&mut stream).await;
-        Ok(())
-    };
-    tokio::time::timeout(patience, said).await.unwrap_or(Err(JoinError::TooSlow { patience }))
-}
-
-async fn say<S: AsyncWrite + Unpin>(stream: &mut S, greeting: &Greeting) -> Result<(), JoinError> {
+pub(super) async fn say<S: AsyncWrite + Unpin>(stream: &mut S, greeting: &Greeting) -> Result<(), JoinError> {
     frame::write(stream, &frame::encode(greeting, MOST_ASKED)?).await
 }
 
-async fn close<S: AsyncWrite + Unpin>(stream: &mut S) {
+pub(super) async fn close<S: AsyncWrite + Unpin>(stream: &mut S) {
     // All has been said, and seen off.
     let _ = stream.shutdown().await;
 }

@@ -5,6 +5,7 @@
 //! | `frame` | how messages lie on the stream |
 //! | `message`, `reason`, `authority_pem` | what is said, why somebody is refused, and the one secret that is ever sent |
 //! | `desk` | the answering side, on every host that carries the store |
+//! | `pointing` | the same on those that carry none |
 //! | `admission` | what it checks, in which order: pure |
 //! | `registry`, `node_registry` | what it must know, and where that is kept: in the store |
 //! | `asking`, `enrolment` | the asking side: what it sends, what it believes, and what it keeps |
@@ -32,6 +33,7 @@ mod frame;
 mod inviting;
 mod message;
 mod node_registry;
+mod pointing;
 mod reason;
 mod registry;
 #[cfg(test)]
@@ -41,7 +43,7 @@ mod tests;
 
 pub use asking::{Applicant, Held, Line, authority, join, renew};
 pub use certifying::{Certified, Person, certify, deny};
-pub use desk::{Answered, Clock, Denying, Desk, DeskSettings, point_elsewhere};
+pub use desk::{Answered, Clock, Denying, Desk, DeskSettings};
 pub use enrolment::{Enrolment, has_identity, own_keys};
 pub use error::JoinError;
 pub use founding::{Founder, Founding, found};
@@ -49,6 +51,7 @@ pub use frame::{MOST_ANSWERED, MOST_ASKED};
 pub use inviting::{Invitation, Inviting, Terms, invite};
 pub use message::{ALPN, Binding, EXPORTER_LABEL};
 pub use node_registry::NodeRegistry;
+pub use pointing::point_elsewhere;
 pub use reason::{Reason, Refusal};
 pub use registry::{Enrolled, Known, Registry, Stamp, Use, View};
 

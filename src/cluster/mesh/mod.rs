@@ -14,6 +14,7 @@
 //! | `store` | the store that this host carries |
 //! | `signpost` | the door of a host that carries none: it tells where the store is |
 //! | `stewarding` | its hands, on the member that leads |
+//! | `host_facts` | what hosts say of themselves, as those hands need it |
 //! | `backups` | snapshots on a schedule |
 //! | [`rescue`] | a mesh that begins anew, with what one store holds or with a snapshot |
 //! | `rolling` | the member that leads takes a rollout from step to step |
@@ -37,6 +38,7 @@ mod desk;
 mod dismissing;
 mod door;
 mod error;
+mod host_facts;
 pub mod inviting;
 mod joining;
 mod keeping;

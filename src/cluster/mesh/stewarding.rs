@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::card::Offer;
 use super::dismissing;
+use super::host_facts::{HostFact, HostFacts, host_fact};
 use super::steward::{
     Advice, Command, Duty, Exchanged, Host, Intent, Lag, Member, Nomination, Order, Role, Steward, View,
 };
@@ -22,7 +23,7 @@ use crate::cluster::store::reply::Reply;
 use crate::cluster::store::request::{Change, Delete, Put};
 use crate::cluster::tls::MeshTls;
 use crate::cluster::world::keys::{self, Fact};
-use crate::cluster::world::{Client, StoredCard, view};
+use crate::cluster::world::{Client, view};
 use crate::engine::sched::Time;
 use crate::engine::world::Follow;
 
@@ -58,17 +59,6 @@ struct StoredExchange {
     promote: String,
     demote: String,
 }
-
-/// What is known of one host.
-#[derive(Clone, Debug)]
-enum HostFact {
-    Card(StoredCard),
-    /// The revision at which this run of its agent said so.
-    Live(u64),
-    Nominated(StoredNomination),
-}
-
-type HostFacts = Arc<BTreeMap<(HostName, u8), HostFact>>;
 
 /// The steward's hands on one member.
 pub(super) struct Stewarding {
@@ -133,22 +123,6 @@ pub(super) async fn run(
         tell,
     };
     stewarding.work().await;
-}
-
-fn host_fact(
-    key: &[u8],
-    entry: Option<&crate::cluster::world::mirror::Entry>,
-) -> Option<((HostName, u8), Option<HostFact>)> {
-    let (host, fact) = keys::fact_of(key)?;
-    let read = match fact {
-        Fact::Card => entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()).map(HostFact::Card),
-        Fact::Live => entry.map(|entry| HostFact::Live(entry.written.0.unsigned_abs())),
-        Fact::Duty => {
-            entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()).map(HostFact::Nominated)
-        }
-        Fact::Seq | Fact::State | Fact::Deploy => return None,
-    };
-    Some(((host, fact as u8), read))
 }
 
 impl Stewarding {

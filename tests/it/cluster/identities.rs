@@ -9,7 +9,6 @@ use tempfile::TempDir;
 
 use super::process::PATIENCE;
 use crate::control::host::{Agent, mgmt};
-use crate::mesh::files;
 
 /// A user whose agents find one another by the control socket, and speak over TLS.
 struct Mesh {
@@ -51,11 +50,6 @@ impl Mesh {
         Agent::start(command)
     }
 
-    fn wait_for(&self, host: &str, from: &str) {
-        let path = self.path(&format!("files-{host}/from-{from}"));
-        files::wait_for(&path, from, |found| found == from);
-    }
-
     fn ask(&self, words: &[&str]) -> Output {
         self.command().args(words).output().unwrap()
     }
@@ -94,6 +88,11 @@ impl Mesh {
     }
 }
 
+/// Waits until a host has the file of another.
+fn collects(agent: &mut Agent, from: &str) {
+    agent.says(&format!("from-{from}\"] put right"));
+}
+
 /// Asks again until it is so.
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -109,9 +108,9 @@ fn a_host_that_is_evicted_in_the_middle_of_a_stream_is_out_and_its_name_is_free(
     first.says("ready to serve");
     let mut other = mesh.start("b", &[]);
     let mut bad = mesh.start("bad", &["--no-server"]);
-    mesh.wait_for("bad", "a");
-    mesh.wait_for("a", "bad");
-    mesh.wait_for("b", "bad");
+    collects(&mut bad, "a");
+    collects(&mut first, "bad");
+    collects(&mut other, "bad");
     let at = mesh.endpoint("a");
 
     // Somebody has its keys, and looks on.
@@ -153,8 +152,10 @@ fn a_host_that_is_evicted_in_the_middle_of_a_stream_is_out_and_its_name_is_free(
     // Its name is free for a host with other keys.
     bad.kill();
     fs::rename(mesh.path("state/bad"), mesh.path("old")).unwrap();
-    let _new = mesh.start("bad", &["--no-server"]);
-    mesh.wait_for("bad", "b");
+    let mut new = mesh.start("bad", &["--no-server"]);
+    new.says("the graph runs");
+    fs::remove_file(mesh.path("files-bad/from-b")).unwrap();
+    collects(&mut new, "b");
     until("it is there", || mesh.say(&["mesh", "members", "--hostname", "a"]).contains("bad"));
 
     let done = mesh.say(&["audit", "--hostname", "a"]);
@@ -170,7 +171,7 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     first.says("ready to serve");
     let mut other = mesh.start("web-1", &["--no-server"]);
     other.says("the graph runs");
-    mesh.wait_for("web-1", "a");
+    collects(&mut other, "a");
     let at = mesh.endpoint("a");
     let safe = |name: &str| mesh.path(name).to_str().unwrap().to_owned();
 
