@@ -70,7 +70,7 @@ pub struct Broken {
 /// All that was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Told {
-    /// In the order of the clocks of those who did it.
+    /// In the order in which it was written down.
     pub done: Vec<Done>,
     /// Where it was changed.
     pub broken: Vec<Broken>,
@@ -156,18 +156,21 @@ pub(super) async fn tell(
     by: Deadline,
 ) -> Result<Told, MeshError> {
     let all = client.read_all("read what was done", &keys::under(keys::AUDIT), by).await?;
-    let entries = all.iter().map(|(key, entry)| (&key[..], &entry.value[..]));
+    let entries = all.iter().map(|(key, entry)| (&key[..], &entry.value[..], entry.created.0));
     Ok(read(entries, administrators, mesh))
 }
 
+/// What entries say: their keys, what they hold, and at which revision they came into the store.
 fn read<'e>(
-    entries: impl IntoIterator<Item = (&'e [u8], &'e [u8])>,
+    entries: impl IntoIterator<Item = (&'e [u8], &'e [u8], i64)>,
     administrators: &Administrators,
     mesh: &MeshId,
 ) -> Told {
     let mut told = Told::default();
     let mut chains: BTreeMap<String, AuditChain> = BTreeMap::new();
-    for (key, value) in entries {
+    // Clocks may differ by more than what lies between two entries.
+    let mut by_revision: Vec<(i64, Done)> = Vec::new();
+    for (key, value, revision) in entries {
         let Some((author, seq)) = keys::audit_entry_of(key) else {
             let author = String::from_utf8_lossy(key).into_owned();
             told.broken.push(Broken { author, seq: 0, why: "nobody writes there".to_owned() });
@@ -194,12 +197,13 @@ fn read<'e>(
                     *chain = AuditChain::after(&entry);
                 }
                 let AuditEntry { seq, at, who, what, .. } = entry;
-                told.done.push(Done { at, who, seq, what });
+                by_revision.push((revision, Done { at, who, seq, what }));
             }
             Err(error) => broken(error.to_string()),
         }
     }
-    told.done.sort_by(|one, other| (one.at, &one.who, one.seq).cmp(&(other.at, &other.who, other.seq)));
+    by_revision.sort_by_key(|(revision, _)| *revision);
+    told.done = by_revision.into_iter().map(|(_, done)| done).collect();
     told
 }
 
@@ -267,7 +271,7 @@ mod tests {
 
         fn read(&self) -> Told {
             let administrators = self.chain.replay(&self.mesh, &Pin::default()).unwrap();
-            let entries = self.entries.iter().map(|(key, value)| (key.as_bytes(), &value[..]));
+            let entries = self.entries.iter().map(|(key, value)| (key.as_bytes(), &value[..], 1));
             read(entries, &administrators, &self.mesh)
         }
     }

@@ -127,7 +127,7 @@ fn a_host_that_is_evicted_in_the_middle_of_a_stream_is_out_and_its_name_is_free(
         has_seen("mark-")
     });
 
-    assert!(mesh.complaint(&["mesh", "evict", "bda", "--hostname", "a"]).contains("did you mean bad?"));
+    assert!(mesh.complaint(&["mesh", "evict", "badd", "--hostname", "a"]).contains("did you mean bad?"));
     let told = mesh.say(&["mesh", "evict", "bad", "--hostname", "a"]);
     assert!(told.contains("evicted bad"), "{told}");
     bad.says("this host was evicted");
