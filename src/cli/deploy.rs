@@ -262,6 +262,7 @@ impl Next {
         let added = deploys.add(&deploy, &rollout, self.upload.as_ref(), self.force, reach.deadline());
         added.await.map_err(|error| complain(&error))?;
         output::say(&id.to_string());
+        reach.note(client, &format!("deployed {id}: {}", deploy.message)).await;
         if let Err(error) = client.blobs().collect_garbage(reach.deadline()).await {
             // Whoever deploys next does it.
             output::warn(&format!("warning: what no deploy names any more is not removed yet: {error}\n"));

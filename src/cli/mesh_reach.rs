@@ -12,6 +12,7 @@ use crate::agent::error::AgentError;
 use crate::agent::mesh_choice::MeshChoice;
 use crate::cluster::identity::{IdentityError, KeyFolder};
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Problem, Standing};
+use crate::cluster::mesh::administering::Office;
 use crate::cluster::mesh::{MeshError, inviting};
 use crate::cluster::peer::PeerTls;
 use crate::cluster::store::id::ClusterId;
@@ -44,6 +45,29 @@ impl MeshReach {
     /// Until when an answer is waited for.
     pub fn deadline(&self) -> Deadline {
         Deadline::after(Duration::from_secs(self.timeout))
+    }
+
+    /// Where hosts of the mesh are, as they were named, or as the agent on this host knows.
+    pub async fn places(&self) -> Result<Vec<Endpoint>, ExitCode> {
+        match self.seeds.is_empty() {
+            false => Ok(self.seeds.clone()),
+            true => Ok(self.known_to_the_agent().await?.0),
+        }
+    }
+
+    /// Writes down what was done, where an administrator's keys are at hand: in a mesh without TLS nobody could tell who did it.
+    pub async fn note(&self, client: &Arc<Client>, what: &str) {
+        let is_secure = |at: &Endpoint| at.url.tls && !at.etcd;
+        if self.insecure || !client.link().endpoints().iter().any(is_secure) {
+            return;
+        }
+        let Ok(folder) = self.keys() else { return };
+        if matches!(folder.load_admin(), Ok(Some(_))) {
+            match Office::open(client.clone(), folder, Duration::from_secs(self.timeout)).await {
+                Ok(office) => office.note(what).await,
+                Err(error) => output::warn(&format!("warning: this could not be written down: {error}\n")),
+            }
+        }
     }
 
     /// Takes part in the mesh for as long as a command lasts. To be called inside a tokio runtime.
@@ -79,6 +103,22 @@ impl MeshReach {
             let error = AgentError::from(crate::cluster::mesh::MeshError::from(error));
             output::complain(&error, None, None)
         })
+    }
+
+    /// Takes part as the administrator whose keys lie in the folder, to decide something.
+    pub async fn office(&self) -> Result<Office, ExitCode> {
+        let failed = |error: MeshError| output::complain(&AgentError::from(error), None, None);
+        let folder = self.keys().map_err(|error| failed(error.into()))?;
+        if folder.load_admin().map_err(|error| failed(error.into()))?.is_none() {
+            return Err(output::failed(
+                &format!("there are no keys of an administrator in {}", folder.path().display()),
+                [],
+                Some("name the folder where they lie: --keys DIR"),
+                Class::User,
+            ));
+        }
+        let client = self.client().await?;
+        Office::open(client, folder, Duration::from_secs(self.timeout)).await.map_err(failed)
     }
 
     /// With what TLS is spoken: as the administrator whose keys lie there, or else as the host.

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod audit;
 mod check;
 mod completions;
 mod deploy;
@@ -64,6 +65,7 @@ enum Command {
     Deploy(Box<deploy::Args>),
     Deploys(deploys::Args),
     Rollback(rollback::Args),
+    Audit(audit::Args),
     Etcd(Box<etcd::Args>),
     #[command(hide = true)]
     Fake(fake::Args),
@@ -131,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Deploy(args) => deploy::main(&args),
         Command::Deploys(args) => deploys::main(&args),
         Command::Rollback(args) => rollback::main(&args),
+        Command::Audit(args) => audit::main(&args),
         Command::Etcd(args) => etcd::main(&args),
         Command::Fake(args) => fake::main(&args),
     }

@@ -56,7 +56,8 @@ pub(super) struct Env {
     reach: MeshReach,
 }
 
-fn failed(error: impl Into<MeshError>) -> ExitCode {
+/// Says why the mesh does not do what was asked.
+pub(super) fn failed(error: impl Into<MeshError>) -> ExitCode {
     output::complain(&AgentError::from(error.into()), None, None)
 }
 
@@ -110,6 +111,8 @@ pub(super) async fn invite(args: &Invite) -> Result<(), ExitCode> {
         serve: args.serve,
     };
     let token = inviting::invite(&client, &folder, terms).await.map_err(failed)?;
+    let times = output::counted(args.uses as usize, "host");
+    args.reach.note(&client, &format!("invited {times} called {}", args.host)).await;
     output::say(&token);
     Ok(())
 }

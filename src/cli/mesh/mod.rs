@@ -1,5 +1,9 @@
 //! `mgmt mesh`: who is in the mesh, who carries the store, and by which policy.
 
+mod admin;
+mod allow;
+mod etcd_setup;
+mod evict;
 mod keys;
 mod rescue;
 
@@ -48,6 +52,20 @@ enum What {
     Invite(keys::Invite),
     /// Print the variables with which etcdctl reaches the mesh: eval "$(mgmt mesh env)"
     Env(keys::Env),
+    /// Put a host out: its certificates count no more, and what it has written is removed
+    ///
+    /// Needs an administrator's keys.
+    Evict(evict::Evict),
+    /// Let hosts write what is everybody's
+    ///
+    /// Needs an administrator's keys.
+    Allow(allow::Allow),
+    /// Who administers the mesh
+    ///
+    /// Needs an administrator's keys.
+    Admin(admin::Admin),
+    /// Print what gives an etcd, which stands in for the store, the same rules: users and roles
+    EtcdSetup(etcd_setup::EtcdSetup),
     /// Have the agent on this host leave its mesh for good, and end
     Leave(Leaver),
     /// Copy the whole store into a file
@@ -120,6 +138,10 @@ pub(super) fn main(args: &Args) -> ExitCode {
             What::Init(args) => keys::init(args),
             What::Invite(args) => keys::invite(args).await,
             What::Env(args) => keys::env(args).await,
+            What::Evict(args) => evict::main(args).await,
+            What::EtcdSetup(args) => etcd_setup::main(args),
+            What::Admin(args) => admin::main(args).await,
+            What::Allow(args) => allow::main(args).await,
             What::Leave(leaver) => leave(leaver).await,
             What::Snapshot(args) => rescue::snapshot(args).await,
             What::Recover(args) => rescue::recover(args),
@@ -234,6 +256,10 @@ async fn set(settings: &[String], rest: &Rest) -> Result<(), ExitCode> {
         };
         // Someone else has changed it meanwhile: again, from what it is now.
         if written {
+            if !settings.is_empty() {
+                let what = format!("changed the policy: {}", settings.join(" "));
+                rest.reach.note(&client, &what).await;
+            }
             let settings: BTreeMap<_, _> = policy.settings().into_iter().collect();
             match rest.json {
                 true => output::print_json(&settings),

@@ -32,7 +32,7 @@ pub struct AdministratorChange {
 pub enum Change {
     /// Somebody comes.
     Add {
-        /// What they are called: like nobody who is there.
+        /// What they are called: like nobody who is there, or was.
         name: AdministratorName,
         /// Their key: nobody's who is there.
         key: VerifyingKey,

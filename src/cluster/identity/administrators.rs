@@ -1,6 +1,6 @@
 //! Who administers the mesh.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,10 @@ pub struct Administrators {
     head: Head,
     present: BTreeMap<AdministratorName, VerifyingKey>,
     names: BTreeMap<Fingerprint, AdministratorName>,
+    /// The names of those who left. Their certificates name them for months: nobody else is ever called so.
+    gone: BTreeSet<AdministratorName>,
+    /// Everybody who ever administered, by their keys.
+    ever: BTreeMap<Fingerprint, (AdministratorName, VerifyingKey)>,
     /// Statements of those who left that go on counting, and whose they were.
     kept: BTreeMap<(ContentHash, Fingerprint), VerifyingKey>,
 }
@@ -71,6 +75,8 @@ impl Administrators {
             head: Head { seq: 0, digest: first.digest() },
             present: BTreeMap::from([(name.clone(), *key)]),
             names: BTreeMap::from([(key.fingerprint(), name.clone())]),
+            gone: BTreeSet::new(),
+            ever: BTreeMap::from([(key.fingerprint(), (name.clone(), *key))]),
             kept: BTreeMap::new(),
         })
     }
@@ -104,6 +110,9 @@ impl Administrators {
         if self.present.contains_key(&name) {
             return Err(IdentityError::AdministratorThere { name });
         }
+        if self.gone.contains(&name) {
+            return Err(IdentityError::AdministratorGone { name });
+        }
         if let Some(other) = self.names.get(&key.fingerprint()) {
             return Err(IdentityError::AdministratorKeyTaken { name, other: other.clone() });
         }
@@ -111,6 +120,7 @@ impl Administrators {
             return Err(IdentityError::TooMany { what: "administrators", limit: MOST_ADMINISTRATORS });
         }
         self.names.insert(key.fingerprint(), name.clone());
+        self.ever.insert(key.fingerprint(), (name.clone(), key));
         self.present.insert(name, key);
         Ok(())
     }
@@ -127,6 +137,7 @@ impl Administrators {
         };
         let whose = key.fingerprint();
         self.names.remove(&whose);
+        self.gone.insert(name.clone());
         self.kept.extend(keep.into_iter().map(|digest| ((digest, whose), key)));
         Ok(())
     }
@@ -156,6 +167,11 @@ impl Administrators {
     /// Who has this key.
     pub fn name_of(&self, key: &Fingerprint) -> Option<&AdministratorName> {
         self.names.get(key)
+    }
+
+    /// Who has, or had, this key when they administered, and the key: for what they did then, and nothing else.
+    pub fn ever(&self, key: &Fingerprint) -> Option<(&AdministratorName, &VerifyingKey)> {
+        self.ever.get(key).map(|(name, key)| (name, key))
     }
 
     /// The key of somebody who administers.

@@ -56,6 +56,11 @@ impl AuditChain {
         Self { next: 0, digest: ContentHash::of(mesh.as_bytes()) }
     }
 
+    /// That goes on after an entry, whatever came before it.
+    pub fn after(entry: &AuditEntry) -> Self {
+        Self { next: entry.seq.saturating_add(1), digest: entry.digest() }
+    }
+
     /// How many entries came before.
     pub fn len(&self) -> u64 {
         self.next
@@ -91,7 +96,7 @@ impl AuditChain {
         if entry.who.len() > LONGEST_TEXT || entry.what.len() > LONGEST_TEXT {
             return broken("it has more than 4 KiB");
         }
-        *self = Self { next: entry.seq.saturating_add(1), digest: entry.digest() };
+        *self = Self::after(entry);
         Ok(())
     }
 

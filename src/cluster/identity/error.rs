@@ -59,6 +59,8 @@ pub enum IdentityError {
     NotAdministrator { by: Fingerprint },
     #[error("there is an administrator {name} already")]
     AdministratorThere { name: AdministratorName },
+    #[error("there was an administrator {name}, and nobody else is ever called so")]
+    AdministratorGone { name: AdministratorName },
     #[error("the key of {name} is that of the administrator {other}")]
     AdministratorKeyTaken { name: AdministratorName, other: AdministratorName },
     #[error("there is no administrator {name}")]
@@ -171,6 +173,7 @@ impl IdentityError {
             Self::OtherAuthority { .. } => {
                 "this may be another mesh, or somebody between: compare the fingerprints, or ask for a new token"
             }
+            Self::AdministratorGone { .. } => "choose another name",
             Self::LastAdministrator { .. } => "add another one first: mgmt mesh admin add",
             Self::Evicted { .. } => "to come back it needs new keys and a new token",
             Self::AuthorityExpired { .. } => "make a new one: mgmt mesh rotate-ca",

@@ -136,6 +136,12 @@ impl DenyList {
         self.all.get(id).map(|(_, eviction)| eviction)
     }
 
+    /// The latest eviction of who had this name. Another host may have it by now.
+    pub fn of_name(&self, host: &HostName) -> Option<&Eviction> {
+        let (_, id) = self.by_host.get(host)?;
+        self.all.get(id).map(|(_, eviction)| eviction)
+    }
+
     /// The eviction by which a key is out.
     pub fn denies_key(&self, key: &Fingerprint) -> Option<&Eviction> {
         self.all.get(self.by_key.get(key)?).map(|(_, eviction)| eviction)

@@ -76,6 +76,20 @@ impl KeyFolder {
         Ok(Self { dir, path: path.to_owned() })
     }
 
+    /// Opens a folder of keys that lies elsewhere; makes it if it is not there.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::at`], and when what it is to be made in is not there.
+    pub fn make(path: &Path) -> Result<Self, IdentityError> {
+        match rustix::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => Self::at(path),
+            Err(errno) => {
+                let (path, source) = (path.to_owned(), errno.into());
+                Err(IdentityError::Folder { operation: "make", path, source })
+            }
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -11,6 +11,7 @@
 //! | `host_keys`, `papers` | a host's own keys, and why others trust them |
 //! | `eviction` | who is out |
 //! | `rules` | who may do what with which keys of the store |
+//! | [`etcd_roles`] | the same for a real etcd, as far as its roles can say it |
 //! | `audit_chain` | what was done, so that changes of it show |
 //! | `folder`, `key_files` | where keys lie on disk |
 //!
@@ -26,6 +27,7 @@ mod certificate;
 mod certificate_key;
 mod domain;
 mod error;
+pub mod etcd_roles;
 mod eviction;
 mod fingerprint;
 mod folder;

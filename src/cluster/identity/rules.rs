@@ -131,12 +131,15 @@ impl<'r> Scope<'r> {
 /// When there is one with which they may not.
 pub fn may(who: &Principal, access: Access, range: &KeyRange, grants: &[KvGrant]) -> Result<(), Denied> {
     let allowed = match who {
-        Principal::Administrator(_) => access == Access::Read || !touches(range, keys::AUDIT),
+        Principal::Administrator(_) => {
+            let appends = || access == Access::Write && may_append(who, Scope::of(range));
+            access == Access::Read || !touches(range, keys::AUDIT) || appends()
+        }
         Principal::Host(host) => {
             let scope = Scope::of(range);
             match access {
                 Access::Read => may_read(host, scope),
-                Access::Write => may_write(host, scope, grants) || may_append(host, scope),
+                Access::Write => may_write(host, scope, grants) || may_append(who, scope),
                 Access::Remove => may_write(host, scope, grants),
             }
         }
@@ -207,10 +210,12 @@ fn may_write(host: &HostName, scope: Scope<'_>, grants: &[KvGrant]) -> bool {
     false
 }
 
-/// One entry at a time. That it is a new one, only the store can tell.
-fn may_append(host: &HostName, scope: Scope<'_>) -> bool {
+/// One entry at a time, about oneself. That it is a new one, only the store can tell.
+fn may_append(who: &Principal, scope: Scope<'_>) -> bool {
     let about = scope.after(keys::AUDIT).and_then(Scope::part);
-    about.is_some_and(|(about, entry)| about == host.as_str() && entry.is_some_key())
+    about.is_some_and(|(about, entry)| {
+        keys::audit_author(who).is_some_and(|own| own == about) && entry.is_some_key()
+    })
 }
 
 #[cfg(test)]

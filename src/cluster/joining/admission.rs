@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::message::{Binding, Call, Join, Renew};
+use super::message::{Binding, Call, Certify, Join, Renew};
 use super::reason::{Reason, Refusal};
 use super::registry::{Enrolled, Use, View};
 use crate::cluster::identity::{
-    Certificate, DenyList, Domain, Fingerprint, HostKey, IdentityError, MeshId, Papers, Principal, Signature,
-    Signed, Standing, SubjectKey, UnixSeconds,
+    AdministratorName, Administrators, Certificate, DenyList, Domain, Fingerprint, HostKey, IdentityError,
+    MeshId, Papers, Principal, Signature, Signed, Standing, SubjectKey, UnixSeconds,
 };
 use crate::engine::world::HostName;
 
@@ -182,6 +182,31 @@ impl Renewal {
         }
         let (papers, key) = (there.papers.clone(), standing.key.fingerprint());
         Ok(Self { papers, key, serve: standing.serve, subject, claims })
+    }
+}
+
+/// A person who may have a certificate.
+#[derive(Debug)]
+pub(super) struct Certification {
+    pub name: AdministratorName,
+    pub subject: SubjectKey,
+}
+
+impl Certification {
+    /// Whether a person may have a certificate: they have the key, here and now, with which somebody of that name administers.
+    pub(super) fn of(
+        certify: &Certify,
+        call: &Call,
+        binding: &Binding,
+        administrators: &Administrators,
+        mesh: &MeshId,
+    ) -> Result<Self, Refusal> {
+        same_mesh(&certify.mesh, mesh)?;
+        let key = administrators.key_of(&certify.name).ok_or(Reason::NotEnrolled)?;
+        if !call.is_proven(binding, mesh, key) {
+            return Err(Reason::WrongProof.into());
+        }
+        Ok(Self { name: certify.name.clone(), subject: subject(&certify.request)? })
     }
 }
 

@@ -23,7 +23,7 @@ use crate::engine::world::{DeployId, HostName};
 pub struct Line<S> {
     stream: S,
     binding: Binding,
-    address: String,
+    pub(super) address: String,
     patience: Duration,
 }
 
@@ -171,7 +171,7 @@ where
 }
 
 /// One question, one answer; nothing is said to who does not carry the store.
-async fn converse<S>(
+pub(super) async fn converse<S>(
     line: Line<S>,
     request: &Request,
     by: Option<(&MeshId, &SigningKey)>,
@@ -213,7 +213,7 @@ fn refused(address: String, host: &HostName, refusal: Refusal) -> JoinError {
 }
 
 /// Whether one of the roots is known already.
-fn among(address: &str, roots: &Roots, known: &[Fingerprint]) -> Result<(), JoinError> {
+pub(super) fn among(address: &str, roots: &Roots, known: &[Fingerprint]) -> Result<(), JoinError> {
     roots.named(known).map(drop).map_err(|error| match error {
         IdentityError::OtherAuthority { found } => {
             JoinError::OtherAuthority { address: address.to_owned(), found }

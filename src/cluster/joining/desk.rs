@@ -8,17 +8,21 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::admission::{Candidate, Claims, Renewal, may_have_authority, server};
+use super::admission::{Candidate, Certification, Claims, Renewal, may_have_authority, server};
 use super::authority_pem::AuthorityPem;
 use super::frame::{self, MOST_ANSWERED, MOST_ASKED};
-use super::message::{Answer, Binding, Call, Greeting, Hello, Issued, Join, Renew, Request, VERSION};
+use super::message::{
+    Answer, Binding, Call, Certify, Greeting, Hello, Issued, Join, Renew, Request, VERSION,
+};
 use super::node_registry::is_leaderless;
 use super::reason::{RETRY_BUSY_MS, RETRY_LEADERLESS_MS, RETRY_TROUBLE_MS, Reason, Refusal};
-use super::registry::{Enrolled, Registry, View};
+use super::registry::{Enrolled, Known, Registry};
 use super::{JoinError, PATIENCE};
 use crate::cluster::etcd::node::NodeError;
-use crate::cluster::identity::{Authority, Certificate, Grant, HOST_VALIDITY, MOST_SEEDS, MeshId};
-use crate::cluster::identity::{Principal, Roots, SubjectKey, UnixSeconds};
+use crate::cluster::identity::{
+    AdministratorName, Authority, Certificate, Eviction, Grant, HOST_VALIDITY, MOST_SEEDS,
+};
+use crate::cluster::identity::{MeshId, Principal, Roots, Signed, SubjectKey, UnixSeconds};
 use crate::engine::world::HostName;
 
 /// How often a host is written down anew because something has changed in between.
@@ -51,10 +55,20 @@ pub enum Answered {
     Joined(HostName),
     /// A host has a newer certificate.
     Renewed(HostName),
+    /// A person has a certificate.
+    Certified(AdministratorName),
+    /// So many evictions were handed over that hold.
+    Denied(usize),
     /// A host has the authority.
     Handed(HostName),
     /// Somebody was refused.
     Refused(Reason),
+}
+
+/// Takes evictions that are handed over directly: to a server that does not hear of them from the others.
+pub trait Denying: Send + Sync {
+    /// Goes by those that hold, whether they are new or not, and tells how many that are.
+    fn deny(&self, list: Vec<Signed<Eviction>>) -> usize;
 }
 
 /// Gives hosts their identities.
@@ -65,6 +79,7 @@ pub struct Desk {
     clock: Clock,
     settings: DeskSettings,
     seats: Semaphore,
+    denying: Option<Arc<dyn Denying>>,
     /// Who finds that others write at the same time waits for their turn, so that all get through.
     turn: tokio::sync::Mutex<()>,
 }
@@ -86,7 +101,13 @@ impl Desk {
     ) -> Self {
         let (mesh, seats) = (*authority.mesh(), Semaphore::new(settings.seats));
         let (authority, turn) = (Mutex::new(authority), tokio::sync::Mutex::default());
-        Self { mesh, registry, authority, clock, settings, seats, turn }
+        Self { mesh, registry, authority, clock, settings, seats, denying: None, turn }
+    }
+
+    /// With somebody who takes evictions that are handed over directly.
+    #[must_use]
+    pub fn denying(self, denying: Arc<dyn Denying>) -> Self {
+        Self { denying: Some(denying), ..self }
     }
 
     /// What it issues with.
@@ -168,6 +189,14 @@ impl Desk {
                 let (host, issued) = self.renew(&renew, call, binding).await?;
                 Ok((Answer::Renewed(Box::new(issued)), Answered::Renewed(host)))
             }
+            Request::Certify(certify) => {
+                let (name, issued) = self.certify(&certify, call, binding).await?;
+                Ok((Answer::Certified(Box::new(issued)), Answered::Certified(name)))
+            }
+            Request::Deny(list) => {
+                let held = self.denying.as_ref().map_or(0, |denying| denying.deny(list));
+                Ok((Answer::Denied(held), Answered::Denied(held)))
+            }
             Request::Authority { mesh } => {
                 if mesh != self.mesh {
                     return Err(Reason::OtherMesh.into());
@@ -188,12 +217,13 @@ impl Desk {
             let view = self.registry.look(host, Some(by)).await.map_err(unavailable)?;
             let now = (self.clock)();
             let (papers, standing) = candidate.admit(&view, &self.mesh, now)?;
-            let certificate = self.issue(host, standing.serve, subject, claims, &view, now)?;
+            let certificate =
+                self.issue(subject, self.grant(host, standing.serve, claims), &view.known, now)?;
             let enrolled = Enrolled::new(papers, by.key, &certificate);
             // What is not written down is given to nobody.
             if self.registry.enrol(host, &enrolled, Some(by), &view).await.map_err(unavailable)? {
                 let invite = view.invite.clone();
-                return Ok((host.clone(), Issued { invite, ..self.issued(&certificate, &view) }));
+                return Ok((host.clone(), Issued { invite, ..self.issued(&certificate, &view.known) }));
             }
             if turn.is_none() {
                 turn = Some(self.turn.lock().await);
@@ -213,27 +243,42 @@ impl Desk {
             let view = self.registry.look(host, None).await.map_err(unavailable)?;
             let Renewal { papers, key, serve, subject, claims } =
                 Renewal::of(renew, call, binding, &view, &self.mesh)?;
-            let certificate = self.issue(host, serve, &subject, &claims, &view, (self.clock)())?;
+            let grant = self.grant(host, serve, &claims);
+            let certificate = self.issue(&subject, grant, &view.known, (self.clock)())?;
             let enrolled = Enrolled::new(papers, key, &certificate);
             if self.registry.enrol(host, &enrolled, None, &view).await.map_err(unavailable)? {
-                return Ok((host.clone(), self.issued(&certificate, &view)));
+                return Ok((host.clone(), self.issued(&certificate, &view.known)));
             }
         }
         Err(Reason::Busy { retry_after_ms: RETRY_BUSY_MS }.into())
     }
 
-    fn issue(
+    async fn certify(
         &self,
-        host: &HostName,
-        may_serve: bool,
-        subject: &SubjectKey,
-        claims: &Claims,
-        view: &View,
-        now: UnixSeconds,
-    ) -> Result<Certificate, Refusal> {
+        certify: &Certify,
+        call: &Call,
+        binding: &Binding,
+    ) -> Result<(AdministratorName, Issued), Refusal> {
+        let known = self.registry.know().await.map_err(unavailable)?;
+        let Certification { name, subject } =
+            Certification::of(certify, call, binding, &known.administrators, &self.mesh)?;
+        let certificate = self.issue(&subject, Grant::administrator(name.clone()), &known, (self.clock)())?;
+        Ok((name, self.issued(&certificate, &known)))
+    }
+
+    fn grant(&self, host: &HostName, may_serve: bool, claims: &Claims) -> Grant {
         let Claims { names, addresses } = claims.clone();
         let (principal, validity) = (Principal::Host(host.clone()), self.settings.validity);
-        let grant = Grant { principal, names, addresses, validity, may_serve };
+        Grant { principal, names, addresses, validity, may_serve }
+    }
+
+    fn issue(
+        &self,
+        subject: &SubjectKey,
+        grant: Grant,
+        known: &Known,
+        now: UnixSeconds,
+    ) -> Result<Certificate, Refusal> {
         let authority = self.authority();
         let issued = authority.issue(subject, &grant, now);
         let certificate = issued.map_err(|source| unavailable(source.into()))?;
@@ -241,18 +286,17 @@ impl Desk {
             let reason = Reason::Busy { retry_after_ms: RETRY_TROUBLE_MS };
             Refusal { reason, text }
         };
-        let roots = view.known.roots.as_ref().unwrap_or(authority.roots());
+        let roots = known.roots.as_ref().unwrap_or(authority.roots());
         if roots.verify(&certificate).is_err() {
             return Err(later("the mesh has another authority now, and this server not yet".to_owned()));
         }
-        match view.known.denied.denies(&certificate) {
+        match known.denied.denies(&certificate) {
             Some(eviction) => Err(later(format!("whoever had that name is evicted until {}", eviction.at))),
             None => Ok(certificate),
         }
     }
 
-    fn issued(&self, certificate: &Certificate, view: &View) -> Issued {
-        let known = &view.known;
+    fn issued(&self, certificate: &Certificate, known: &Known) -> Issued {
         let roots = known.roots.as_ref().map_or_else(|| self.authority().roots().to_pem(), Roots::to_pem);
         Issued {
             certificate: certificate.to_pem(),
@@ -271,32 +315,11 @@ impl Desk {
     }
 }
 
-/// The answer of a host that carries no store: it cannot give an identity, and tells who can. Nothing is read.
-///
-/// # Errors
-/// When it cannot be said in time.
-pub async fn point_elsewhere<S>(
-    mut stream: S,
-    seeds: Vec<String>,
-    patience: Duration,
-) -> Result<(), JoinError>
-where
-    S: AsyncWrite + Unpin,
-{
-    let said = async {
-        let seeds = seeds.into_iter().take(MOST_SEEDS).collect();
-        say(&mut stream, &Greeting::Hello(Hello { version: VERSION, serves: false, seeds })).await?;
-        close(&mut stream).await;
-        Ok(())
-    };
-    tokio::time::timeout(patience, said).await.unwrap_or(Err(JoinError::TooSlow { patience }))
-}
-
-async fn say<S: AsyncWrite + Unpin>(stream: &mut S, greeting: &Greeting) -> Result<(), JoinError> {
+pub(super) async fn say<S: AsyncWrite + Unpin>(stream: &mut S, greeting: &Greeting) -> Result<(), JoinError> {
     frame::write(stream, &frame::encode(greeting, MOST_ASKED)?).await
 }
 
-async fn close<S: AsyncWrite + Unpin>(stream: &mut S) {
+pub(super) async fn close<S: AsyncWrite + Unpin>(stream: &mut S) {
     // All has been said, and seen off.
     let _ = stream.shutdown().await;
 }
@@ -311,6 +334,10 @@ fn fitting(answer: Answer) -> Result<Zeroizing<Vec<u8>>, JoinError> {
         (Err(JoinError::TooLarge { .. }), Answer::Renewed(mut issued)) => {
             issued.denied = Arc::default();
             frame::encode(&Answer::Renewed(issued), MOST_ANSWERED)
+        }
+        (Err(JoinError::TooLarge { .. }), Answer::Certified(mut issued)) => {
+            issued.denied = Arc::default();
+            frame::encode(&Answer::Certified(issued), MOST_ANSWERED)
         }
         (encoded, _) => encoded,
     }

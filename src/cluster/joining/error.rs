@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::reason::Reason;
 use crate::cluster::etcd::node::NodeError;
-use crate::cluster::identity::{Fingerprint, IdentityError};
+use crate::cluster::identity::{AdministratorName, Fingerprint, IdentityError};
 use crate::engine::world::HostName;
 
 /// Why a host gets no identity, or a server cannot give one. None of them ever holds a secret.
@@ -29,6 +29,10 @@ pub enum JoinError {
     CarriesNone { address: String, seeds: Vec<String> },
     #[error("{address} refuses {host}: {text}")]
     Refused { address: String, host: HostName, reason: Reason, text: String },
+    #[error("{address} gives {name} no certificate: {text}")]
+    CertificateRefused { address: String, name: AdministratorName, reason: Reason, text: String },
+    #[error("{address} does not take what it was told: {text}")]
+    EvictionRefused { address: String, text: String },
     #[error("{address} refuses to hand over the authority: {text}")]
     AuthorityRefused { address: String, reason: Reason, text: String },
     #[error("{address} answers something that was not asked")]
@@ -64,7 +68,9 @@ impl JoinError {
     /// When it is worth to ask again, unchanged; `None`: not at all.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { reason, .. } | Self::AuthorityRefused { reason, .. } => reason.retry_after(),
+            Self::Refused { reason, .. }
+            | Self::CertificateRefused { reason, .. }
+            | Self::AuthorityRefused { reason, .. } => reason.retry_after(),
             Self::Stream { .. } | Self::Ended | Self::TooSlow { .. } => Some(Duration::from_secs(1)),
             _ => None,
         }
@@ -74,6 +80,10 @@ impl JoinError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Refused { host, reason, .. } => refused(host, reason),
+            Self::CertificateRefused { reason: Reason::NotEnrolled | Reason::WrongProof, .. } => Some(
+                "the mesh does not know these keys, or no more: `mgmt mesh admin list` tells which it knows"
+                    .to_owned(),
+            ),
             Self::OtherAuthority { address, .. } => Some(format!(
                 "the server at {address} shows another authority than the token names: somebody may be in between; \
                  compare the fingerprints, or ask for a new token: mgmt mesh invite"

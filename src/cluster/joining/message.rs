@@ -11,7 +11,9 @@ use sha2::{Digest as _, Sha256};
 use super::JoinError;
 use super::authority_pem::AuthorityPem;
 use super::reason::Refusal;
-use crate::cluster::identity::{AdministratorChain, Domain, Eviction, HostKey, Invite, MeshId};
+use crate::cluster::identity::{
+    AdministratorChain, AdministratorName, Domain, Eviction, HostKey, Invite, MeshId,
+};
 use crate::cluster::identity::{Signature, Signed, SigningKey, VerifyingKey};
 use crate::engine::world::HostName;
 
@@ -69,6 +71,10 @@ pub(super) enum Request {
     Join(Box<Join>),
     /// A newer certificate.
     Renew(Box<Renew>),
+    /// A certificate for a person.
+    Certify(Box<Certify>),
+    /// Nothing for who asks: these are out. Whoever hands it on needs to be nobody, since it is signed.
+    Deny(Vec<Signed<Eviction>>),
     /// The authority, to issue certificates with.
     Authority {
         /// Of which mesh.
@@ -110,6 +116,17 @@ pub(super) struct Renew {
     pub addresses: Vec<IpAddr>,
 }
 
+/// To be known as a person who administers the mesh.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Certify {
+    /// Which mesh.
+    pub mesh: MeshId,
+    /// Who.
+    pub name: AdministratorName,
+    /// A request for a certificate: PKCS#10 in DER, as base64.
+    pub request: String,
+}
+
 /// What the server answers.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -118,6 +135,10 @@ pub(super) enum Answer {
     Joined(Box<Issued>),
     /// It has a newer certificate.
     Renewed(Box<Issued>),
+    /// Who asked is a person who administers the mesh.
+    Certified(Box<Issued>),
+    /// So many of those evictions hold.
+    Denied(usize),
     /// The authority.
     AuthorityIs(AuthorityPem),
     /// No.

@@ -5,9 +5,11 @@
 //! | `frame` | how messages lie on the stream |
 //! | `message`, `reason`, `authority_pem` | what is said, why somebody is refused, and the one secret that is ever sent |
 //! | `desk` | the answering side, on every host that carries the store |
+//! | `pointing` | the same on those that carry none |
 //! | `admission` | what it checks, in which order: pure |
 //! | `registry`, `node_registry` | what it must know, and where that is kept: in the store |
 //! | `asking`, `enrolment` | the asking side: what it sends, what it believes, and what it keeps |
+//! | `certifying` | the same for a person who administers the mesh, and what they hand over directly |
 //! | `founding` | a new mesh: all that its first host needs |
 //! | `inviting` | an invite, and its token |
 //!
@@ -22,6 +24,7 @@
 mod admission;
 mod asking;
 mod authority_pem;
+mod certifying;
 mod desk;
 mod enrolment;
 mod error;
@@ -30,6 +33,7 @@ mod frame;
 mod inviting;
 mod message;
 mod node_registry;
+mod pointing;
 mod reason;
 mod registry;
 #[cfg(test)]
@@ -38,7 +42,8 @@ mod scene;
 mod tests;
 
 pub use asking::{Applicant, Held, Line, authority, join, renew};
-pub use desk::{Answered, Clock, Desk, DeskSettings, point_elsewhere};
+pub use certifying::{Certified, Person, certify, deny};
+pub use desk::{Answered, Clock, Denying, Desk, DeskSettings};
 pub use enrolment::{Enrolment, has_identity, own_keys};
 pub use error::JoinError;
 pub use founding::{Founder, Founding, found};
@@ -46,6 +51,7 @@ pub use frame::{MOST_ANSWERED, MOST_ASKED};
 pub use inviting::{Invitation, Inviting, Terms, invite};
 pub use message::{ALPN, Binding, EXPORTER_LABEL};
 pub use node_registry::NodeRegistry;
+pub use pointing::point_elsewhere;
 pub use reason::{Reason, Refusal};
 pub use registry::{Enrolled, Known, Registry, Stamp, Use, View};
 

@@ -159,6 +159,12 @@ impl Registry for NodeRegistry {
         self.view(host, by)
     }
 
+    async fn know(&self) -> Result<Arc<Known>, JoinError> {
+        let failed = |source| JoinError::Store { operation: "ask who is who", source };
+        self.node.barrier().await.map_err(failed)?;
+        self.known(&mut Stamp::default())
+    }
+
     async fn enrol(
         &self,
         host: &HostName,

@@ -109,6 +109,12 @@ pub trait Registry: Debug + Send + Sync + 'static {
     /// When the store does not answer, or what it has does not hold.
     async fn look(&self, host: &HostName, by: Option<&Use>) -> Result<View, JoinError>;
 
+    /// What there is to know of the mesh: nothing that was written before the call is left out.
+    ///
+    /// # Errors
+    /// As for [`Registry::look`].
+    async fn know(&self) -> Result<Arc<Known>, JoinError>;
+
     /// Writes down a host, and that it has joined with an invite, unless it had before; all or nothing. `false`: something is not
     /// as it was in that view, and nothing was written.
     ///

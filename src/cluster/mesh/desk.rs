@@ -5,26 +5,52 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::cluster::identity::{Authority, Certificate, MeshId, Pin};
+use super::MeshError;
+use super::audit::{self, Author};
+use super::own_identity::OwnIdentity;
+use crate::cluster::identity::{Authority, Certificate, Principal};
 use crate::cluster::joining::{self, Answered, Binding, DeskSettings, NodeRegistry};
 use crate::cluster::link::Link;
 use crate::cluster::node::Handle;
 use crate::cluster::tls::{self, Desk, JoinStream};
+use crate::cluster::world::Client;
+use crate::engine::world::Deadline;
+
+/// How long the store may take to note that a host has joined.
+const NOTED: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Gives certificates.
-pub(super) struct Issuing(joining::Desk);
+pub(super) struct Issuing {
+    desk: joining::Desk,
+    own: Arc<OwnIdentity>,
+    client: Arc<Client>,
+}
 
 impl Issuing {
-    /// Over this member.
-    pub fn new(node: &Handle, mesh: MeshId, authority: Authority, pin: Pin, validity: Duration) -> Self {
-        let registry = Arc::new(NodeRegistry::new(Arc::new(node.clone()), mesh, pin));
-        let clock = Arc::new(tls::now);
-        Self(joining::Desk::new(
-            registry,
-            Arc::new(authority),
-            clock,
-            DeskSettings { validity, ..DeskSettings::default() },
-        ))
+    /// Over this member, of which `client` is the own one.
+    pub fn new(
+        node: &Handle,
+        client: Arc<Client>,
+        authority: Authority,
+        own: Arc<OwnIdentity>,
+        validity: Duration,
+    ) -> Self {
+        let registry = Arc::new(NodeRegistry::new(Arc::new(node.clone()), own.mesh, own.pin()));
+        let (clock, settings) = (Arc::new(tls::now), DeskSettings { validity, ..DeskSettings::default() });
+        let desk = joining::Desk::new(registry, Arc::new(authority), clock, settings).denying(own.clone());
+        Self { desk, own, client }
+    }
+
+    /// Writes down what this host has done.
+    async fn note(&self, what: &str) -> Result<(), MeshError> {
+        let Principal::Host(host) = self.own.tls.passport().certificate.principal().clone() else {
+            return Ok(());
+        };
+        let (Some(keys), papers) = (self.own.folder.load_host_keys()?, self.own.folder.load_papers()?) else {
+            return Ok(());
+        };
+        let author = Author { who: Principal::Host(host), mesh: &self.own.mesh, key: &keys.signing, papers };
+        audit::append(&self.client, &author, what, Deadline::after(NOTED)).await
     }
 }
 
@@ -36,14 +62,30 @@ impl Desk for Issuing {
         shown: Option<Certificate>,
     ) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            match self.0.answer(stream, &Binding(binding), shown.as_ref()).await {
-                Ok(Answered::Joined(host)) => tracing::info!(%host, "a host has joined the mesh"),
-                Ok(Answered::Renewed(host)) => tracing::debug!(%host, "a host has a new certificate"),
+            let what = match self.desk.answer(stream, &Binding(binding), shown.as_ref()).await {
+                Ok(Answered::Joined(host)) => {
+                    tracing::info!(%host, "a host has joined the mesh");
+                    format!("let the host {host} join")
+                }
+                Ok(Answered::Renewed(host)) => return tracing::debug!(%host, "a host has a new certificate"),
+                Ok(Answered::Certified(name)) => {
+                    tracing::info!(%name, "an administrator has a new certificate");
+                    format!("gave the administrator {name} a certificate")
+                }
+                Ok(Answered::Denied(held)) => {
+                    return tracing::info!(held, "was told directly who is out of the mesh");
+                }
                 Ok(Answered::Handed(host)) => {
                     tracing::info!(%host, "a host has the mesh's authority: it carries the store");
+                    format!("gave the host {host} the mesh's authority")
                 }
-                Ok(Answered::Refused(why)) => tracing::warn!(%why, "who wanted to join was refused"),
-                Err(error) => tracing::debug!(%error, "a conversation about joining has ended early"),
+                Ok(Answered::Refused(why)) => return tracing::warn!(%why, "who wanted to join was refused"),
+                Err(error) => {
+                    return tracing::debug!(%error, "a conversation about joining has ended early");
+                }
+            };
+            if let Err(error) = self.note(&what).await {
+                tracing::warn!(%error, what, "this could not be written down");
             }
         })
     }

@@ -57,6 +57,20 @@ pub enum MeshError {
     Lost { mesh: MeshId },
     #[error("this host belongs to a mesh without TLS")]
     WithoutTls,
+    #[error("no host {host} has an identity in this mesh")]
+    UnknownHost { host: HostName, meant: Option<String> },
+    #[error("without {host} the store cannot go on: {voters} vote, and the others are too few")]
+    Indispensable { host: HostName, voters: usize },
+    #[error("{host} is the only one of the mesh that this command knows how to reach")]
+    OnlyWay { host: HostName },
+    #[error("{address} does not take it: it does not know this administrator")]
+    NotTaken { address: String },
+    #[error("{path:?} is another administrator's")]
+    OthersKeys { path: PathBuf },
+    #[error("what was done last, under {key}, cannot be understood")]
+    BadAudit { key: String, source: serde_json::Error },
+    #[error("cannot {operation}: somebody else changes the same again and again")]
+    Contended { operation: &'static str },
     #[error("this host takes part in no mesh")]
     Apart,
     #[error("no address to listen at is left")]
@@ -115,6 +129,17 @@ impl MeshError {
                 "start it with --insecure as before; for a mesh with TLS, `mgmt mesh leave` first, or name another --prefix"
                     .to_owned(),
             ),
+            Self::UnknownHost { meant: Some(meant), .. } => Some(format!("did you mean {meant}?")),
+            Self::UnknownHost { meant: None, .. } => {
+                Some("`mgmt mesh members` lists those that are there".to_owned())
+            }
+            Self::Indispensable { host, .. } => Some(format!(
+                "let others carry the store first (`mgmt mesh status` shows who does); or end {host} by force, begin anew on \
+                 another host that carries the store with `mgmt mesh recover`, and evict it then"
+            )),
+            Self::OnlyWay { .. } => Some("name another host: --seeds HOST:PORT".to_owned()),
+            Self::OthersKeys { .. } => Some("name another folder: --to DIR".to_owned()),
+            Self::Contended { .. } => Some("try again".to_owned()),
             Self::HasStore { .. } => {
                 Some("--replace puts it aside, and takes the snapshot in its place".to_owned())
             }

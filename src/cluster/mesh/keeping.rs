@@ -1,6 +1,6 @@
 //! Keeps this host's identity good: a new certificate in time, and what the mesh says of roots, administrators and who is out.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -67,8 +67,9 @@ async fn renew(own: &OwnIdentity, link: &Link, renewing: &Renewing) {
     }
 }
 
-/// What the store says of who is who. Nothing of it is believed because it stands there.
-async fn follow(own: &OwnIdentity, client: &Arc<Client>) {
+/// What the store says of who is who, as far as a client sees it, until it ends. Nothing of it is believed because it stands
+/// there. A host that carries the store follows its own too: what was decided bites there as soon as it is applied.
+pub(super) async fn follow(own: &OwnIdentity, client: &Arc<Client>) {
     let one = |key: &str| -> Follow<Option<Bytes>> {
         view::follow_one(client.watcher(), key.to_owned(), |entry| Some(entry.value.clone()))
     };
@@ -100,6 +101,7 @@ struct Told {
 impl Told {
     /// Keeps what holds, and goes by it.
     fn keep(&self, own: &OwnIdentity) -> Result<(), Box<dyn std::error::Error>> {
+        let _changing = own.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let (folder, mesh) = (&own.folder, &own.mesh);
         let kept = folder.load_administrators()?.ok_or("it knows no administrators")?;
         let known = kept.replay(mesh, &Pin::default())?;
@@ -114,6 +116,8 @@ impl Told {
             }
         }
         let mut passport = own.tls.passport();
+        let mut changed =
+            passport.administrators.as_ref().is_none_or(|it| it.head() != administrators.head());
         let mut denied: DenyList = passport.denied.clone();
         if let Some(text) = &self.denied {
             let list: Vec<Signed<Eviction>> = serde_json::from_slice(text)?;
@@ -122,11 +126,15 @@ impl Told {
                 tracing::warn!(%error, "an eviction in the store does not count");
             }
         }
-        let mut changed = denied.len() != passport.denied.len();
-        if changed {
+        if denied.len() != passport.denied.len() {
             folder.store_denied(&denied)?;
+            if denied.denies(&passport.certificate).is_some() {
+                tracing::error!("this host was evicted: nobody in the mesh speaks with it any more");
+            }
             passport = passport.denying(denied);
+            changed = true;
         }
+        passport = passport.administered_by(administrators);
         if let Some(text) = &self.roots {
             let roots = Roots::from_pem(std::str::from_utf8(text)?, mesh)?;
             if roots != passport.roots {

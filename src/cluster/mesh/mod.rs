@@ -6,6 +6,7 @@
 //! | [`Options`] | what its administrator wants of this host, [`policy`] of all |
 //! | [`Memory`] | what it knows of the mesh, on disk: a restart needs no seed |
 //! | [`administrator`] | taking part as a person |
+//! | [`administering`] | what a person decides about the mesh: who is out, who else decides, who may write what |
 //! | [`inviting`] | a token for another host |
 //! | `joining` | how it finds the mesh, or founds one |
 //! | `part` | what it does from then on: says that it is there, carries the store when it is asked to |
@@ -13,6 +14,7 @@
 //! | `store` | the store that this host carries |
 //! | `signpost` | the door of a host that carries none: it tells where the store is |
 //! | `stewarding` | its hands, on the member that leads |
+//! | `host_facts` | what hosts say of themselves, as those hands need it |
 //! | `backups` | snapshots on a schedule |
 //! | [`rescue`] | a mesh that begins anew, with what one store holds or with a snapshot |
 //! | `rolling` | the member that leads takes a rollout from step to step |
@@ -20,16 +22,23 @@
 //! | [`Security`], `own_identity` | how its connections are protected, and who it is |
 //! | `desk` | who answers those who want a certificate |
 //! | `keeping` | a new certificate in time, and who is out, as the mesh says |
+//! | `serving` | what only those go by who carry the store |
+//! | `dismissing` | those who were evicted serve no more |
+//! | `audit` | what was done, in the store |
 //! | `outage` | says in the log when the store is away, and why |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
 
+pub mod administering;
 pub mod administrator;
+mod audit;
 mod backups;
 mod card;
 mod desk;
+mod dismissing;
 mod door;
 mod error;
+mod host_facts;
 pub mod inviting;
 mod joining;
 mod keeping;
@@ -44,12 +53,14 @@ mod presence;
 pub mod rescue;
 mod rolling;
 mod security;
+mod serving;
 mod signpost;
 pub mod steward;
 mod stewarding;
 mod store;
 
 pub use crate::engine::world::HostName;
+pub use audit::{Broken, Done, Told};
 pub use error::MeshError;
 pub use joining::{Found, Mesh, Neighbours, Report, Role};
 pub use memory::Memory;

@@ -2,16 +2,16 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use super::MeshError;
 use crate::cluster::identity::{
-    AdministratorName, Fingerprint, HOST_VALIDITY, JoinToken, KeyFolder, MeshId, Pin, Roots,
+    AdministratorName, Eviction, Fingerprint, HOST_VALIDITY, JoinToken, KeyFolder, MeshId, Pin, Roots, Signed,
 };
-use crate::cluster::joining::{self, Applicant, Binding, Enrolment, Founder, Held, JoinError, Line};
+use crate::cluster::joining::{self, Applicant, Binding, Denying, Enrolment, Founder, Held, JoinError, Line};
 use crate::cluster::link::{Backoff, Endpoint, chance};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::tls::{self, JoinTls, MeshTls, Passport};
@@ -19,6 +19,8 @@ use crate::engine::world::HostName;
 
 /// How long a host may take to be connected to, and to agree on keys.
 const CONNECT: Duration = Duration::from_secs(5);
+/// The most evictions that are handed over at once.
+const MOST_HANDED: usize = 16;
 /// What the first administrator is called who has no better name.
 const FIRST: &str = "root";
 
@@ -33,6 +35,9 @@ pub(super) struct OwnIdentity {
     pub tls: Arc<MeshTls>,
     /// What the store of a mesh that it has just made must hold.
     pub first_writes: Vec<(String, String)>,
+    /// Held while what lies in the folder and what is believed are changed: whoever has an older view must not undo what
+    /// another has just learned.
+    pub changing: Mutex<()>,
 }
 
 /// What a host says of itself when it joins.
@@ -62,7 +67,8 @@ impl OwnIdentity {
             let path = folder.path().to_owned();
             return Err(JoinError::OtherHost { path, found, host: host.clone() }.into());
         }
-        Ok(Some(Self { folder: Arc::new(folder), mesh, tls: MeshTls::new(passport)?, first_writes }))
+        let tls = MeshTls::new(passport)?;
+        Ok(Some(Self { folder: Arc::new(folder), mesh, tls, first_writes, changing: Mutex::default() }))
     }
 
     /// Makes a mesh, of which this host is the first.
@@ -76,7 +82,8 @@ impl OwnIdentity {
             "has made a mesh; its administrator's key lies here until it is moved away"
         );
         let (folder, first_writes) = (Arc::new(folder), founding.first_writes);
-        Ok(Self { folder, mesh: founding.mesh, tls: MeshTls::new(passport)?, first_writes })
+        let tls = MeshTls::new(passport)?;
+        Ok(Self { folder, mesh: founding.mesh, tls, first_writes, changing: Mutex::default() })
     }
 
     /// Joins with a token; where no host answers it tries again, until one does or refuses for good. Returns where the store is,
@@ -107,6 +114,7 @@ impl OwnIdentity {
                         mesh: enrolment.mesh,
                         tls,
                         first_writes: Vec::new(),
+                        changing: Mutex::default(),
                     };
                     return Ok((own, seeds));
                 }
@@ -143,6 +151,7 @@ impl OwnIdentity {
             Asked::Unreached(why) => why,
             Asked::Failed(error) => text(&error),
         })?;
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         enrolment.keep(folder).map_err(|error| text(&error))?;
         self.reload()
     }
@@ -152,6 +161,23 @@ impl OwnIdentity {
         let chain = self.folder.load_administrators().ok().flatten();
         let first = chain.and_then(|chain| chain.replay(&self.mesh, &Pin::default()).ok());
         Pin { first: first.map(|administrators| *administrators.first()), known: None }
+    }
+
+    /// Goes by evictions that hold here, and tells how many that are.
+    fn deny_those(&self, list: Vec<Signed<Eviction>>) -> Result<usize, MeshError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let passport = self.tls.passport();
+        let Some(administrators) = passport.administrators.clone() else { return Ok(0) };
+        let (count, mut denied) = (list.len(), passport.denied.clone());
+        let merged = denied.merge(list, &administrators, &self.mesh);
+        for error in &merged.refused {
+            tracing::warn!(%error, "an eviction that was handed over does not count");
+        }
+        if merged.new > 0 {
+            self.folder.store_denied(&denied)?;
+            self.tls.replace(passport.denying(denied))?;
+        }
+        Ok(count - merged.refused.len())
     }
 
     /// Shows and believes what lies in the folder now.
@@ -183,13 +209,24 @@ impl OwnIdentity {
     }
 }
 
+impl Denying for OwnIdentity {
+    fn deny(&self, mut list: Vec<Signed<Eviction>>) -> usize {
+        // Anybody may say it, and each costs a signature to be looked at.
+        list.truncate(MOST_HANDED);
+        self.deny_those(list).unwrap_or_else(|error| {
+            tracing::error!(%error, "an eviction that was handed over cannot be kept");
+            0
+        })
+    }
+}
+
 fn founder<'f>(host: &'f HostName, addresses: &'f [IpAddr], validity: Duration) -> Founder<'f> {
     static NAME: std::sync::LazyLock<AdministratorName> =
         std::sync::LazyLock::new(|| FIRST.parse().expect("it is a name"));
     Founder { host, administrator: &NAME, names: &[], addresses, validity, now: tls::now() }
 }
 
-fn fingerprints(roots: &Roots) -> Vec<Fingerprint> {
+pub(super) fn fingerprints(roots: &Roots) -> Vec<Fingerprint> {
     roots.iter().map(|root| *root.fingerprint()).collect()
 }
 
@@ -209,7 +246,7 @@ enum Asked {
     Failed(JoinError),
 }
 
-type Stream = tokio_rustls::client::TlsStream<TcpStream>;
+pub(super) type Stream = tokio_rustls::client::TlsStream<TcpStream>;
 
 /// Asks hosts, one after another; who carries no store tells of others. The last answer counts if none is what was asked for.
 async fn ask_around(
@@ -251,7 +288,7 @@ async fn ask_around(
     Err(last)
 }
 
-async fn call(seed: &str, tls: &JoinTls) -> Result<Line<Stream>, String> {
+pub(super) async fn call(seed: &str, tls: &JoinTls) -> Result<Line<Stream>, String> {
     let endpoint: Endpoint = seed.parse().map_err(|_| "it is no address".to_owned())?;
     let socket = dial(&endpoint.url.host, endpoint.url.port).await?;
     let agreed = tokio::time::timeout(CONNECT, tls.connect(socket)).await;

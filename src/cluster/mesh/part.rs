@@ -2,6 +2,7 @@
 
 mod carrying;
 mod learning;
+mod opening;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,25 +10,22 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use super::backups;
 use super::card::Offer;
-use super::desk::{Issuing, Pointing};
-use super::joining::{Leave, Report, Role};
+use super::joining::{Leave, Report};
 use super::keeping::{self, Renewing};
 use super::own_identity::OwnIdentity;
 use super::presence::{self, Live};
-use super::rolling;
 use super::signpost::Signpost;
-use super::stewarding::{self, Said, StoredNomination};
+use super::stewarding::{Said, StoredNomination};
 use super::store::Store;
 use super::{Memory, MeshError, Options, Volunteer};
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::link::{Endpoint, Link, LinkSettings, Standing};
+use crate::cluster::link::{Link, Standing};
 use crate::cluster::node::{Ended, Left};
-use crate::cluster::tls::{Desk, MeshTls};
+use crate::cluster::tls::MeshTls;
 use crate::cluster::world::keys::{self, Fact};
-use crate::cluster::world::{Client, ClientSettings, StoredCard, view};
+use crate::cluster::world::{Client, StoredCard, view};
 use crate::engine::world::{Deadline, Duty, Follow};
 
 /// How long the store may take to take note of this host. Until then the agent runs with what it knows.
@@ -233,69 +231,6 @@ impl Part {
         self.own.as_ref().map(|own| own.tls.clone())
     }
 
-    /// What is open has changed.
-    fn opened(&mut self) {
-        self.duties.drain(..).for_each(|duty| duty.abort());
-        if let Some(own) = &self.own {
-            own.tls.set_desk(Some(self.desk(own)));
-        }
-        let role = match &self.open {
-            Open::Store(store) => {
-                let client = self.own_client(store);
-                let run = stewarding::run(store.node().clone(), client.clone(), self.said.clone());
-                let roll = rolling::run(store.node().clone(), client.clone());
-                let node = store.node().clone();
-                let choose = client.clone().choose_for_all(move || rolling::leads(&node));
-                let copy = backups::run(store.node().clone(), client, self.options.folder.clone());
-                self.duties =
-                    [tokio::spawn(run), tokio::spawn(roll), tokio::spawn(choose), tokio::spawn(copy)]
-                        .iter()
-                        .map(|it| it.abort_handle())
-                        .collect();
-                // Its own store is the nearest.
-                let own: Vec<Endpoint> = self.advertised.iter().filter_map(|url| url.parse().ok()).collect();
-                let others = self.link.endpoints().into_iter().filter(|endpoint| !own.contains(endpoint));
-                self.link.set_endpoints(own.iter().cloned().chain(others).collect());
-                Role::Carries
-            }
-            Open::Signpost(_) | Open::Nothing => Role::Uses,
-        };
-        let endpoints: Vec<String> = self.link.endpoints().iter().map(ToString::to_string).collect();
-        let cluster = self.memory.cluster.clone();
-        self.tell.send_modify(|report| {
-            report.role = role;
-            report.addresses.clone_from(&self.advertised);
-            report.endpoints = endpoints;
-            report.cluster = cluster;
-        });
-    }
-
-    /// Who answers those who want a certificate.
-    fn desk(&self, own: &OwnIdentity) -> Arc<dyn Desk> {
-        let Open::Store(store) = &self.open else { return Arc::new(Pointing(self.link.clone())) };
-        match own.folder.load_authority(&own.mesh) {
-            Ok(Some(authority)) => {
-                let validity = self.options.security.validity();
-                Arc::new(Issuing::new(store.node(), own.mesh, authority, own.pin(), validity))
-            }
-            Ok(None) => Arc::new(Pointing(self.link.clone())),
-            Err(error) => {
-                tracing::error!(%error, "this host carries the store and cannot issue certificates");
-                Arc::new(Pointing(self.link.clone()))
-            }
-        }
-    }
-
-    /// What members do for themselves they do over a connection of their own, which the rules do not stand in front of.
-    fn own_client(&self, store: &Store) -> Arc<Client> {
-        let link = Link::start(LinkSettings { inside: Some(store.inside()), ..LinkSettings::default() });
-        let name = self.advertised.first().and_then(|url| url.parse().ok());
-        link.set_endpoints(vec![name.unwrap_or_else(Endpoint::of_this_process)]);
-        let (host, zone) = (self.options.host.clone(), self.options.zone.clone());
-        let client = Client::start(ClientSettings { host, zone, folder: None }, link);
-        client.expect("without a folder nothing can be refused")
-    }
-
     fn member(&self) -> Option<String> {
         match &self.open {
             Open::Store(store) => Some(store.node().identity().member.to_string()),
@@ -344,9 +279,17 @@ impl Part {
         card
     }
 
+    /// Does nothing more for others.
+    fn rest(&mut self) {
+        self.duties.drain(..).for_each(|duty| duty.abort());
+        if let Some(own) = &self.own {
+            own.tls.set_desk(None);
+        }
+    }
+
     /// Leaves for good. The last host keeps everything: nobody else has it.
     async fn leave(&mut self) -> Result<(), MeshError> {
-        self.duties.drain(..).for_each(|duty| duty.abort());
+        self.rest();
         if let Standing::Up(line) = self.link.standing() {
             // Those who stay are asked to forget this host once it carries nothing.
             self.learn(&line).await;
@@ -365,6 +308,9 @@ impl Part {
         if let Err(error) = removed {
             tracing::warn!(%error, "what this host has written stays in the mesh");
         }
+        if let Some(Err(error)) = self.own.as_ref().map(|own| own.folder.forget_mesh()) {
+            tracing::warn!(%error, "this host would come back to its old mesh when it is started again");
+        }
         if let Err(error) = Memory::forget(&self.options.folder) {
             tracing::warn!(%error, "this host would look for its old mesh when it is started again");
         }
@@ -373,7 +319,7 @@ impl Part {
 
     /// Ends in order: others are told that this host is expected back.
     async fn end(mut self) {
-        self.duties.drain(..).for_each(|duty| duty.abort());
+        self.rest();
         if self.announced.is_some() && matches!(self.link.standing(), Standing::Up(_)) {
             let card = self.card(true);
             let farewell = presence::farewell(&self.client, &card, Deadline::after(FAREWELL));

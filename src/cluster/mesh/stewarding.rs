@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::card::Offer;
+use super::dismissing;
+use super::host_facts::{HostFact, HostFacts, host_fact};
 use super::steward::{
     Advice, Command, Duty, Exchanged, Host, Intent, Lag, Member, Nomination, Order, Role, Steward, View,
 };
@@ -16,10 +18,12 @@ use super::{HostName, Policy};
 use crate::cluster::etcd::node::{MemberChange, Node as _, NodeError};
 use crate::cluster::node::{Handle, MemberStanding};
 use crate::cluster::store::id::{LeaseId, MemberId};
+use crate::cluster::store::key::KeyRange;
 use crate::cluster::store::reply::Reply;
 use crate::cluster::store::request::{Change, Delete, Put};
+use crate::cluster::tls::MeshTls;
 use crate::cluster::world::keys::{self, Fact};
-use crate::cluster::world::{Client, StoredCard, view};
+use crate::cluster::world::{Client, view};
 use crate::engine::sched::Time;
 use crate::engine::world::Follow;
 
@@ -56,21 +60,12 @@ struct StoredExchange {
     demote: String,
 }
 
-/// What is known of one host.
-#[derive(Clone, Debug)]
-enum HostFact {
-    Card(StoredCard),
-    /// The revision at which this run of its agent said so.
-    Live(u64),
-    Nominated(StoredNomination),
-}
-
-type HostFacts = Arc<BTreeMap<(HostName, u8), HostFact>>;
-
 /// The steward's hands on one member.
 pub(super) struct Stewarding {
     node: Handle,
     client: Arc<Client>,
+    /// Who is out, as this host knows; `None`: in a mesh without TLS nobody ever is.
+    own: Option<Arc<MeshTls>>,
     started: Instant,
     steward: Steward,
     hosts: Follow<HostFacts>,
@@ -92,7 +87,12 @@ struct Seen {
 }
 
 /// Works whenever this member leads, until it is dropped.
-pub(super) async fn run(node: Handle, client: Arc<Client>, tell: watch::Sender<Said>) {
+pub(super) async fn run(
+    node: Handle,
+    client: Arc<Client>,
+    own: Option<Arc<MeshTls>>,
+    tell: watch::Sender<Said>,
+) {
     let watcher = client.watcher();
     let hosts = view::follow_map(watcher, &[keys::under(keys::HOSTS)], host_fact);
     let policy =
@@ -112,6 +112,7 @@ pub(super) async fn run(node: Handle, client: Arc<Client>, tell: watch::Sender<S
     let mut stewarding = Stewarding {
         node,
         client,
+        own,
         started: Instant::now(),
         steward: Steward::new(),
         hosts,
@@ -122,22 +123,6 @@ pub(super) async fn run(node: Handle, client: Arc<Client>, tell: watch::Sender<S
         tell,
     };
     stewarding.work().await;
-}
-
-fn host_fact(
-    key: &[u8],
-    entry: Option<&crate::cluster::world::mirror::Entry>,
-) -> Option<((HostName, u8), Option<HostFact>)> {
-    let (host, fact) = keys::fact_of(key)?;
-    let read = match fact {
-        Fact::Card => entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()).map(HostFact::Card),
-        Fact::Live => entry.map(|entry| HostFact::Live(entry.written.0.unsigned_abs())),
-        Fact::Duty => {
-            entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()).map(HostFact::Nominated)
-        }
-        Fact::Seq | Fact::State | Fact::Deploy => return None,
-    };
-    Some(((host, fact as u8), read))
 }
 
 impl Stewarding {
@@ -195,7 +180,7 @@ impl Stewarding {
     async fn forget_exchange(&mut self, now: Time) {
         let is_old = |(_, at): &(StoredExchange, Time)| now >= *at + NOTE_KEPT;
         if self.seen.exchanged.as_ref().is_some_and(is_old) {
-            let range = crate::cluster::store::key::KeyRange::One(keys::EXCHANGE.into());
+            let range = KeyRange::One(keys::EXCHANGE.into());
             if self.propose(Change::Delete(Delete { range, previous: false })).await.is_ok() {
                 self.seen.exchanged = None;
             }
@@ -231,7 +216,10 @@ impl Stewarding {
             return None;
         }
         let me = self.node.identity().member;
-        let hosts = self.hosts_of(&facts, now);
+        let mut hosts = self.hosts_of(&facts, now);
+        if let Some(own) = &self.own {
+            dismissing::dismiss(&self.node, own, &census, &mut hosts);
+        }
         let nominations = self.nominations_of(&facts, now);
         let change_under_way = self.node.change_under_way();
         let members = census.iter().map(|known| (known.id, self.member_of(known, me, now))).collect();
@@ -377,7 +365,7 @@ impl Stewarding {
             }
             Command::Nominate { host, duty } => self.nominate(&host, duty, None).await,
             Command::Withdraw { host } => {
-                let range = crate::cluster::store::key::KeyRange::One(keys::fact(&host, Fact::Duty).into());
+                let range = KeyRange::One(keys::fact(&host, Fact::Duty).into());
                 self.propose(Change::Delete(Delete { range, previous: false })).await.map(drop)
             }
             Command::MoveLeader { to } => self.node.move_leader(to).await,

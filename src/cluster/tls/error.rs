@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::cluster::identity::{IdentityError, UnixSeconds};
+use crate::cluster::identity::{AdministratorName, IdentityError, UnixSeconds};
 
 /// Why there is no TLS with somebody.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,8 @@ pub enum TlsError {
     Late { after: Duration },
     #[error("it was evicted at {at}")]
     Evicted { at: UnixSeconds },
+    #[error("{name} administers this mesh no more")]
+    Dismissed { name: AdministratorName },
     #[error("its certificate is over since {since}")]
     Expired { since: UnixSeconds },
 }

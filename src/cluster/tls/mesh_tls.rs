@@ -18,6 +18,7 @@ use super::belief::Belief;
 use super::passport::provider;
 use super::{EXPORTER, JOIN, Passport, TlsError, now};
 use crate::cluster::identity::{Certificate, MeshId};
+use crate::engine::world::HostName;
 
 /// What is spoken with who is of the mesh.
 const SPOKEN: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -93,6 +94,11 @@ impl MeshTls {
         Ok(())
     }
 
+    /// Changes whenever something else is shown or believed.
+    pub fn changes(&self) -> watch::Receiver<impl Sized + use<>> {
+        self.current.subscribe()
+    }
+
     /// Who answers those who want a certificate; while nobody does, they are hung up on.
     pub fn set_desk(&self, desk: Option<Arc<dyn Desk>>) {
         *self.desk.lock().unwrap_or_else(PoisonError::into_inner) = desk;
@@ -101,6 +107,11 @@ impl MeshTls {
     /// What is shown and believed.
     pub fn passport(&self) -> Passport {
         self.current.borrow().passport.clone()
+    }
+
+    /// Whether a host of this name was evicted. Another one may have the name by now.
+    pub fn has_evicted(&self, host: &HostName) -> bool {
+        self.current.borrow().passport.denied.of_name(host).is_some()
     }
 
     /// The mesh.

@@ -9,8 +9,8 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::TlsError;
 use crate::cluster::identity::{
-    Certificate, CertificateKey, DenyList, IdentityError, KeyFolder, MeshId, Pin, Roots, UnixSeconds,
-    key_files,
+    Administrators, Certificate, CertificateKey, DenyList, IdentityError, KeyFolder, MeshId, Pin, Principal,
+    Roots, UnixSeconds, key_files,
 };
 
 /// What a connection shows and whom it believes. It is replaced whole: [`MeshTls::replace`](super::MeshTls::replace).
@@ -24,6 +24,8 @@ pub struct Passport {
     pub certificate: Certificate,
     /// Who is out.
     pub denied: DenyList,
+    /// Who administers; `None`: this host does not know, and believes what the authority has signed.
+    pub administrators: Option<Arc<Administrators>>,
     key: Arc<CertifiedKey>,
 }
 
@@ -47,7 +49,7 @@ impl Passport {
         let chain = std::iter::once(own).chain(above).collect();
         let key = CertifiedKey::new(chain, signing);
         key.keys_match().map_err(TlsError::Keys)?;
-        Ok(Self { mesh, roots, certificate, denied, key: Arc::new(key) })
+        Ok(Self { mesh, roots, certificate, denied, administrators: None, key: Arc::new(key) })
     }
 
     /// What a host shows, from the folder of its keys; `None`: it has no identity yet.
@@ -80,20 +82,27 @@ impl Passport {
     ) -> Result<Self, TlsError> {
         let missing = |name| IdentityError::MissingKey { path: folder.path_of(name) };
         let roots = folder.load_roots(&mesh)?.ok_or_else(|| missing(key_files::ROOTS))?;
-        let mut denied = DenyList::default();
+        let (mut denied, mut known) = (DenyList::default(), None);
         if let Some(chain) = folder.load_administrators()? {
             let administrators = chain.replay(&mesh, &Pin::default())?;
             for error in denied.merge(folder.load_denied()?, &administrators, &mesh).refused {
                 tracing::warn!(%error, "an eviction that is kept here does not count");
             }
+            known = Some(Arc::new(administrators));
         }
-        Self::new(mesh, roots, certificate, key, denied)
+        Ok(Self { administrators: known, ..Self::new(mesh, roots, certificate, key, denied)? })
     }
 
     /// With another list of who is out.
     #[must_use]
     pub fn denying(&self, denied: DenyList) -> Self {
         Self { denied, ..self.clone() }
+    }
+
+    /// With who administers now.
+    #[must_use]
+    pub fn administered_by(&self, administrators: Administrators) -> Self {
+        Self { administrators: Some(Arc::new(administrators)), ..self.clone() }
     }
 
     /// What rustls shows.
@@ -105,13 +114,19 @@ impl Passport {
     /// with an older session, and of open ones when this passport is replaced.
     ///
     /// # Errors
-    /// When it is out, or over.
+    /// When it is out or over, or names somebody who administers no more.
     pub fn believes(&self, certificate: &Certificate, now: UnixSeconds) -> Result<(), TlsError> {
         if let Some(eviction) = self.denied.denies(certificate) {
             return Err(TlsError::Evicted { at: eviction.at });
         }
         if now >= certificate.not_after() {
             return Err(TlsError::Expired { since: certificate.not_after() });
+        }
+        // A name is given once, so an old certificate never passes for another person's.
+        if let (Some(known), Principal::Administrator(name)) = (&self.administrators, certificate.principal())
+            && known.key_of(name).is_none()
+        {
+            return Err(TlsError::Dismissed { name: name.clone() });
         }
         Ok(())
     }

@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use super::*;
 use crate::cluster::identity::{
-    AdministratorChain, Authority, Certificate, CertificateKey, DenyList, Domain, Eviction, Grant, MeshId,
-    Pin, Signed, SigningKey, SubjectKey,
+    AdministratorChain, Authority, Certificate, CertificateKey, Change, DenyList, Domain, Eviction, Grant,
+    MeshId, Pin, Signed, SigningKey, SubjectKey,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -63,6 +63,27 @@ impl Scene {
     fn joining(&self) -> Result<JoinTls, TlsError> {
         JoinTls::new(self.mesh, vec![*self.authority.roots().newest().fingerprint()])
     }
+}
+
+#[test]
+fn an_administrator_who_was_removed_is_believed_no_more() {
+    let scene = Scene::new();
+    let name = |name: &str| name.parse().unwrap();
+    let mut chain = AdministratorChain::begin(&scene.mesh, name("ann"), &scene.ann, now()).unwrap();
+    let bob = SigningKey::generate().unwrap();
+    let add = Change::Add { name: name("bob"), key: bob.verifying_key() };
+    let both = chain.append(&scene.mesh, add, &scene.ann, now()).unwrap();
+    let shown = scene.passport_for(Grant::administrator(name("bob"))).certificate;
+    let passport = scene.passport("a");
+    assert!(passport.believes(&shown, now()).is_ok(), "it does not know who administers");
+    assert!(passport.administered_by(both).believes(&shown, now()).is_ok());
+    let remove = Change::Remove { name: name("bob"), keep: Vec::new() };
+    let ann = chain.append(&scene.mesh, remove, &scene.ann, now()).unwrap();
+    let refused = passport.administered_by(ann).believes(&shown, now()).unwrap_err();
+    assert_eq!(refused.to_string(), "bob administers this mesh no more");
+    // Nobody else is called so later.
+    let again = Change::Add { name: name("bob"), key: SigningKey::generate().unwrap().verifying_key() };
+    assert!(chain.append(&scene.mesh, again, &scene.ann, now()).is_err());
 }
 
 /// What each side has of a connection: of the caller, whom it sees; of the called, likewise.

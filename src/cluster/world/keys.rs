@@ -6,8 +6,8 @@
 //! /_mgmt/strings/shared/<key>        /_mgmt/strings/host/<escaped key>/<host>
 //! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>   /_mgmt/upload/<host>/<number>
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
-//! /_mgmt/policy   /_mgmt/steward/{exchange,members}   /_mgmt/store/<id>
-//! /_mgmt/secret/<escaped name>/<to>   /_mgmt/audit/<host>/<number>
+//! /_mgmt/policy   /_mgmt/policy/kv/<escaped prefix>/<hosts>   /_mgmt/steward/{exchange,members}   /_mgmt/store/<id>
+//! /_mgmt/secret/<escaped name>/<to>   /_mgmt/audit/<host or admin:name>/<number>
 //! /_mgmt/pki/{administrators,denied,roots}   /_mgmt/pki/host/<host>
 //! /_mgmt/pki/invite/<id>   /_mgmt/pki/used/<id>   /_mgmt/pki/used/<id>/<host>/<key>
 //! ```
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cluster::identity::Fingerprint;
+use crate::cluster::identity::{Fingerprint, KvGrant, Principal};
 use crate::cluster::store::key::KeyRange;
 use crate::engine::id::Label;
 use crate::engine::world::{Audience, CollectedId, ContentHash, DeployId, ExportId, HostName, Slot};
@@ -53,6 +53,8 @@ pub const HOST_STRINGS: &str = "/_mgmt/strings/host/";
 pub const SCHEDULES: &str = "/_mgmt/schedule/";
 /// Parts of the policy that have keys of their own.
 pub const POLICIES: &str = "/_mgmt/policy/";
+/// What hosts may write of what is everybody's: signed.
+pub const KV_GRANTS: &str = "/_mgmt/policy/kv/";
 /// Secrets, encrypted for each recipient.
 pub const SECRETS: &str = "/_mgmt/secret/";
 /// What was done.
@@ -212,6 +214,37 @@ pub fn candidates(namespace: &str) -> String {
 /// Who was chosen in a namespace.
 pub fn choice(namespace: &str) -> String {
     format!("{SCHEDULES}{}/choice", escaped(namespace))
+}
+
+/// That hosts may write texts that are everybody's.
+pub fn kv_grant(grant: &KvGrant) -> String {
+    format!("{KV_GRANTS}{}/{}", escaped(&grant.prefix), grant.hosts)
+}
+
+/// Under which name somebody writes down what they did; nobody has none. No host has a `:` in its name.
+pub fn audit_author(who: &Principal) -> Option<String> {
+    match who {
+        Principal::Host(host) => Some(host.to_string()),
+        Principal::Administrator(name) => Some(format!("admin:{name}")),
+        Principal::Nobody => None,
+    }
+}
+
+/// What somebody did.
+pub fn audit_of(author: &str) -> String {
+    format!("{AUDIT}{author}/")
+}
+
+/// One entry of it: numbers of one length, so that keys sort as they do.
+pub fn audit_entry(author: &str, seq: u64) -> String {
+    format!("{}{seq:020}", audit_of(author))
+}
+
+/// Whose entry a key holds, and which.
+pub fn audit_entry_of(key: &[u8]) -> Option<(String, u64)> {
+    let (author, seq) = std::str::from_utf8(key).ok()?.strip_prefix(AUDIT)?.split_once('/')?;
+    let number = seq.parse().ok()?;
+    (audit_entry(author, number).as_bytes() == key).then(|| (author.to_owned(), number))
 }
 
 /// What is known of a host that has an identity.

@@ -267,7 +267,10 @@ impl Client {
     }
 
     /// Reads all keys of a stretch.
-    async fn read_all(
+    ///
+    /// # Errors
+    /// When the store does not answer in time, or does not allow it.
+    pub async fn read_all(
         &self,
         operation: &'static str,
         range: &KeyRange,
@@ -281,7 +284,10 @@ impl Client {
     }
 
     /// Reads the keys of a stretch, and when they were written.
-    async fn read_keys(
+    ///
+    /// # Errors
+    /// As for [`Client::read_all`].
+    pub async fn read_keys(
         &self,
         operation: &'static str,
         range: &KeyRange,

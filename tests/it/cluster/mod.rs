@@ -16,6 +16,7 @@ mod exchange;
 mod failpoints;
 mod headers;
 pub mod hosts;
+mod identities;
 mod leaving;
 mod mesh_scale;
 mod pages;

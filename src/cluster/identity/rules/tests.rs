@@ -171,6 +171,11 @@ fn an_administrator_may_do_all_but_change_what_was_done() {
         assert_eq!(rights(&administrator(), text), if touches { "r  " } else { "rwd" }, "{text}");
     }
     for (text, expected) in [
+        ("/_mgmt/audit/admin:ann/1", "rw "),
+        ("/_mgmt/audit/admin:ann/", "r  "),
+        ("/_mgmt/audit/admin:ann/…", "r  "),
+        ("/_mgmt/audit/admin:bob/1", "r  "),
+        ("/_mgmt/audit/ann/1", "r  "),
         ("/_mgmt/audit .. /_mgmt/audit/", "rwd"),
         ("/_mgmt/audit .. /_mgmt/audit/\0", "r  "),
         ("/_mgmt/audit0 .. \0", "rwd"),
@@ -221,6 +226,11 @@ fn a_range_is_allowed_only_where_all_of_it_is() {
     ] {
         assert_eq!(rights(&host(), text), expected, "{text}");
     }
+}
+
+#[test]
+fn a_host_does_not_write_in_an_administrators_name() {
+    assert_eq!(rights(&host(), "/_mgmt/audit/admin:ann/1"), "   ");
 }
 
 #[test]

@@ -84,6 +84,10 @@ impl Registry for Hesitant {
         view
     }
 
+    async fn know(&self) -> Result<Arc<Known>, JoinError> {
+        self.0.know().await
+    }
+
     async fn enrol(
         &self,
         host: &HostName,

@@ -2,6 +2,7 @@
 
 mod asking;
 mod bytes;
+mod certifying;
 mod joining;
 mod refusals;
 mod servers;

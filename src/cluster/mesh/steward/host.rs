@@ -73,6 +73,23 @@ pub enum DataDir {
 }
 
 impl Host {
+    /// One of which nothing more is to be expected: it was evicted.
+    pub fn that_leaves() -> Self {
+        Self {
+            zone: String::new(),
+            labels: BTreeMap::new(),
+            since: u64::MAX,
+            instance: 0,
+            alive: false,
+            intent: Intent::Leaves,
+            volunteers: Volunteers::Never,
+            disk_free_bytes: 0,
+            memory_bytes: 0,
+            peer: None,
+            data: DataDir::Fresh,
+        }
+    }
+
     /// Whether its machine could carry a store of this size: twice that is free on disk, and it fits the quota, which
     /// is the smaller of 8 GiB and a quarter of the memory.
     pub fn has_room_for(&self, store_bytes: u64) -> bool {

@@ -1,0 +1,146 @@
+//! The rules as a real etcd can keep them: its users and roles, as commands for `etcdctl`.
+
+use std::fmt::Write as _;
+
+use super::{AdministratorName, Principal};
+use crate::cluster::world::keys;
+use crate::engine::world::HostName;
+
+/// What a role of etcd cannot say, and what that means.
+const CANNOT: &str = "\
+# What a role of etcd cannot say, and what follows:
+# - A key whose middle or last part is the host's name. So every host may write below /_mgmt/export/, /_mgmt/strings/host/
+#   and /_mgmt/schedule/, and not only what is its own: what claims to come from another host is to be told by its
+#   signature, not by where it stands. And every host may read all of /_mgmt/secret/: that is ciphertext.
+# - That a key may be written once only. So a host may change what it has written below /_mgmt/audit/ about itself:
+#   `mgmt audit` tells where the chain is broken.
+# - That a value is signed. Hosts verify that themselves.
+# - Which host a lease belongs to, and that only administrators compact.
+# - Who is evicted: take the user away (etcdctl user delete), and have etcd not believe the certificate (a CRL).
+";
+
+/// A script that gives hosts and administrators their users and roles in an etcd that stands in for the mesh's store. It may be run
+/// again. Users are known by the common names of their certificates, and have no passwords.
+pub fn script(hosts: &[HostName], administrators: &[AdministratorName]) -> String {
+    let mut text = "#!/bin/sh\n# Users and roles for an etcd that stands in for the store of a mesh. Run it with the variables\n\
+                    # ETCDCTL_ENDPOINTS, ETCDCTL_CACERT and ETCDCTL_USER (root:PASSWORD) set. It may be run again.\n\
+                    # etcd must know its clients by their certificates: --client-cert-auth --trusted-ca-file.\n"
+        .to_owned();
+    text.push_str(CANNOT);
+    text.push_str("once() { \"$@\" 2>&1 | grep -v 'already exists' || true; }\n");
+    everybody(&mut text);
+    for host in hosts {
+        of_host(&mut text, host);
+    }
+    for name in administrators {
+        let Some(user) = Principal::Administrator(name.clone()).etcd_user() else { continue };
+        let user = quoted(&user);
+        line(&mut text, &format!("once etcdctl user add {user} --no-password"));
+        line(&mut text, &format!("etcdctl user grant-role {user} root"));
+    }
+    text.push_str("# At last, once root has a user: etcdctl auth enable\n");
+    text
+}
+
+/// What every host may.
+fn everybody(text: &mut String) {
+    line(text, "once etcdctl role add mgmt-host");
+    let read = [
+        keys::HOSTS,
+        keys::DEPLOYS,
+        keys::BLOBS,
+        keys::POLICIES,
+        keys::STORES,
+        keys::ENROLLED,
+        keys::SHARED_STRINGS,
+        keys::SECRETS,
+    ];
+    for prefix in read {
+        grant(text, "mgmt-host", "read", prefix, true);
+    }
+    for key in [keys::POLICY, keys::ROLLOUT, keys::MEMBERS, keys::ADMINISTRATORS, keys::DENIED, keys::ROOTS] {
+        grant(text, "mgmt-host", "read", key, false);
+    }
+    for prefix in [keys::HOST_STRINGS, keys::SCHEDULES] {
+        grant(text, "mgmt-host", "readwrite", prefix, true);
+    }
+    grant(text, "mgmt-host", "write", keys::EXPORTS, true);
+    grant(text, "mgmt-host", "read", &format!("{}*/", keys::EXPORTS), true);
+}
+
+/// What only this host may.
+fn of_host(text: &mut String, host: &HostName) {
+    let Some(user) = Principal::Host(host.clone()).etcd_user() else { return };
+    let role = format!("mgmt-{user}");
+    line(text, &format!("once etcdctl role add {}", quoted(&role)));
+    grant(text, &role, "readwrite", &keys::of_host(host), true);
+    grant(text, &role, "read", &format!("{}{host}/", keys::EXPORTS), true);
+    grant(text, &role, "write", &keys::audit_of(host.as_str()), true);
+    line(text, &format!("once etcdctl user add {} --no-password", quoted(&user)));
+    for role in ["mgmt-host", &role] {
+        line(text, &format!("etcdctl user grant-role {} {}", quoted(&user), quoted(role)));
+    }
+}
+
+fn grant(text: &mut String, role: &str, access: &str, key: &str, is_prefix: bool) {
+    let prefix = if is_prefix { " --prefix=true" } else { "" };
+    line(text, &format!("etcdctl role grant-permission {}{prefix} {access} {}", quoted(role), quoted(key)));
+}
+
+fn line(text: &mut String, command: &str) {
+    writeln!(text, "{command}").expect("a text takes all");
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+".contains(c);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made() -> String {
+        script(&["web-1".parse().unwrap()], &["ann b".parse().unwrap()])
+    }
+
+    #[test]
+    fn a_host_gets_a_user_that_its_certificate_names_and_a_role_of_its_own() {
+        let text = made();
+        for line in [
+            "once etcdctl user add host:web-1 --no-password",
+            "etcdctl role grant-permission mgmt-host:web-1 --prefix=true readwrite /_mgmt/host/web-1/",
+            "etcdctl role grant-permission mgmt-host:web-1 --prefix=true read /_mgmt/export/web-1/",
+            "etcdctl role grant-permission mgmt-host --prefix=true read '/_mgmt/export/*/'",
+            "etcdctl role grant-permission mgmt-host read /_mgmt/policy",
+            "etcdctl user grant-role host:web-1 mgmt-host",
+            "etcdctl user grant-role 'admin:ann b' root",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn nobody_but_administrators_may_write_what_is_signed() {
+        for line in made().lines().filter(|line| line.contains("write")).filter(|line| !line.starts_with('#'))
+        {
+            for prefix in ["/_mgmt/deploy", "/_mgmt/blob", "/_mgmt/policy", "/_mgmt/pki", "/_mgmt/secret"] {
+                assert!(!line.contains(prefix), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_roles_cannot_say_is_said() {
+        let text = made();
+        assert!(text.contains("cannot say") && text.contains("signature"));
+        assert!(
+            text.lines()
+                .all(|line| line.starts_with('#') || line.contains("etcdctl") || line.contains("once()"))
+        );
+    }
+}

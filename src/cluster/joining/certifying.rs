@@ -1,0 +1,107 @@
+//! The asking side of a person who administers the mesh.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::JoinError;
+use super::asking::{Line, among, converse};
+use super::message::{Answer, Certify, Request};
+use crate::cluster::identity::{
+    AdministratorChain, AdministratorName, Administrators, Certificate, CertificateKey, DenyList, Eviction,
+    Fingerprint, MeshId, Pin, Principal, Roots, Signed, SigningKey, UnixSeconds,
+};
+
+/// A person who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Person<'a> {
+    /// Of which mesh.
+    pub mesh: &'a MeshId,
+    /// What they are called.
+    pub name: &'a AdministratorName,
+    /// With what they sign: it is what the mesh knows of them.
+    pub signing: &'a SigningKey,
+    /// With what they are to connect.
+    pub tls: &'a CertificateKey,
+    /// What the mesh's certificates are signed with, as far as they know.
+    pub roots: &'a Roots,
+    /// How far they know the administrators.
+    pub pin: Pin,
+    /// What time it is.
+    pub now: UnixSeconds,
+}
+
+/// What a person gets: verified, and not yet kept.
+#[derive(Clone, Debug)]
+pub struct Certified {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// What the mesh's certificates are signed with.
+    pub roots: Roots,
+    /// How the administrators came to be.
+    pub chain: AdministratorChain,
+    /// Who they are.
+    pub administrators: Administrators,
+    /// Who is out, as far as the server said.
+    pub denied: DenyList,
+}
+
+/// Gets a certificate for a person who administers the mesh: the first one, or a newer one.
+///
+/// # Errors
+/// When the server refuses, or answers anything that does not hold.
+pub async fn certify<S>(line: Line<S>, person: &Person<'_>) -> Result<Certified, JoinError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mesh, address) = (person.mesh, line.address.clone());
+    let request = Request::Certify(Box::new(Certify {
+        mesh: *mesh,
+        name: person.name.clone(),
+        request: STANDARD.encode(person.tls.request()?),
+    }));
+    let issued = match converse(line, &request, Some((mesh, person.signing))).await? {
+        Answer::Certified(issued) => issued,
+        Answer::Refused(refusal) => {
+            let (name, text) = (person.name.clone(), refusal.shown());
+            return Err(JoinError::CertificateRefused { address, name, reason: refusal.reason, text });
+        }
+        _ => return Err(JoinError::OtherAnswer { address }),
+    };
+    let roots = Roots::from_pem(&issued.roots, mesh)?;
+    let known: Vec<Fingerprint> = person.roots.iter().map(|root| *root.fingerprint()).collect();
+    among(&address, &roots, &known)?;
+    let certificate = Certificate::from_pem(&issued.certificate, mesh)?;
+    let other = |what| JoinError::OtherCertificate { address: address.clone(), what };
+    if *certificate.key() != person.tls.fingerprint() {
+        return Err(other("for this person's key"));
+    }
+    if *certificate.principal() != Principal::Administrator(person.name.clone()) {
+        return Err(other("for this person's name"));
+    }
+    roots.verify(&certificate)?;
+    certificate.check_time(person.now)?;
+    let administrators = issued.administrators.replay(mesh, &person.pin)?;
+    let mut denied = DenyList::default();
+    for error in denied.merge(issued.denied.to_vec(), &administrators, mesh).refused {
+        tracing::warn!(%error, address, "an eviction that a server told does not count");
+    }
+    let chain = (*issued.administrators).clone();
+    Ok(Certified { certificate, roots, chain, administrators, denied })
+}
+
+/// Tells a server directly who is out. How many of these evictions hold there.
+///
+/// # Errors
+/// When it does not carry the store, or cannot be told.
+pub async fn deny<S>(line: Line<S>, list: Vec<Signed<Eviction>>) -> Result<usize, JoinError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let address = line.address.clone();
+    match converse(line, &Request::Deny(list), None).await? {
+        Answer::Denied(held) => Ok(held),
+        Answer::Refused(refusal) => Err(JoinError::EvictionRefused { address, text: refusal.shown() }),
+        _ => Err(JoinError::OtherAnswer { address }),
+    }
+}

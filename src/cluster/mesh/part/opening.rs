@@ -1,0 +1,85 @@
+//! What is open has changed: whoever carries the store has duties, and answers those who want a certificate.
+
+use std::sync::Arc;
+
+use super::{Open, Part};
+use crate::cluster::link::{Endpoint, Link, LinkSettings};
+use crate::cluster::mesh::desk::{Issuing, Pointing};
+use crate::cluster::mesh::joining::Role;
+use crate::cluster::mesh::own_identity::OwnIdentity;
+use crate::cluster::mesh::store::Store;
+use crate::cluster::mesh::{backups, rolling, serving, stewarding};
+use crate::cluster::tls::Desk;
+use crate::cluster::world::{Client, ClientSettings};
+
+impl Part {
+    /// What is open has changed.
+    pub(super) fn opened(&mut self) {
+        self.duties.drain(..).for_each(|duty| duty.abort());
+        let client = match &self.open {
+            Open::Store(store) => Some(self.own_client(store)),
+            Open::Signpost(_) | Open::Nothing => None,
+        };
+        if let Some(own) = &self.own {
+            own.tls.set_desk(Some(self.desk(own, client.clone())));
+        }
+        let role = match (&self.open, client) {
+            (Open::Store(store), Some(client)) => {
+                let own = self.own.as_ref().map(|own| own.tls.clone());
+                let run = stewarding::run(store.node().clone(), client.clone(), own, self.said.clone());
+                let roll = rolling::run(store.node().clone(), client.clone());
+                let node = store.node().clone();
+                let choose = client.clone().choose_for_all(move || rolling::leads(&node));
+                let copy = backups::run(store.node().clone(), client.clone(), self.options.folder.clone());
+                let tasks = [tokio::spawn(run), tokio::spawn(roll), tokio::spawn(choose), tokio::spawn(copy)];
+                self.duties = tasks.iter().map(|it| it.abort_handle()).collect();
+                if let Some(own) = self.own.clone() {
+                    let serving = serving::run(own, client, store.grants());
+                    self.duties.push(tokio::spawn(serving).abort_handle());
+                }
+                // Its own store is the nearest.
+                let own: Vec<Endpoint> = self.advertised.iter().filter_map(|url| url.parse().ok()).collect();
+                let others = self.link.endpoints().into_iter().filter(|endpoint| !own.contains(endpoint));
+                self.link.set_endpoints(own.iter().cloned().chain(others).collect());
+                Role::Carries
+            }
+            _ => Role::Uses,
+        };
+        let endpoints: Vec<String> = self.link.endpoints().iter().map(ToString::to_string).collect();
+        let cluster = self.memory.cluster.clone();
+        self.tell.send_modify(|report| {
+            report.role = role;
+            report.addresses.clone_from(&self.advertised);
+            report.endpoints = endpoints;
+            report.cluster = cluster;
+        });
+    }
+
+    /// Who answers those who want a certificate.
+    fn desk(&self, own: &Arc<OwnIdentity>, client: Option<Arc<Client>>) -> Arc<dyn Desk> {
+        let (Open::Store(store), Some(client)) = (&self.open, client) else {
+            return Arc::new(Pointing(self.link.clone()));
+        };
+        match own.folder.load_authority(&own.mesh) {
+            Ok(Some(authority)) => {
+                let validity = self.options.security.validity();
+                Arc::new(Issuing::new(store.node(), client, authority, own.clone(), validity))
+            }
+            Ok(None) => Arc::new(Pointing(self.link.clone())),
+            Err(error) => {
+                tracing::error!(%error, "this host carries the store and cannot issue certificates");
+                Arc::new(Pointing(self.link.clone()))
+            }
+        }
+    }
+
+    /// What members do for themselves they do over a connection of their own, which the rules do not stand in front of.
+    fn own_client(&self, store: &Store) -> Arc<Client> {
+        let link = Link::start(LinkSettings { inside: Some(store.inside()), ..LinkSettings::default() });
+        let name = self.advertised.first().and_then(|url| url.parse().ok());
+        link.set_endpoints(vec![name.unwrap_or_else(Endpoint::of_this_process)]);
+        let (host, zone) = (self.options.host.clone(), self.options.zone.clone());
+        let client = Client::start(ClientSettings { host, zone, folder: None }, link);
+        client.expect("without a folder nothing can be refused")
+    }
+}
