@@ -19,7 +19,7 @@ mod error;
 mod exports;
 mod follow;
 pub mod gate;
-mod host_name;
+pub mod host_name;
 pub mod nowhere;
 pub mod rollout;
 mod schedule;
