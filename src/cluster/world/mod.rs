@@ -27,6 +27,8 @@ pub mod session;
 mod sieve;
 pub mod snapshot;
 mod strings;
+#[cfg(test)]
+mod tests;
 pub mod trust;
 pub mod view;
 mod vouching;
@@ -126,11 +128,7 @@ impl Client {
         Self::begin(settings, link, Some(trust))
     }
 
-    fn begin(
-        settings: ClientSettings,
-        link: Link,
-        trust: Option<Trust>,
-    ) -> Result<Arc<Self>, ClientError> {
+    fn begin(settings: ClientSettings, link: Link, trust: Option<Trust>) -> Result<Arc<Self>, ClientError> {
         let ClientSettings { host, zone, folder } = settings;
         let seen = folder.as_ref().map(|folder| folder.join("seen"));
         if let Some(seen) = &seen {

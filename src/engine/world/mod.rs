@@ -30,8 +30,8 @@ use std::sync::Arc;
 
 pub use deadline::Deadline;
 pub use deploys::{
-    BadHash, Blobs, ContentHash, Deploy, DeployFile, DeployId, Deploys, HostReport, Passed, Rollout, RolloutState,
-    Turn, Upload,
+    BadHash, Blobs, ContentHash, Deploy, DeployFile, DeployId, Deploys, HostReport, Passed, Rollout,
+    RolloutState, Turn, Upload,
 };
 pub use directory::{Directory, Duty, HostCard, HostStanding, HostState};
 pub use error::WorldError;

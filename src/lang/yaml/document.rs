@@ -10,8 +10,8 @@ use super::tree::{Id, Tree};
 use crate::engine::graph::dag::Node;
 use crate::engine::kind::Uid;
 use crate::engine::world::ExportId;
-use crate::engine::{Graph, Label, Meta, Origin, ParamDecl, Registry, Source};
 use crate::engine::world::host_name::why_no_pattern;
+use crate::engine::{Graph, Label, Meta, Origin, ParamDecl, Registry, Source};
 use crate::lang::collect::{Collect, Draft, FILE};
 use crate::lang::diag::{Diagnostic, Quoted, codes};
 
@@ -198,7 +198,9 @@ impl<'t> Document<'t> {
         let Some(why) = why_no_pattern(pattern) else { return Some(pattern) };
         let message = format!("{} names no hosts: {why}", Quoted(pattern));
         let diagnostic = self.reader.error_at(&codes::BAD_NAME, from.value, message);
-        self.reader.findings.error(|| diagnostic.hint("such as `web-*`: `*` stands for any text, `?` for any character"));
+        self.reader
+            .findings
+            .error(|| diagnostic.hint("such as `web-*`: `*` stands for any text, `?` for any character"));
         None
     }
 

@@ -15,5 +15,6 @@ mod names;
 mod real_etcd;
 mod rescue;
 mod rollouts;
+mod signatures;
 mod standing;
 mod village;
