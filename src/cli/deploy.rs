@@ -289,6 +289,7 @@ pub(super) async fn current(
 async fn steered(steer: &Steer) -> Result<(), ExitCode> {
     let (Steer::Pause(Rest { reach }) | Steer::Resume(Rest { reach }) | Steer::Abort(Rest { reach })) = steer;
     let client = reach.client().await?;
+    client.may_deploy().map_err(|error| complain(&error))?;
     loop {
         let refused = |why: &str| output::failed(why, [], Some("look at `mgmt deploys`"), Class::User);
         let Some(current) = current(&client, reach).await? else {
