@@ -240,6 +240,8 @@ impl Following {
             tracing::error!(why, "a deploy is refused; the last good one runs on");
             self.tell.send_modify(|standing| standing.broken = Some(why));
         }
+        // Whatever it is to run next, it is looked at.
+        self.done = None;
         self.fall_back().await;
     }
 

@@ -237,7 +237,7 @@ impl Deploys for Client {
         let Some(grounds) = self.grounds("go by a rollout")? else { return Ok(None) };
         let id = turn.rollout.deploy;
         let manifest = Manifest::verified(id, &self.record(id, by).await?, &grounds)?;
-        manifest.permits(turn, &self.host, grounds.lowest_deploy).map(Some)
+        manifest.permits(turn, &grounds).map(Some)
     }
 
     fn rollout(&self) -> Follow<Option<Arc<Rollout>>> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trust::Grounds;
 use crate::cluster::identity::{Domain, IdentityError, Signed};
-use crate::engine::world::{Deploy, DeployId, HostName, Passed, Rollout, Turn, WorldError, rollout};
+use crate::engine::world::{Deploy, DeployId, Passed, Rollout, Turn, WorldError, rollout};
 
 /// The version of the form, and the newest that is read.
 const VERSION: u32 = 1;
@@ -101,24 +101,20 @@ impl Manifest {
     ///
     /// # Errors
     /// Why not.
-    pub fn permits(
-        &self,
-        turn: Turn<'_>,
-        host: &HostName,
-        lowest: Option<DeployId>,
-    ) -> Result<Passed, WorldError> {
+    pub fn permits(&self, turn: Turn<'_>, grounds: &Grounds) -> Result<Passed, WorldError> {
         let Deploy { id, made_at_s: at_s, .. } = self.deploy;
+        let mesh = *grounds.mesh.as_bytes();
         let refused = |what: Option<DeployId>, why: String| {
             let what = what.map_or_else(|| "to run no deploy".to_owned(), |id| format!("deploy {id}"));
             Err(WorldError::Unbelieved { what, why })
         };
-        if let Some(lowest) = lowest.filter(|lowest| id < *lowest) {
+        if let Some(lowest) = grounds.lowest_deploy.filter(|lowest| id < *lowest) {
             return refused(
                 Some(id),
                 format!("this host has joined with deploy {lowest}, and runs none that is older"),
             );
         }
-        if let Some(last) = turn.last {
+        if let Some(last) = turn.last.filter(|last| last.mesh == mesh) {
             let is_same = id == last.id && at_s == last.at_s;
             let is_later = id > last.id && at_s >= last.at_s;
             let is_back = at_s >= last.at_s && self.back_from.is_some_and(|from| from >= last.id);
@@ -128,10 +124,10 @@ impl Manifest {
                 return refused(Some(id), why);
             }
         }
-        if !rollout::outcomes(&self.rollout, host, turn.labels).contains(&turn.due) {
+        if !rollout::outcomes(&self.rollout, &grounds.host, turn.labels).contains(&turn.due) {
             let why = format!("deploy {id} was not signed to lead there on this host");
             return refused(turn.due, why);
         }
-        Ok(Passed { id, at_s })
+        Ok(Passed { mesh, id, at_s })
     }
 }

@@ -177,6 +177,8 @@ pub struct HostReport {
 /// By which rollout a host went last. It never goes back behind it, unless somebody who may has signed that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
+    /// The id of the mesh: in another one nothing was passed yet.
+    pub mesh: [u8; 16],
     /// The deploy that went out.
     pub id: DeployId,
     /// When that was made, in seconds since 1970.

@@ -55,7 +55,7 @@ async fn deployed(scene: &Scene, upto: u64) -> Arc<Client> {
 async fn turn(host: &Client, rollout: &Rollout, last: Option<u64>) -> Result<Option<Passed>, WorldError> {
     let labels = BTreeMap::new();
     let due = rollout::due(rollout, &name("a"), &labels);
-    let last = last.map(|id| Passed { id: DeployId(id), at_s: 1_000 + id });
+    let last = last.map(|id| Passed { mesh: [7; 16], id: DeployId(id), at_s: 1_000 + id });
     if let Some(due) = due {
         host.get(due, soon()).await?;
     }
@@ -77,7 +77,7 @@ async fn a_signed_deploy_is_run_and_listed() {
     assert_eq!(*host.get(DeployId(2), soon()).await.unwrap(), deploy(2));
     assert_eq!(host.list(soon()).await.unwrap().len(), 2);
     let passed = turn(&host, &rollout(2, Some(1)), Some(1)).await.unwrap();
-    assert_eq!(passed, Some(Passed { id: DeployId(2), at_s: 1_002 }));
+    assert_eq!(passed, Some(Passed { mesh: [7; 16], id: DeployId(2), at_s: 1_002 }));
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn an_old_deploy_is_not_run_again_unless_a_signed_rollback_names_it() {
     tripped.before = Some(DeployId(2));
     assert_eq!(turn(&host, &tripped, Some(3)).await.unwrap().unwrap().id, DeployId(3));
     // The store has begun anew without deploy 4, by which the host went: only what is signed as a roll-back is below that.
-    let last = Some(Passed { id: DeployId(5), at_s: 1_003 });
+    let last = Some(Passed { mesh: [7; 16], id: DeployId(5), at_s: 1_003 });
     let labels = BTreeMap::new();
     for (back_from, is_taken) in [(None, false), (Some(DeployId(4)), false), (Some(DeployId(5)), true)] {
         let next = Manifest { back_from, ..manifest(4, Some(3)) };
@@ -150,8 +150,13 @@ async fn an_old_deploy_is_not_run_again_unless_a_signed_rollback_names_it() {
         let turn = Turn { rollout: &to, due: Some(DeployId(4)), labels: &labels, last };
         assert_eq!(host.permit(turn, soon()).await.is_ok(), is_taken, "{back_from:?}");
     }
+    // What it went by in another mesh does not count here.
+    let to = rollout(1, None);
+    let elsewhere = last.map(|last| Passed { mesh: [8; 16], ..last });
+    let turn = Turn { rollout: &to, due: Some(DeployId(1)), labels: &labels, last: elsewhere };
+    host.permit(turn, soon()).await.unwrap();
     // That roll-back is not good once the host went by something later.
-    let later = Some(Passed { id: DeployId(5), at_s: 2_000 });
+    let later = Some(Passed { mesh: [7; 16], id: DeployId(5), at_s: 2_000 });
     let to = rollout(4, Some(3));
     let turn = Turn { rollout: &to, due: Some(DeployId(4)), labels: &labels, last: later };
     refused(host.permit(turn, soon()).await);
