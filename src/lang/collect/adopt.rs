@@ -221,7 +221,7 @@ mod tests {
             let refused = laid("f", &[("source", Value::str(target)), link.clone()]);
             assert!(matches!(refused, Err(Refusal::Outside { .. })), "{target}");
         }
-        let list = |paths: &[&str]| Value::List(paths.iter().map(|path| Value::str(path)).collect());
+        let list = |paths: &[&str]| Value::List(paths.iter().map(Value::str).collect());
         let refused = laid("f", &[("fragments", list(&["/c/a", "/etc/shadow"]))]);
         assert!(matches!(refused, Err(Refusal::Outside { .. })));
         laid("f", &[("fragments", list(&["/c/a", "/c/b/c"]))]).unwrap();

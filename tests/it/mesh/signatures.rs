@@ -83,7 +83,6 @@ impl Turned {
                 return;
             }
             assert!(begun.elapsed() < Duration::from_secs(60), "{host} says {said}");
-            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
