@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::desk::place;
+use super::grounds;
 use super::joining::addresses;
 use super::own_identity::{OwnIdentity, Said};
 use crate::cluster::identity::{AdministratorChain, DenyList, Eviction, Pin, Roots, Signed, renew_at};
@@ -74,6 +75,7 @@ pub(super) async fn follow(own: &OwnIdentity, client: &Arc<Client>) {
         view::follow_one(client.watcher(), key.to_owned(), |entry| Some(entry.value.clone()))
     };
     let (mut chain, mut denied, mut roots) = (one(keys::ADMINISTRATORS), one(keys::DENIED), one(keys::ROOTS));
+    let mut believed = None;
     loop {
         let seen = tokio::select! {
             seen = chain.changed() => seen.is_some(),
@@ -88,6 +90,21 @@ pub(super) async fn follow(own: &OwnIdentity, client: &Arc<Client>) {
         if let Err(error) = told.keep(own) {
             tracing::warn!(%error, "what the store says of who is who is not believed");
         }
+        // Somebody else who follows may have been faster: what counts is what is believed now.
+        let passport = own.tls.passport();
+        let now = (passport.administrators.as_ref().map(|it| *it.head()), passport.denied.len());
+        if believed.replace(now) != Some(now) {
+            believe(own, client);
+        }
+    }
+}
+
+/// Other administrators, or others that are out: from now on they are those who count for deploys and exports.
+fn believe(own: &OwnIdentity, client: &Client) {
+    let Some(trust) = client.trust() else { return };
+    match grounds::of_host(&own.folder, own.mesh, client.name().clone()) {
+        Ok(grounds) => trust.set(grounds),
+        Err(error) => tracing::error!(%error, "deploys and exports are judged by who was known before"),
     }
 }
 

@@ -21,6 +21,7 @@
 //! | `card` | what a host tells of itself |
 //! | [`Security`], `own_identity` | how its connections are protected, and who it is |
 //! | `desk` | who answers those who want a certificate |
+//! | [`grounds`] | with what is signed here, and whom this host believes |
 //! | `keeping` | a new certificate in time, and who is out, as the mesh says |
 //! | `serving` | what only those go by who carry the store |
 //! | `dismissing` | those who were evicted serve no more |
@@ -38,6 +39,7 @@ mod desk;
 mod dismissing;
 mod door;
 mod error;
+pub mod grounds;
 mod host_facts;
 pub mod inviting;
 mod joining;

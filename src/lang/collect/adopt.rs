@@ -23,6 +23,12 @@ pub enum Refusal {
     NoText { param: &'static str, found: &'static str },
     #[error("{path:?} does not end with a name under which it could be laid")]
     NoBaseName { path: Arc<str> },
+    #[error("{name:?} has characters that no file of another host may have in its name")]
+    BadName { name: Arc<str> },
+    #[error("its `{param}` leads out of {directory}: to {path:?}")]
+    Outside { param: &'static str, directory: Arc<str>, path: Arc<str> },
+    #[error("its mode {mode:?} would have it run as its owner or group")]
+    SetId { mode: Arc<str> },
     #[error("{}", .errors.iter().map(shown).collect::<Vec<_>>().join("; "))]
     Refused { errors: Vec<ParamError> },
     #[error("the kind panics over it; this is a bug in mgmt")]
@@ -47,7 +53,10 @@ pub fn adopt(
     let mut given = known(params, &kind.describe().params)
         .map_err(|name| Refusal::UnknownParam { kind: collect.kind.clone(), name })?;
     let name = match &collect.under {
-        Some(directory) => lay(directory, &id.name, &mut given)?,
+        Some(directory) => {
+            contained(directory, &given)?;
+            lay(directory, &id.name, &mut given)?
+        }
         None => id.name.clone(),
     };
     let params = given.into_iter().map(|(name, value)| (name, value.clone())).collect();
@@ -94,6 +103,46 @@ fn read_meta(meta: &BTreeMap<Arc<str>, Value>, metas: &[ParamDecl]) -> Result<Ar
     Meta::from_params(&params).map(Arc::new).map_err(|errors| Refusal::Refused { errors })
 }
 
+/// Whether a file of another host stays within the directory under which it is laid: it neither shows what else is on this host,
+/// nor points there, nor runs as its owner for whoever calls it.
+fn contained(directory: &Arc<str>, given: &Given<'_>) -> Result<(), Refusal> {
+    let text =
+        |param: &str| given.get(param).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
+    let outside =
+        |param, path: &str| Err(Refusal::Outside { param, directory: directory.clone(), path: path.into() });
+    let root = directory.trim_end_matches('/');
+    let is_within = |path: &str| {
+        let below = path.strip_prefix(root).and_then(|below| below.strip_prefix('/'));
+        below.is_some_and(|below| below.split('/').all(|name| name != ".."))
+    };
+    let is_link = matches!(given.get("symlink"), Some(Value::Bool(true)));
+    if let Some(source) = text("source") {
+        let is_beside = is_link && !source.starts_with('/') && source.split('/').all(|name| name != "..");
+        if !is_beside && !is_within(source) {
+            return outside("source", source);
+        }
+    }
+    if let Some(Value::List(fragments)) = given.get("fragments") {
+        for path in fragments.iter().filter_map(|value| value.as_str()) {
+            if !is_within(path) {
+                return outside("fragments", path);
+            }
+        }
+    }
+    match text("mode") {
+        Some(mode) if is_set_id(mode) => Err(Refusal::SetId { mode: mode.into() }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a mode sets the bits by which a file runs as its owner or group: 04000 and 02000 (chmod(2)), `s` in letters.
+fn is_set_id(mode: &str) -> bool {
+    match u32::from_str_radix(mode, 8) {
+        Ok(bits) => bits & 0o6000 != 0,
+        Err(_) => mode.contains('s'),
+    }
+}
+
 /// Takes the parameters that say where a file is on the exporting host. Gives where it is here: under a directory, by
 /// the base name that it has there; with a slash at the end if it has one there.
 fn lay(directory: &str, name: &Arc<str>, given: &mut Given<'_>) -> Result<Arc<str>, Refusal> {
@@ -109,6 +158,84 @@ fn lay(directory: &str, name: &Arc<str>, given: &mut Given<'_>) -> Result<Arc<st
     if matches!(base, "" | "." | "..") {
         return Err(Refusal::NoBaseName { path: path.clone() });
     }
+    if base.chars().any(char::is_control) {
+        return Err(Refusal::BadName { name: base.into() });
+    }
     let slash = if trimmed.len() < path.len() { "/" } else { "" };
     Ok(format!("{}/{base}{slash}", directory.trim_end_matches('/')).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a file of another host is laid under `/c`, or why it is not.
+    fn laid(name: &str, params: &[(&'static str, Value)]) -> Result<String, Refusal> {
+        let directory: Arc<str> = "/c".into();
+        let mut given: Given<'_> = params.iter().map(|(name, value)| (*name, value)).collect();
+        contained(&directory, &given)?;
+        lay(&directory, &name.into(), &mut given).map(|path| path.to_string())
+    }
+
+    #[test]
+    fn whatever_a_file_is_called_it_is_laid_in_that_directory() {
+        for (name, path) in [
+            ("/etc/motd", "/c/motd"),
+            ("motd", "/c/motd"),
+            ("../../etc/passwd", "/c/passwd"),
+            ("/c/../etc/shadow", "/c/shadow"),
+            ("/etc/cron.d/", "/c/cron.d/"),
+            ("..hidden", "/c/..hidden"),
+        ] {
+            assert_eq!(laid(name, &[]).unwrap(), path);
+        }
+        let elsewhere = [
+            ("path", Value::str("/etc/x")),
+            ("dirname", Value::str("/root")),
+            ("basename", Value::str("../y")),
+        ];
+        assert_eq!(laid("n", &elsewhere).unwrap(), "/c/y");
+        assert_eq!(laid("n", &elsewhere[..2]).unwrap(), "/c/x");
+    }
+
+    #[test]
+    fn what_has_no_name_or_an_odd_one_is_not_laid() {
+        for name in ["", "/", "..", "/etc/..", "/etc/../", "."] {
+            assert!(matches!(laid(name, &[]), Err(Refusal::NoBaseName { .. })), "{name:?}");
+        }
+        for name in ["a\0b", "a\nb", "a\u{7f}", "\u{1b}[2J", "/etc/x\r"] {
+            assert!(matches!(laid(name, &[]), Err(Refusal::BadName { .. })), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn neither_content_nor_link_leads_out_of_the_directory() {
+        let link = ("symlink", Value::Bool(true));
+        for (param, path) in
+            [("source", "/etc/shadow"), ("source", "/c/../etc/shadow"), ("source", "/cc/x"), ("source", "x")]
+        {
+            let refused = laid("f", &[(param, Value::str(path))]);
+            assert!(matches!(refused, Err(Refusal::Outside { .. })), "{path}");
+        }
+        for target in ["/etc", "../etc", "x/../../etc"] {
+            let refused = laid("f", &[("source", Value::str(target)), link.clone()]);
+            assert!(matches!(refused, Err(Refusal::Outside { .. })), "{target}");
+        }
+        let list = |paths: &[&str]| Value::List(paths.iter().map(Value::str).collect());
+        let refused = laid("f", &[("fragments", list(&["/c/a", "/etc/shadow"]))]);
+        assert!(matches!(refused, Err(Refusal::Outside { .. })));
+        laid("f", &[("fragments", list(&["/c/a", "/c/b/c"]))]).unwrap();
+        laid("f", &[("source", Value::str("/c/x"))]).unwrap();
+        laid("f", &[("source", Value::str("beside")), link]).unwrap();
+    }
+
+    #[test]
+    fn nothing_of_another_host_runs_as_its_owner() {
+        for mode in ["4755", "02755", "06000", "u+s", "g=rxs"] {
+            assert!(matches!(laid("f", &[("mode", Value::str(mode))]), Err(Refusal::SetId { .. })), "{mode}");
+        }
+        for mode in ["0755", "1777", "u=rw,go=r"] {
+            laid("f", &[("mode", Value::str(mode))]).unwrap();
+        }
+    }
 }

@@ -16,5 +16,6 @@ mod real_etcd;
 mod rescue;
 mod rollouts;
 mod secure;
+mod signatures;
 mod standing;
 mod village;

@@ -291,6 +291,7 @@ async fn a_host_that_was_interrupted_while_it_kept_its_identity_has_none_and_joi
     let guest = Guest { keys: own_keys(&whole).unwrap(), ..Guest::new("web-1") };
     let joined = scene.join(&token, &guest).await.unwrap();
     joined.keep(&whole).unwrap();
+    assert_eq!(whole.load_lowest_deploy().unwrap(), joined.lowest_deploy);
     let files = [
         key_files::HOST_TLS_KEY,
         key_files::HOST_SIGNING_KEY,
@@ -299,6 +300,7 @@ async fn a_host_that_was_interrupted_while_it_kept_its_identity_has_none_and_joi
         key_files::DENIED,
         key_files::HOST_PAPERS,
         key_files::HOST_CERTIFICATE,
+        key_files::LOWEST_DEPLOY,
         key_files::MESH,
     ];
     assert_eq!(std::fs::read_dir(whole.path()).unwrap().count(), files.len());
