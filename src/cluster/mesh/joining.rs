@@ -300,38 +300,10 @@ impl Joining {
             return Ok((self.of_an_etcd()?, None));
         }
         let mut own = self.identity()?;
-        if let (Some(own), Security::Tls { token: Some(token), .. }) = (&own, &self.options.security)
-            && token.mesh != own.mesh
-        {
-            tracing::warn!(
-                own = %own.mesh,
-                token = %token.mesh,
-                "this host belongs to another mesh than the token is for, and stays in it: to change over, \
-                 `mgmt mesh leave` first"
-            );
-        }
         let has_files = store::has_files(&folder);
-        let mut known = self.options.seeds.clone();
-        known.extend(
-            self.memory.endpoints.iter().filter(|known| !self.options.seeds.contains(known)).cloned(),
-        );
-        let mut found = Found::default();
-        if known.is_empty() && !has_files && !self.options.security.has_token() {
-            // It may not panic: it asks sockets.
-            found = tokio::task::spawn_blocking(neighbours).await.unwrap_or_default();
-            known.append(&mut found.endpoints);
-        }
+        let (mut known, found) = self.known(neighbours, has_files).await;
         let turn = found.turn;
-        let listen = match self.options.no_network {
-            true => Vec::new(),
-            false => door::choose(&self.options, self.memory.port).await?,
-        };
-        let mut advertised = door::advertised(&self.options, &listen, None);
-        if advertised.is_empty() && !listen.is_empty() {
-            advertised.clone_from(&self.memory.advertised);
-        }
-        self.memory.advertised.clone_from(&advertised);
-        self.memory.port = door::kept_port(&listen).filter(|_| self.options.listen.is_empty());
+        let (listen, advertised) = self.door().await?;
         if own.is_none()
             && let Some((joined, seeds)) = self.join(found.token, &known, &advertised).await?
         {
@@ -386,6 +358,35 @@ impl Joining {
         Ok((self.part(Open::Store(Box::new(store)), own, (listen, advertised)), turn))
     }
 
+    /// Where the mesh may be, as far as this host knows; one that knows nothing asks the other agents of this machine.
+    async fn known(&self, neighbours: Neighbours, has_files: bool) -> (Vec<Endpoint>, Found) {
+        let seeds = &self.options.seeds;
+        let mut known = seeds.clone();
+        known.extend(self.memory.endpoints.iter().filter(|known| !seeds.contains(known)).cloned());
+        let mut found = Found::default();
+        if known.is_empty() && !has_files && !self.options.security.has_token() {
+            // It may not panic: it asks sockets.
+            found = tokio::task::spawn_blocking(neighbours).await.unwrap_or_default();
+            known.append(&mut found.endpoints);
+        }
+        (known, found)
+    }
+
+    /// Where it listens, and where others reach it.
+    async fn door(&mut self) -> Result<(Vec<Address>, Vec<String>), MeshError> {
+        let listen = match self.options.no_network {
+            true => Vec::new(),
+            false => door::choose(&self.options, self.memory.port).await?,
+        };
+        let mut advertised = door::advertised(&self.options, &listen, None);
+        if advertised.is_empty() && !listen.is_empty() {
+            advertised.clone_from(&self.memory.advertised);
+        }
+        self.memory.advertised.clone_from(&advertised);
+        self.memory.port = door::kept_port(&listen).filter(|_| self.options.listen.is_empty());
+        Ok((listen, advertised))
+    }
+
     /// An etcd is used, and never served.
     fn of_an_etcd(self) -> Result<Part, MeshError> {
         if let Some(files) = self.options.etcd_tls.clone() {
@@ -398,8 +399,18 @@ impl Joining {
     /// Who this host is, if it knows; a host of a mesh with TLS takes part in none without, and the other way round.
     fn identity(&self) -> Result<Option<OwnIdentity>, MeshError> {
         match &self.options.security {
-            Security::Tls { prefix, .. } => {
+            Security::Tls { prefix, token, .. } => {
                 let own = OwnIdentity::load(prefix, &self.options.host)?;
+                if let (Some(own), Some(token)) = (&own, token)
+                    && token.mesh != own.mesh
+                {
+                    tracing::warn!(
+                        own = %own.mesh,
+                        token = %token.mesh,
+                        "this host belongs to another mesh than the token is for, and stays in it: to change over, \
+                         `mgmt mesh leave` first"
+                    );
+                }
                 match own.is_none() && self.memory.cluster.is_some() {
                     true => Err(MeshError::WithoutTls),
                     false => Ok(own),
@@ -463,8 +474,8 @@ impl Joining {
     }
 
     fn part(self, open: Open, own: Option<OwnIdentity>, door: (Vec<Address>, Vec<String>)) -> Part {
-        let Self { options, memory, link, client, tell } = self;
-        Part::new(options, memory, link, client, tell, open, own.map(Arc::new), door)
+        let Self { options, memory, client, tell, .. } = self;
+        Part::new(options, memory, client, tell, open, own.map(Arc::new), door)
     }
 }
 

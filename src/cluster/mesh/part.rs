@@ -112,7 +112,6 @@ impl Part {
     pub fn new(
         options: Options,
         memory: Memory,
-        link: Link,
         client: Arc<Client>,
         tell: watch::Sender<Report>,
         open: Open,
@@ -123,7 +122,7 @@ impl Part {
         let mut part = Self {
             options,
             memory,
-            link,
+            link: client.link().clone(),
             client,
             tell,
             open,

@@ -109,7 +109,7 @@ pub enum ServerError {
     #[error(transparent)]
     PeerListen(#[from] PeerListenError),
     #[error("cannot learn from {at} who the members are: {source}")]
-    Ask { at: String, source: CallError },
+    Ask { at: String, source: Box<CallError> },
     #[error("the cluster does not know a member at {urls}")]
     NotAMember { urls: String },
     #[error("cannot make {path:?}: {source}")]
@@ -162,7 +162,7 @@ impl Settings {
         }
         let told = members_at(&self.ask, tls).await.map_err(|source| {
             let at: Vec<String> = self.ask.iter().map(ToString::to_string).collect();
-            ServerError::Ask { at: at.join(", "), source }
+            ServerError::Ask { at: at.join(", "), source: Box::new(source) }
         })?;
         let mut members = told.members;
         let mut urls = self.peer_urls.clone();

@@ -27,6 +27,9 @@ enum Stored {
 /// Which namespace, and who stands in it; nobody: the choice.
 type Place = (String, Option<HostName>);
 
+/// Who stands, and since when.
+type Candidates = BTreeMap<HostName, (Revision, StoredCandidate)>;
+
 impl Client {
     /// Chooses in every namespace while `leads`, until it is dropped.
     pub async fn choose_for_all(self: Arc<Self>, leads: impl Fn() -> bool + Send) {
@@ -68,8 +71,7 @@ impl Client {
     /// Whether all that had to be written is.
     async fn choose_once(&self, all: &BTreeMap<Place, Stored>) -> bool {
         let mut done = true;
-        let mut of: BTreeMap<&str, (BTreeMap<HostName, (Revision, StoredCandidate)>, (i64, StoredChoice))> =
-            BTreeMap::new();
+        let mut of: BTreeMap<&str, (Candidates, (i64, StoredChoice))> = BTreeMap::new();
         for ((namespace, host), stored) in all {
             let of = of.entry(namespace).or_default();
             match (host, stored) {
