@@ -18,6 +18,7 @@ use crate::agent::load;
 use crate::cluster::store::go_duration;
 use crate::cluster::world::Client;
 use crate::cluster::world::deploys::hash_of;
+use crate::cluster::world::manifest::Manifest;
 use crate::engine::Class;
 use crate::engine::world::gate::Gate;
 use crate::engine::world::{
@@ -122,6 +123,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
 
 async fn deploy(args: &Args, what: &Path) -> Result<(), ExitCode> {
     let client = args.reach.client().await?;
+    client.may_deploy().map_err(|error| complain(&error))?;
     if !args.stage.is_empty() && client.link().endpoints().iter().any(|endpoint| endpoint.etcd) {
         return Err(output::failed(
             "cannot deploy in stages: the store of this mesh is an etcd, and nobody there takes them on",
@@ -143,6 +145,7 @@ async fn deploy(args: &Args, what: &Path) -> Result<(), ExitCode> {
         newest,
         upload: Some(upload),
         force: args.force,
+        back_from: None,
     };
     if args.force {
         next.newest = self::newest(&client, &args.reach).await?;
@@ -232,6 +235,8 @@ pub(super) struct Next {
     pub upload: Option<Upload>,
     /// Whatever the one before it is.
     pub force: bool,
+    /// It is a roll-back: also for hosts that have gone by deploys up to this one.
+    pub back_from: Option<DeployId>,
 }
 
 impl Next {
@@ -245,21 +250,23 @@ impl Next {
         let id = DeployId(self.newest.as_ref().map_or(0, |newest| newest.id.0) + 1);
         let user = uzers::get_current_username().map(|name| name.to_string_lossy().into_owned());
         let user = user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let deploy = Deploy {
             id,
             parent: self.newest.as_deref().map(hash_of),
             entry: self.entry,
             files: self.files,
             author: format!("{user}@{}", client.name()),
-            made_at_s: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            // Hosts go by none that is older than the last: a clock that is slow must not make one that nobody takes.
+            made_at_s: self.newest.as_ref().map_or(now_s, |newest| newest.made_at_s.max(now_s)),
             message: self.message,
             unknown: BTreeMap::new(),
         };
         let current = current(client, reach).await?;
         let (before, beneath) = rollout::beneath(current.as_deref());
         let rollout = staged(before, beneath, id);
-        let deploys = client.deploys();
-        let added = deploys.add(&deploy, &rollout, self.upload.as_ref(), self.force, reach.deadline());
+        let manifest = Manifest { deploy, rollout, back_from: self.back_from };
+        let added = client.add_deploy(manifest, self.upload.as_ref(), self.force, reach.deadline());
         added.await.map_err(|error| complain(&error))?;
         output::say(&id.to_string());
         if let Err(error) = client.blobs().collect_garbage(reach.deadline()).await {

@@ -46,18 +46,23 @@ pub(super) fn main(args: &Args) -> ExitCode {
 async fn list(args: &Args) -> Result<(), ExitCode> {
     let client = args.reach.client().await?;
     let deploys = client.deploys();
-    let all = deploys.list(args.reach.deadline()).await.map_err(|error| complain(&error))?;
+    let stored = client.stored_deploys(args.reach.deadline()).await.map_err(|error| complain(&error))?;
     let reports = deploys.reports().first(args.reach.deadline()).await.map_err(|error| complain(&error))?;
     let rollout = current(&client, &args.reach).await?;
-    let rows: Vec<Row> = all.into_iter().map(|deploy| row(deploy, &reports.value)).collect();
+    let rows: Vec<Row> = stored.good.into_iter().map(|deploy| row(deploy, &reports.value)).collect();
     if args.json {
-        output::print_json(&serde_json::json!({ "rollout": rollout, "deploys": rows }));
+        let refused: BTreeMap<_, _> =
+            stored.refused.iter().map(|(id, why)| (id.to_string(), why.to_string())).collect();
+        output::print_json(&serde_json::json!({ "rollout": rollout, "deploys": rows, "refused": refused }));
         return Ok(());
     }
     let paint = Paint::stdout();
     match &rollout {
         Some(rollout) => output::say(&told(rollout, paint)),
         None => output::say("nothing was deployed yet"),
+    }
+    for (_, why) in stored.refused.iter().rev() {
+        output::say(&paint.ink(Ink::Red, clean(&why.to_string())).to_string());
     }
     rows.iter().rev().for_each(|row| row.tell(paint));
     Ok(())

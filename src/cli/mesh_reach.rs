@@ -12,11 +12,11 @@ use crate::agent::error::AgentError;
 use crate::agent::mesh_choice::MeshChoice;
 use crate::cluster::identity::{IdentityError, KeyFolder};
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Problem, Standing};
-use crate::cluster::mesh::{MeshError, inviting};
+use crate::cluster::mesh::{MeshError, grounds, inviting};
 use crate::cluster::peer::PeerTls;
 use crate::cluster::store::id::ClusterId;
 use crate::cluster::tls::{MeshTls, Passport};
-use crate::cluster::world::{Client, ClientSettings, keys};
+use crate::cluster::world::{Client, ClientSettings, Trust, keys};
 use crate::engine::Class;
 use crate::engine::world::{Deadline, WorldError};
 
@@ -53,7 +53,10 @@ impl MeshReach {
             (false, true) => (self.seeds.iter().cloned().map(Endpoint::without_tls).collect(), None),
             (true, _) => self.known_to_the_agent().await?,
         };
-        let tls = self.tls(&seeds)?;
+        let (tls, trust) = match self.tls(&seeds)? {
+            Some((tls, trust)) => (Some(tls), Some(trust)),
+            None => (None, None),
+        };
         // Where a host of the mesh was, one of another may be by now.
         let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES), tls, inside: None });
         link.set_endpoints(seeds.clone());
@@ -75,18 +78,20 @@ impl MeshReach {
         }
         let host = MeshChoice::default().host();
         let settings = ClientSettings { host, zone: String::new(), folder: None::<PathBuf> };
-        Client::start(settings, link).map_err(|error| {
-            let error = AgentError::from(crate::cluster::mesh::MeshError::from(error));
-            output::complain(&error, None, None)
-        })
+        let client = match trust {
+            Some(trust) => Client::start_signed(settings, link, trust),
+            None => Client::start(settings, link),
+        };
+        let client = client.map_err(|error| failed(error.into()))?;
+        grounds::renew(&client, self.deadline()).await.map_err(failed)?;
+        Ok(client)
     }
 
     /// With what TLS is spoken: as the administrator whose keys lie there, or else as the host.
-    fn tls(&self, seeds: &[Endpoint]) -> Result<Option<Arc<PeerTls>>, ExitCode> {
+    fn tls(&self, seeds: &[Endpoint]) -> Result<Option<(Arc<PeerTls>, Trust)>, ExitCode> {
         if !seeds.iter().any(|seed| seed.url.tls && !seed.etcd) {
             return Ok(None);
         }
-        let failed = |error: MeshError| output::complain(&AgentError::from(error), None, None);
         let folder = self.keys().map_err(|error| failed(error.into()))?;
         let passport = Passport::of_administrator(&folder).and_then(|found| match found {
             Some(passport) => Ok(Some(passport)),
@@ -102,8 +107,11 @@ impl MeshReach {
                 Class::User,
             ));
         };
+        let trust = Trust::default();
+        let grounds = grounds::of_administrator(&folder, passport.mesh, MeshChoice::default().host());
+        trust.set(grounds.map_err(failed)?);
         let tls = MeshTls::new(passport).map_err(|error| failed(error.into()))?;
-        Ok(Some(Arc::new(PeerTls::Mesh(tls))))
+        Ok(Some((Arc::new(PeerTls::Mesh(tls)), trust)))
     }
 
     /// The folder of keys.
@@ -145,6 +153,10 @@ impl MeshReach {
         let cluster = mesh.and_then(|mesh| u64::from_str_radix(&mesh.cluster?, 16).ok());
         Ok((endpoints, cluster.map(ClusterId)))
     }
+}
+
+fn failed(error: MeshError) -> ExitCode {
+    output::complain(&AgentError::from(error), None, None)
 }
 
 /// Says why the world does not do what was asked.

@@ -32,17 +32,25 @@ pub(super) fn main(args: &Args) -> ExitCode {
 
 async fn rollback(args: &Args) -> Result<(), ExitCode> {
     let client = args.reach.client().await?;
+    client.may_deploy().map_err(|error| complain(&error))?;
     let old = client.deploys().get(DeployId(args.id), args.reach.deadline()).await;
     let old = old.map_err(|error| complain(&error))?;
     let message = args.message.clone().unwrap_or_else(|| format!("rollback to deploy {}", old.id));
+    let newest = newest(&client, &args.reach).await?;
+    let reports = client.deploys().reports().first(args.reach.deadline()).await;
+    let reports = reports.map_err(|error| complain(&error))?.value;
+    // A store that has begun anew with an older copy may know of fewer deploys than its hosts.
+    let seen = reports.values().flat_map(|report| [report.wanted, report.deploy]).flatten();
+    let back_from = seen.chain(newest.as_ref().map(|newest| newest.id)).max();
     let next = Next {
         files: old.files.clone(),
         entry: old.entry.clone(),
         message,
-        newest: newest(&client, &args.reach).await?,
+        newest,
         // The older deploy names its files.
         upload: None,
         force: args.force,
+        back_from,
     };
     let at_once = |before, beneath, deploy| Rollout {
         deploy,

@@ -17,7 +17,9 @@ use super::shelf::{Shelf, ShelfError, may_pass};
 use super::telling::Standing;
 use crate::agent::error::AgentError;
 use crate::engine::Graph;
-use crate::engine::world::{Deadline, Deploy, DeployId, Follow, Rollout, Seen, World, WorldError, rollout};
+use crate::engine::world::{
+    Deadline, Deploy, DeployId, Follow, Rollout, Seen, Turn, World, WorldError, rollout,
+};
 use crate::lang::{Outcome, Parsed};
 
 /// So long a host that starts waits for the mesh before it runs what it has.
@@ -114,6 +116,8 @@ enum Trouble {
     Passing(String),
     /// It never will.
     Lasting(String),
+    /// Nobody who may has signed it, as far as is known: an administrator may be new.
+    Refused(String),
     /// The agent ends, or this host is to run another one by now.
     Moot,
 }
@@ -127,8 +131,15 @@ impl Following {
             let retry_at = match self.due(now.as_ref()) {
                 Some(due) if self.done != Some(due) => {
                     let is_stale = now.as_ref().is_some_and(|now| now.stale.is_some());
-                    match self.turn_to(due, is_stale, &rolled).await {
+                    let rollout = now.as_ref().and_then(|now| now.value.clone());
+                    match self.turn_to(due, rollout, is_stale, &rolled).await {
                         Err(Trouble::Moot) => None,
+                        Err(Trouble::Refused(why)) => {
+                            self.refuse(why).await;
+                            let at = Instant::now() + again;
+                            again = (again * 2).min(AGAIN_AT_MOST);
+                            Some(at)
+                        }
                         Err(Trouble::Passing(why)) => {
                             tracing::warn!(deploy = %due.unwrap_or_default(), why, "the deploy is not there yet");
                             self.fall_back().await;
@@ -185,12 +196,20 @@ impl Following {
     async fn turn_to(
         &mut self,
         due: Option<DeployId>,
+        rollout: Option<Arc<Rollout>>,
         is_stale: bool,
         rolled: &Follow<Option<Arc<Rollout>>>,
     ) -> Result<(), Trouble> {
-        self.tell.send_modify(|standing| (standing.wanted, standing.broken) = (due, None));
+        let is_wanted_still = self.tell.borrow().wanted == due && due != self.running;
+        if !is_wanted_still {
+            self.tell.send_modify(|standing| (standing.wanted, standing.broken) = (due, None));
+        }
         if due == self.running {
             return Ok(());
+        }
+        if let Some(rollout) = rollout {
+            let (world, shelf) = (self.world.clone(), self.shelf.clone());
+            permitted(world, shelf, self.labels.clone(), due, &rollout, is_stale).await?;
         }
         let Some(id) = due else {
             let nothing = Parsed { graph: Graph::new("none"), warnings: Vec::new() };
@@ -213,6 +232,15 @@ impl Following {
             return Err(Trouble::Moot);
         }
         self.run_deploy(&deploy).await
+    }
+
+    /// What this host was to run is not signed as it must be: it is said once, and what runs goes on.
+    async fn refuse(&mut self, why: String) {
+        if self.tell.borrow().broken.as_ref() != Some(&why) {
+            tracing::error!(why, "a deploy is refused; the last good one runs on");
+            self.tell.send_modify(|standing| standing.broken = Some(why));
+        }
+        self.fall_back().await;
     }
 
     /// Runs a deploy that is on the shelf.
@@ -246,7 +274,12 @@ impl Following {
 
     fn runs(&mut self, id: Option<DeployId>) {
         self.running = id;
-        self.tell.send_modify(|standing| standing.running = id);
+        self.tell.send_modify(|standing| {
+            standing.running = id;
+            if standing.wanted == id {
+                standing.broken = None;
+            }
+        });
         match id {
             Some(id) => tracing::info!(deploy = %id, "runs the deploy"),
             None => tracing::info!("runs no deploy"),
@@ -268,6 +301,31 @@ impl Following {
             Some(outcome) => drop(self.propose.send(outcome.into()).await),
             None => self.graphs = stream::pending().boxed(),
         }
+    }
+}
+
+/// Whether this host may go over to a deploy by a rollout: both must be signed, and lead there.
+async fn permitted(
+    world: Arc<dyn World>,
+    shelf: Arc<Shelf>,
+    labels: BTreeMap<String, String>,
+    due: Option<DeployId>,
+    rollout: &Rollout,
+    is_stale: bool,
+) -> Result<(), Trouble> {
+    if is_stale && due.is_some() && shelf.good().first() == due.as_ref() {
+        // It ran last, so it was permitted.
+        return Ok(());
+    }
+    let last = shelf.passed().map_err(|error| Trouble::Lasting(error.to_string()))?;
+    let turn = Turn { rollout, due, labels: &labels, last };
+    match world.deploys().permit(turn, Deadline::after(PATIENCE)).await {
+        Ok(Some(passed)) if Some(passed) != last => {
+            // Before it runs: what it does may end this host.
+            shelf.pass(passed).map_err(|error| Trouble::Passing(error.to_string()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(of_world(&error)),
     }
 }
 
@@ -295,8 +353,9 @@ async fn fetch(
 }
 
 fn of_world(error: &WorldError) -> Trouble {
-    match may_pass(error) {
-        true => Trouble::Passing(error.to_string()),
-        false => Trouble::Lasting(error.to_string()),
+    match error {
+        WorldError::Unbelieved { .. } => Trouble::Refused(error.to_string()),
+        error if may_pass(error) => Trouble::Passing(error.to_string()),
+        error => Trouble::Lasting(error.to_string()),
     }
 }

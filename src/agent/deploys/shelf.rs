@@ -1,5 +1,5 @@
 //! The deploys that this host keeps on its disk: `<prefix>/deploy/<id>/` with the files, `<id>.json` with what the mesh
-//! says of them, and `good`, which says which ones have run, the newest first.
+//! says of them, `good`, which says which ones have run, the newest first, and `passed`, by which rollout this host went last.
 //!
 //! A deploy is written beside its place, each chunk verified by its hash, and renamed once it is whole: what is in its
 //! place can be run.
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::state_dir;
-use crate::engine::world::{Blobs, Deadline, Deploy, DeployFile, DeployId, WorldError};
+use crate::engine::world::{Blobs, Deadline, Deploy, DeployFile, DeployId, Passed, WorldError};
 
 /// How many deploys that have run are kept: the one that runs, and the one to go back to.
 const KEPT: usize = 2;
@@ -33,6 +33,8 @@ pub enum ShelfError {
     Fetch { id: DeployId, path: String, source: WorldError },
     #[error("cannot write {path:?}: {source}")]
     Write { path: PathBuf, source: io::Error },
+    #[error("cannot read {path:?}, which says by which deploy this host went last: {source}")]
+    Read { path: PathBuf, source: io::Error },
     #[error("cannot keep deploy {id}: {path:?} is no path within its folder")]
     Outside { id: DeployId, path: String },
     #[error("cannot keep deploy {id}: {path:?} is not as long as it should be")]
@@ -45,7 +47,7 @@ impl ShelfError {
         match self {
             Self::Fetch { source, .. } => may_pass(source),
             Self::Write { .. } => true,
-            Self::Outside { .. } | Self::Length { .. } => false,
+            Self::Read { .. } | Self::Outside { .. } | Self::Length { .. } => false,
         }
     }
 }
@@ -98,6 +100,30 @@ impl Shelf {
         self.write(&self.folder.join("good"), &text)?;
         self.sweep(&good);
         Ok(())
+    }
+
+    /// By which rollout this host went last; `None`: by none that was signed.
+    ///
+    /// # Errors
+    /// When it cannot be read: then it may be any.
+    pub fn passed(&self) -> Result<Option<Passed>, ShelfError> {
+        let path = self.folder.join("passed");
+        let read = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.and_then(|text| Ok(serde_json::from_slice(&text)?)),
+        };
+        read.map(Some).map_err(|source| ShelfError::Read { path, source })
+    }
+
+    /// This host goes by a rollout.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn pass(&self, passed: Passed) -> Result<(), ShelfError> {
+        let refused = |source| ShelfError::Write { path: self.folder.clone(), source };
+        state_dir::make(&self.folder).map_err(io::Error::other).map_err(refused)?;
+        let text = serde_json::to_vec(&passed).expect("numbers can be written");
+        self.write(&self.folder.join("passed"), &text)
     }
 
     /// Fetches a deploy, unless it is there.

@@ -7,10 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::IdentityError;
-use crate::engine::world::HostName;
-
-/// The longest pattern, in bytes: as the longest name of a host.
-const LONGEST: usize = 253;
+use crate::engine::world::{HostName, host_name};
 
 /// Which hosts: a name in which `*` stands for any text, and `?` for any one character.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,33 +25,9 @@ impl HostPattern {
         &self.0
     }
 
-    /// Whether a host is meant. Takes at most the product of both lengths: only the last `*` is ever tried again, since what an
-    /// earlier one could take instead, the later one takes as well.
+    /// Whether a host is meant.
     pub fn matches(&self, name: &HostName) -> bool {
-        let (pattern, name) = (self.0.as_bytes(), name.as_str().as_bytes());
-        let (mut at, mut in_name) = (0, 0);
-        let mut star: Option<(usize, usize)> = None;
-        while in_name < name.len() {
-            match pattern.get(at) {
-                Some(b'*') => {
-                    star = Some((at, in_name));
-                    at += 1;
-                }
-                Some(c) if *c == b'?' || *c == name[in_name] => {
-                    at += 1;
-                    in_name += 1;
-                }
-                _ => match star {
-                    Some((place, taken)) => {
-                        star = Some((place, taken + 1));
-                        at = place + 1;
-                        in_name = taken + 1;
-                    }
-                    None => return false,
-                },
-            }
-        }
-        pattern[at..].iter().all(|c| *c == b'*')
+        name.is_like(&self.0)
     }
 }
 
@@ -62,17 +35,8 @@ impl FromStr for HostPattern {
     type Err = IdentityError;
 
     fn from_str(pattern: &str) -> Result<Self, IdentityError> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '*' | '?');
-        let why = if pattern.is_empty() {
-            "it is empty"
-        } else if pattern.len() > LONGEST {
-            "it is longer than 253 bytes"
-        } else if !pattern.chars().all(allowed) {
-            "only letters, digits, `.`, `_`, `-`, `*` and `?` may be in it"
-        } else {
-            return Ok(Self(pattern.into()));
-        };
-        Err(IdentityError::BadPattern { pattern: pattern.chars().take(LONGEST).collect(), why })
+        let Some(why) = host_name::why_no_pattern(pattern) else { return Ok(Self(pattern.into())) };
+        Err(IdentityError::BadPattern { pattern: pattern.chars().take(host_name::LONGEST_PATTERN).collect(), why })
     }
 }
 

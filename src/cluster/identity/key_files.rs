@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{AdministratorChain, Authority, Certificate, CertificateKey, DenyList, Eviction, HostKeys};
 use super::{IdentityError, KeyFolder, MeshId, Papers, RecipientKey, Roots, Signed, SigningKey};
+use crate::engine::world::DeployId;
 
 /// The id of the mesh.
 pub const MESH: &str = "mesh.id";
@@ -31,6 +32,8 @@ pub const ADMIN_TLS_KEY: &str = "admin-tls.key";
 pub const ADMIN_CERTIFICATE: &str = "admin.pem";
 /// How the administrators came to be.
 pub const ADMINISTRATORS: &str = "administrators.json";
+/// Below which number no deploy is run: the token said it.
+pub const LOWEST_DEPLOY: &str = "lowest-deploy";
 /// Who is out.
 pub const DENIED: &str = "denied.json";
 
@@ -67,6 +70,23 @@ impl KeyFolder {
     /// When the system refuses; so it is for all that are stored here.
     pub fn store_mesh(&self, mesh: &MeshId) -> Result<(), IdentityError> {
         self.write(MESH, format!("{mesh}\n").as_bytes())
+    }
+
+    /// Below which number no deploy is run here; `None`: no token said it.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::load_mesh`].
+    pub fn load_lowest_deploy(&self) -> Result<Option<DeployId>, IdentityError> {
+        let number = |text: &str| text.trim_end().parse().map(DeployId);
+        self.load(LOWEST_DEPLOY, SMALL, |text| number(text).map_err(|_| IdentityError::BadKey { what: "a number of a deploy" }))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::store_mesh`].
+    pub fn store_lowest_deploy(&self, lowest: DeployId) -> Result<(), IdentityError> {
+        self.write(LOWEST_DEPLOY, format!("{lowest}\n").as_bytes())
     }
 
     /// The roots of the mesh.

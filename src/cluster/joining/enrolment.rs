@@ -61,6 +61,9 @@ impl Enrolment {
         folder.store_denied(&denied)?;
         folder.store_papers(&self.papers)?;
         folder.store_host_certificate(&self.certificate)?;
+        if let Some(lowest) = self.lowest_deploy {
+            folder.store_lowest_deploy(lowest)?;
+        }
         folder.store_mesh(&self.mesh)?;
         Ok(())
     }

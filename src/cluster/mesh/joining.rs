@@ -14,7 +14,9 @@ use super::own_identity::{OwnIdentity, Said as OfItself};
 use super::part::{Open, Part};
 use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
-use super::{Memory, MeshError, Options, Said, Security, Volunteer, administrator, door, inviting, outage};
+use super::{
+    Memory, MeshError, Options, Said, Security, Volunteer, administrator, door, grounds, inviting, outage,
+};
 use crate::cluster::etcd::serve::Address;
 use crate::cluster::identity::JoinToken;
 use crate::cluster::joining::Terms;
@@ -22,7 +24,7 @@ use crate::cluster::link::{Endpoint, Link, LinkSettings};
 use crate::cluster::peer::PeerTls;
 use crate::cluster::server::ServerError;
 use crate::cluster::tls::{self, MeshTls};
-use crate::cluster::world::{Client, ClientSettings, keys};
+use crate::cluster::world::{Client, ClientSettings, Trust, keys};
 use crate::engine::state_dir;
 use crate::engine::world::{HostName, World};
 
@@ -115,7 +117,12 @@ impl Mesh {
             zone: options.zone.clone(),
             folder: Some(options.folder.clone()),
         };
-        let client = Client::start(settings, link.clone())?;
+        // An etcd knows no identities; and who this host is in its mesh, it knows when it has joined.
+        let is_signed = !options.security.is_plain() && !options.seeds.iter().any(|seed| seed.etcd);
+        let client = match is_signed {
+            true => Client::start_signed(settings, link.clone(), Trust::default())?,
+            false => Client::start(settings, link.clone())?,
+        };
         let prefix = options.security.prefix().to_owned();
         let (tell, report) = watch::channel(Report::default());
         let (fail, failed) = watch::channel(None);
@@ -324,6 +331,10 @@ impl Joining {
         {
             let addresses = addresses(&advertised);
             own = Some(OwnIdentity::found(prefix, self.said(&addresses), self.options.security.validity())?);
+        }
+        if let (Some(own), Some(trust)) = (&own, self.client.trust()) {
+            // Before there is a connection: from the first write on all is signed.
+            trust.set(grounds::of_host(&own.folder, own.mesh, self.options.host.clone())?);
         }
         let tls = own.as_ref().map(|own| own.tls.clone());
         if let Some(tls) = &tls {

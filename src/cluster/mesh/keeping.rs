@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::desk::place;
+use super::grounds;
 use super::joining::addresses;
 use super::own_identity::{OwnIdentity, Said};
 use crate::cluster::identity::{AdministratorChain, DenyList, Eviction, Pin, Roots, Signed, renew_at};
@@ -84,9 +85,20 @@ async fn follow(own: &OwnIdentity, client: &Arc<Client>) {
         }
         let value = |follow: &mut Follow<Option<Bytes>>| follow.now().and_then(|seen| seen.value);
         let told = Told { chain: value(&mut chain), denied: value(&mut denied), roots: value(&mut roots) };
-        if let Err(error) = told.keep(own) {
-            tracing::warn!(%error, "what the store says of who is who is not believed");
+        match told.keep(own) {
+            Ok(false) => {}
+            Ok(true) => believe(own, client),
+            Err(error) => tracing::warn!(%error, "what the store says of who is who is not believed"),
         }
+    }
+}
+
+/// Other administrators, or others that are out: from now on they are those who count for deploys and exports.
+fn believe(own: &OwnIdentity, client: &Client) {
+    let Some(trust) = client.trust() else { return };
+    match grounds::of_host(&own.folder, own.mesh, client.name().clone()) {
+        Ok(grounds) => trust.set(grounds),
+        Err(error) => tracing::error!(%error, "deploys and exports are judged by who was known before"),
     }
 }
 
@@ -98,8 +110,8 @@ struct Told {
 }
 
 impl Told {
-    /// Keeps what holds, and goes by it.
-    fn keep(&self, own: &OwnIdentity) -> Result<(), Box<dyn std::error::Error>> {
+    /// Keeps what holds, and goes by it; tells whether administrators, or who is out, are others now.
+    fn keep(&self, own: &OwnIdentity) -> Result<bool, Box<dyn std::error::Error>> {
         let (folder, mesh) = (&own.folder, &own.mesh);
         let kept = folder.load_administrators()?.ok_or("it knows no administrators")?;
         let known = kept.replay(mesh, &Pin::default())?;
@@ -123,6 +135,7 @@ impl Told {
             }
         }
         let mut changed = denied.len() != passport.denied.len();
+        let is_other = changed || administrators.head() != known.head();
         if changed {
             folder.store_denied(&denied)?;
             passport = passport.denying(denied);
@@ -141,6 +154,6 @@ impl Told {
         if changed {
             own.tls.replace(passport)?;
         }
-        Ok(())
+        Ok(is_other)
     }
 }

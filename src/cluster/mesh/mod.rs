@@ -19,6 +19,7 @@
 //! | `card` | what a host tells of itself |
 //! | [`Security`], `own_identity` | how its connections are protected, and who it is |
 //! | `desk` | who answers those who want a certificate |
+//! | [`grounds`] | with what is signed here, and whom this host believes |
 //! | `keeping` | a new certificate in time, and who is out, as the mesh says |
 //! | `outage` | says in the log when the store is away, and why |
 //! | `presence` | that this host is there, and that no other has its name |
@@ -30,6 +31,7 @@ mod card;
 mod desk;
 mod door;
 mod error;
+pub mod grounds;
 pub mod inviting;
 mod joining;
 mod keeping;

@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::keys::{self, Fact};
+use super::manifest::Manifest;
 use super::outbox::Write;
+use super::trust::Grounds;
 use super::view::{follow_map, follow_one};
 use super::{Client, VALUE_BYTES};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
@@ -17,8 +19,8 @@ use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarg
 use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::link::Line;
 use crate::engine::world::{
-    ContentHash, Deadline, Deploy, DeployId, Deploys, Follow, HostName, HostReport, Rollout, Upload,
-    WorldError,
+    ContentHash, Deadline, Deploy, DeployId, Deploys, Follow, HostName, HostReport, Passed, Rollout, Turn,
+    Upload, WorldError,
 };
 
 /// The hash of a deploy: of its text as it is stored.
@@ -67,18 +69,90 @@ fn put(key: &str, value: Bytes) -> pb::RequestOp {
     pb::RequestOp { request: Some(Request::RequestPut(put)) }
 }
 
-#[async_trait]
-impl Deploys for Client {
-    async fn add(
+/// The deploys that are stored.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// Those that count, oldest first.
+    pub good: Vec<Arc<Deploy>>,
+    /// Those that no administrator of this mesh has signed, and why they are refused.
+    pub refused: Vec<(DeployId, WorldError)>,
+}
+
+impl Client {
+    /// On which grounds deploys are believed; `None`: in this mesh nothing is signed.
+    fn grounds(&self, operation: &'static str) -> Result<Option<Arc<Grounds>>, WorldError> {
+        match self.trust() {
+            None => Ok(None),
+            Some(trust) => trust.now().map(Some).ok_or(WorldError::Late { operation }),
+        }
+    }
+
+    /// Whether this host, or the administrator who takes part, may deploy; to be asked before anything is uploaded.
+    ///
+    /// # Errors
+    /// When no administrator's key is here.
+    pub fn may_deploy(&self) -> Result<(), WorldError> {
+        let operation = "deploy";
+        match self.grounds(operation)? {
+            Some(grounds) if grounds.administrator.is_none() => Err(WorldError::NoSigner { operation }),
+            _ => Ok(()),
+        }
+    }
+
+    /// All deploys, also those that are refused.
+    ///
+    /// # Errors
+    /// When the store does not answer; and where nothing is signed, when one cannot be read.
+    pub async fn stored_deploys(&self, by: Deadline) -> Result<Stored, WorldError> {
+        let operation = "list deploys";
+        let grounds = self.grounds(operation)?;
+        let found = self.read_all(operation, &keys::under(keys::DEPLOYS), by).await?;
+        let mut stored = Stored::default();
+        for (key, entry) in &found {
+            let Some(grounds) = &grounds else {
+                let deploy = read(operation, &String::from_utf8_lossy(key), &entry.value)?;
+                stored.good.push(Arc::new(deploy));
+                continue;
+            };
+            let number = keys::last_part(keys::DEPLOYS, key).and_then(|number| number.parse().ok());
+            let id = DeployId(number.unwrap_or_default());
+            match Manifest::verified(id, &entry.value, grounds) {
+                Ok(manifest) => stored.good.push(Arc::new(manifest.deploy)),
+                Err(error) => stored.refused.push((id, error)),
+            }
+        }
+        Ok(stored)
+    }
+
+    /// What is stored under the number of a deploy.
+    async fn record(&self, id: DeployId, by: Deadline) -> Result<Bytes, WorldError> {
+        let request = pb::RangeRequest { key: keys::deploy(id).into(), ..Default::default() };
+        let found = self.link.ask("read a deploy", by, |line: Line, by| {
+            let request = request.clone();
+            async move { line.range(request, by).await }
+        });
+        let found = found.await?.kvs.into_iter().next();
+        Ok(found.ok_or_else(|| WorldError::Missing { what: format!("deploy {id}") })?.value)
+    }
+
+    /// Stores a deploy as the next one, as [`Deploys::add`] does; as a roll-back it is also for hosts that have gone by deploys up
+    /// to `back_from` although the store knows of none with that number any more.
+    ///
+    /// # Errors
+    /// When it does not follow the one before, nobody is here who may sign it, or the store does not answer.
+    pub async fn add_deploy(
         &self,
-        deploy: &Deploy,
-        rollout: &Rollout,
+        manifest: Manifest,
         upload: Option<&Upload>,
         force: bool,
         by: Deadline,
     ) -> Result<(), WorldError> {
         let operation = "deploy";
-        let value = text(deploy);
+        let value = match self.grounds(operation)? {
+            Some(grounds) => manifest.sign(&grounds)?.into(),
+            None => text(&manifest.deploy),
+        };
+        let Manifest { deploy, rollout, .. } = &manifest;
         if value.len() > VALUE_BYTES {
             return Err(WorldError::TooLarge { operation, bytes: value.len(), limit: VALUE_BYTES });
         }
@@ -113,7 +187,7 @@ impl Deploys for Client {
         }
         let why = match self.get(deploy.id, by).await {
             // An earlier attempt has done it, its answer lost.
-            Ok(stored) if *stored == *deploy => return Ok(()),
+            Ok(stored) if *stored == manifest.deploy => return Ok(()),
             Ok(_) => format!("deploy {} was made by someone else meanwhile", deploy.id),
             Err(WorldError::Missing { .. }) => match upload {
                 Some(_) => "the store has not heard of its upload for too long".to_owned(),
@@ -123,27 +197,45 @@ impl Deploys for Client {
         };
         Err(WorldError::BrokenChain { why })
     }
+}
+
+#[async_trait]
+impl Deploys for Client {
+    async fn add(
+        &self,
+        deploy: &Deploy,
+        rollout: &Rollout,
+        upload: Option<&Upload>,
+        force: bool,
+        by: Deadline,
+    ) -> Result<(), WorldError> {
+        let manifest = Manifest { deploy: deploy.clone(), rollout: rollout.clone(), back_from: None };
+        self.add_deploy(manifest, upload, force, by).await
+    }
 
     async fn list(&self, by: Deadline) -> Result<Vec<Arc<Deploy>>, WorldError> {
-        let operation = "list deploys";
-        let stored = self.read_all(operation, &keys::under(keys::DEPLOYS), by).await?;
-        stored
-            .iter()
-            .map(|(key, entry)| read(operation, &String::from_utf8_lossy(key), &entry.value).map(Arc::new))
-            .collect()
+        let Stored { good, refused } = self.stored_deploys(by).await?;
+        for (_, error) in refused {
+            tracing::warn!(%error, "a deploy does not count");
+        }
+        Ok(good)
     }
 
     async fn get(&self, id: DeployId, by: Deadline) -> Result<Arc<Deploy>, WorldError> {
         let operation = "read a deploy";
-        let key = keys::deploy(id);
-        let request = pb::RangeRequest { key: key.clone().into(), ..Default::default() };
-        let found = self.link.ask(operation, by, |line: Line, by| {
-            let request = request.clone();
-            async move { line.range(request, by).await }
-        });
-        let found = found.await?.kvs.into_iter().next();
-        let found = found.ok_or_else(|| WorldError::Missing { what: format!("deploy {id}") })?;
-        read(operation, &key, &found.value).map(Arc::new)
+        let grounds = self.grounds(operation)?;
+        let found = self.record(id, by).await?;
+        match grounds {
+            Some(grounds) => Manifest::verified(id, &found, &grounds).map(|manifest| Arc::new(manifest.deploy)),
+            None => read(operation, &keys::deploy(id), &found).map(Arc::new),
+        }
+    }
+
+    async fn permit(&self, turn: Turn<'_>, by: Deadline) -> Result<Option<Passed>, WorldError> {
+        let Some(grounds) = self.grounds("go by a rollout")? else { return Ok(None) };
+        let id = turn.rollout.deploy;
+        let manifest = Manifest::verified(id, &self.record(id, by).await?, &grounds)?;
+        manifest.permits(turn, &self.host, grounds.lowest_deploy).map(Some)
     }
 
     fn rollout(&self) -> Follow<Option<Arc<Rollout>>> {

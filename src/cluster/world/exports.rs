@@ -13,6 +13,7 @@ use super::Client;
 use super::export_encoding::{decode, encode};
 use super::keys;
 use super::outbox::Write;
+use super::sieve;
 use super::view::follow_map;
 use crate::engine::world::{
     Audience, Collection, Deadline, Export, ExportId, Exports, Follow, WorldError, Written,
@@ -107,6 +108,9 @@ impl Exports for Client {
         self.is_wanted();
         let to = [Audience::All, Audience::Host(self.host.clone())];
         let ranges = to.map(|to| keys::under(&keys::exports_to(&to, kind)));
+        if let Some(vouching) = &self.vouching {
+            return sieve::collect(&self.watcher, vouching, &self.dropped, kind, &ranges);
+        }
         follow_map(&self.watcher, &ranges, |key, entry| {
             let id = keys::collected_of(key)?;
             Some((id, entry.map(|entry| Arc::new(decode(&entry.value)))))

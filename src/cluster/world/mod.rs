@@ -5,6 +5,7 @@
 //! | [`keys`], [`export_encoding`] | where in the store what is, and in which form |
 //! | [`watcher`], [`mirror`], [`view`] | what is followed: mirrors of keys, kept up to date and on disk |
 //! | [`writer`], [`outbox`], [`journal`], [`batch`] | what is written: in order, once, also when the store was away |
+//! | [`trust`], [`export_seal`], `vouching`, `sieve`, [`manifest`] | what is signed, by whom, and what is believed |
 //! | [`snapshot`] | a copy of all of it in a file |
 //! | [`session`] | that this host is there |
 //! | `strings`, `exports`, `directory`, `schedule`, `deploys`, `blobs` | the parts of the world |
@@ -14,21 +15,27 @@ mod blobs;
 pub mod deploys;
 mod directory;
 pub mod export_encoding;
+pub mod export_seal;
 mod exports;
 pub mod journal;
 pub mod keys;
+pub mod manifest;
 pub mod mirror;
 pub mod outbox;
 mod schedule;
 pub mod session;
+mod sieve;
 pub mod snapshot;
 mod strings;
+pub mod trust;
 pub mod view;
+mod vouching;
 pub mod watcher;
 pub mod writer;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::SystemTime;
 
@@ -36,11 +43,13 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 pub use directory::StoredCard;
+pub use trust::{Grounds, Trust};
 
 use self::exports::Exported;
 use self::keys::Fact;
 use self::mirror::Entry;
 use self::session::Session;
+use self::vouching::Vouching;
 use self::watcher::Watcher;
 use self::writer::Writer;
 use crate::cluster::link::{Line, Link, Standing};
@@ -75,6 +84,10 @@ pub struct Client {
     writer: Writer,
     session: Session,
     exported: Mutex<Exported>,
+    /// On which grounds others are believed; `None`: in this mesh nothing is signed.
+    vouching: Option<Arc<Vouching>>,
+    /// How many exports were not believed.
+    dropped: Arc<AtomicU64>,
     value_limit: usize,
     /// Whether anybody has asked for something that only the store has.
     wanted: watch::Sender<bool>,
@@ -97,6 +110,27 @@ impl Client {
     /// # Errors
     /// When its folder cannot be used.
     pub fn start(settings: ClientSettings, link: Link) -> Result<Arc<Self>, ClientError> {
+        Self::begin(settings, link, None)
+    }
+
+    /// The same in a mesh whose hosts have identities: what this host writes is signed, and what others write believed only if
+    /// it is.
+    ///
+    /// # Errors
+    /// When its folder cannot be used.
+    pub fn start_signed(
+        settings: ClientSettings,
+        link: Link,
+        trust: Trust,
+    ) -> Result<Arc<Self>, ClientError> {
+        Self::begin(settings, link, Some(trust))
+    }
+
+    fn begin(
+        settings: ClientSettings,
+        link: Link,
+        trust: Option<Trust>,
+    ) -> Result<Arc<Self>, ClientError> {
         let ClientSettings { host, zone, folder } = settings;
         let seen = folder.as_ref().map(|folder| folder.join("seen"));
         if let Some(seen) = &seen {
@@ -105,7 +139,7 @@ impl Client {
         let session = Session::start(link.clone());
         let outbox = folder.as_ref().map(|folder| folder.join("outbox"));
         let seq = keys::fact(&host, Fact::Seq);
-        let writer = Writer::start(link.clone(), session.clone(), seq, outbox.as_deref())
+        let writer = Writer::start(link.clone(), session.clone(), seq, trust.clone(), outbox.as_deref())
             .map_err(|source| ClientError::Journal { path: outbox.unwrap_or_default(), source })?;
         let watcher = Arc::new(Watcher::start(link.clone(), seen));
         let exported = Mutex::new(Exported::load(folder.map(|folder| folder.join("exported"))));
@@ -117,6 +151,8 @@ impl Client {
             writer,
             session,
             exported,
+            vouching: trust.map(|trust| Arc::new(Vouching::new(trust))),
+            dropped: Arc::default(),
             value_limit: VALUE_BYTES,
             wanted: watch::Sender::new(false),
             own: own.clone(),
@@ -150,6 +186,16 @@ impl Client {
         &self.link
     }
 
+    /// On which grounds others are believed; `None`: in this mesh nothing is signed.
+    pub fn trust(&self) -> Option<&Trust> {
+        self.vouching.as_ref().map(|vouching| &vouching.trust)
+    }
+
+    /// How many exports of others were not believed since this host takes part.
+    pub fn dropped_exports(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
     /// This host's lease.
     pub fn session(&self) -> &Session {
         &self.session
@@ -170,8 +216,20 @@ impl Client {
     /// # Errors
     /// When the store does not answer in time.
     pub async fn policy(&self, by: Deadline) -> Result<Option<Bytes>, WorldError> {
-        let range = KeyRange::One(keys::POLICY.into());
-        let found = self.read_all("read the policy", &range, by).await?;
+        self.value_of("read the policy", keys::POLICY, by).await
+    }
+
+    /// What a key holds; `None`: there is no such key.
+    ///
+    /// # Errors
+    /// When the store does not answer in time.
+    pub async fn value_of(
+        &self,
+        operation: &'static str,
+        key: &'static str,
+        by: Deadline,
+    ) -> Result<Option<Bytes>, WorldError> {
+        let found = self.read_all(operation, &KeyRange::One(key.into()), by).await?;
         Ok(found.into_values().next().map(|entry| entry.value))
     }
 

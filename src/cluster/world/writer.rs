@@ -9,9 +9,11 @@ use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
 use super::batch::{self, Outcome};
+use super::export_seal;
 use super::journal::Journal;
 use super::outbox::{Full, Outbox, Ticket, Write};
 use super::session::Session;
+use super::trust::Trust;
 use crate::cluster::link::{Backoff, Link, Standing, Trouble, chance};
 use crate::cluster::store::id::ClusterId;
 use crate::engine::world::{Deadline, WorldError, Written};
@@ -40,6 +42,8 @@ struct Shared {
     link: Link,
     session: Session,
     seq_key: String,
+    /// With what exports are signed; `None`: they are not.
+    trust: Option<Trust>,
 }
 
 impl Drop for Shared {
@@ -78,6 +82,7 @@ impl Writer {
         link: Link,
         session: Session,
         seq_key: String,
+        trust: Option<Trust>,
         path: Option<&Path>,
     ) -> std::io::Result<Self> {
         let mut outbox = Outbox::new(LIMIT_BYTES);
@@ -95,7 +100,7 @@ impl Writer {
         }
         let state = State { outbox, journal, journaled, kept, doubtful, known: HashMap::new() };
         let shared =
-            Arc::new(Shared { state: Mutex::new(state), more: Arc::default(), link, session, seq_key });
+            Arc::new(Shared { state: Mutex::new(state), more: Arc::default(), link, session, seq_key, trust });
         tokio::spawn(run(shared.more.clone(), Arc::downgrade(&shared)));
         Ok(Self { shared })
     }
@@ -214,6 +219,27 @@ impl Shared {
         let kept = tokio::task::spawn_blocking(move || self.state().keep()).await;
         let failed = |why: String| WorldError::OutboxDisk { operation, why };
         kept.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+    }
+
+    /// A batch as it is sent: exports are signed on the way out, so that what waits on disk needs no key, and is signed with the
+    /// one that counts when it leaves. Equal exports have equal signatures.
+    fn sealed(&self, batch: &[(Ticket, Write)]) -> Result<Vec<Write>, Trouble> {
+        let Some(trust) = &self.trust else {
+            return Ok(batch.iter().map(|(_, write)| write.clone()).collect());
+        };
+        // It is known before there is a connection.
+        let grounds = trust.now().ok_or(Trouble::Busy(None))?;
+        let seal = |(_, write): &(Ticket, Write)| {
+            let seal = |value: &Bytes| {
+                export_seal::seal(&grounds, &write.key, value).unwrap_or_else(|why| {
+                    let key = String::from_utf8_lossy(&write.key);
+                    tracing::error!(%key, why, "an export goes out unsigned: nobody will take it");
+                    value.clone()
+                })
+            };
+            Write { value: write.value.as_ref().map(seal), ..write.clone() }
+        };
+        Ok(batch.iter().map(seal).collect())
     }
 
     /// Whether there is nothing to do.
@@ -402,7 +428,7 @@ impl Drain {
             }
             false => 0,
         };
-        let writes: Vec<Write> = batch.iter().map(|(_, write)| write.clone()).collect();
+        let writes = shared.sealed(&batch)?;
         let request = batch::txn(&shared.seq_key, seq, &writes, lease);
         self.under_way = Some(batch.clone());
         let outcome = batch::outcome(line.txn(request, by).await?);

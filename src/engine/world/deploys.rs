@@ -174,6 +174,28 @@ pub struct HostReport {
     pub at_s: u64,
 }
 
+/// By which rollout a host went last. It never goes back behind it, unless somebody who may has signed that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// The deploy that went out.
+    pub id: DeployId,
+    /// When that was made, in seconds since 1970.
+    pub at_s: u64,
+}
+
+/// What a host is about to do, for [`Deploys::permit`].
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'t> {
+    /// How far the newest deploy goes.
+    pub rollout: &'t Rollout,
+    /// Which deploy this host is to run by that; `None`: none.
+    pub due: Option<DeployId>,
+    /// The host's labels.
+    pub labels: &'t BTreeMap<String, String>,
+    /// By which rollout it went last; `None`: by none.
+    pub last: Option<Passed>,
+}
+
 /// Graphs for all hosts.
 #[async_trait]
 pub trait Deploys: fmt::Debug + Send + Sync {
@@ -199,6 +221,16 @@ pub trait Deploys: fmt::Debug + Send + Sync {
 
     /// Changes how far the newest deploy goes, if it still is `from`; `false`: it is not.
     async fn roll(&self, from: &Rollout, to: &Rollout, by: Deadline) -> Result<bool, WorldError>;
+
+    /// Whether this host may take a turn; returns what it then went by last. Where nothing is signed it may take any, and need
+    /// remember nothing: `None`.
+    ///
+    /// # Errors
+    /// Why not; or when the store does not answer.
+    async fn permit(&self, turn: Turn<'_>, by: Deadline) -> Result<Option<Passed>, WorldError> {
+        let _ = (turn, by);
+        Ok(None)
+    }
 
     /// Says what this host makes of its deploy; told again only when it differs. `None`: it follows no deploys, and what it
     /// said when it did is taken back.

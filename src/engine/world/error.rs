@@ -27,6 +27,10 @@ pub enum WorldError {
     Missing { what: String },
     #[error("the deploy does not follow the one before: {why}")]
     BrokenChain { why: String },
+    #[error("{what} is refused: {why}")]
+    Unbelieved { what: String, why: String },
+    #[error("cannot {operation}: an administrator must sign it, and there is no administrator's key")]
+    NoSigner { operation: &'static str },
     #[error("cannot {operation}: this program runs without a mesh")]
     Nowhere { operation: &'static str },
     #[error("cannot {operation}: the mesh has ended")]
@@ -40,6 +44,8 @@ impl WorldError {
             Self::TooLarge { .. }
             | Self::Missing { .. }
             | Self::BrokenChain { .. }
+            | Self::Unbelieved { .. }
+            | Self::NoSigner { .. }
             | Self::Nowhere { .. } => Class::User,
             _ => Class::Transient,
         }
@@ -60,6 +66,10 @@ impl WorldError {
             Self::BrokenChain { .. } => {
                 Some("look at `mgmt deploys`, and deploy from the newest; --force does it anyway")
             }
+            Self::Unbelieved { .. } => {
+                Some("only what an administrator of this mesh has signed runs; `mgmt deploys` lists it")
+            }
+            Self::NoSigner { .. } => Some("name the folder where an administrator's keys lie: --keys DIR"),
             _ => None,
         }
     }

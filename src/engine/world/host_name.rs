@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// The longest name, in bytes: DNS's limit.
 const LONGEST: usize = 253;
 
+/// The longest pattern of names, in bytes: as the longest name.
+pub const LONGEST_PATTERN: usize = LONGEST;
+
 /// What a host is called: letters, digits, `.`, `_` and `-`, at most 253 of them, at least one a letter or digit, and
 /// neither `.` nor `-` at its start. It is part of keys in the store, so never `*` or `/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +30,49 @@ impl HostName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is like a pattern, in which `*` stands for any text and `?` for any one character. Takes at most the product of
+    /// both lengths: only the last `*` is ever tried again, since what an earlier one could take instead, the later one takes as
+    /// well.
+    pub fn is_like(&self, pattern: &str) -> bool {
+        let (pattern, name) = (pattern.as_bytes(), self.0.as_bytes());
+        let (mut at, mut in_name) = (0, 0);
+        let mut star: Option<(usize, usize)> = None;
+        while in_name < name.len() {
+            match pattern.get(at) {
+                Some(b'*') => {
+                    star = Some((at, in_name));
+                    at += 1;
+                }
+                Some(c) if *c == b'?' || *c == name[in_name] => {
+                    at += 1;
+                    in_name += 1;
+                }
+                _ => match star {
+                    Some((place, taken)) => {
+                        star = Some((place, taken + 1));
+                        at = place + 1;
+                        in_name = taken + 1;
+                    }
+                    None => return false,
+                },
+            }
+        }
+        pattern[at..].iter().all(|c| *c == b'*')
+    }
+}
+
+/// Why a text is no pattern of names; `None`: it is one.
+pub fn why_no_pattern(pattern: &str) -> Option<&'static str> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '*' | '?');
+    match pattern {
+        "" => Some("it is empty"),
+        long if long.len() > LONGEST_PATTERN => Some("it is longer than 253 bytes"),
+        text if !text.chars().all(allowed) => {
+            Some("only letters, digits, `.`, `_`, `-`, `*` and `?` may be in it")
+        }
+        _ => None,
     }
 }
 

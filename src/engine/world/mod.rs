@@ -19,7 +19,7 @@ mod error;
 mod exports;
 mod follow;
 pub mod gate;
-mod host_name;
+pub mod host_name;
 pub mod nowhere;
 pub mod rollout;
 mod schedule;
@@ -30,8 +30,8 @@ use std::sync::Arc;
 
 pub use deadline::Deadline;
 pub use deploys::{
-    BadHash, Blobs, ContentHash, Deploy, DeployFile, DeployId, Deploys, HostReport, Rollout, RolloutState,
-    Upload,
+    BadHash, Blobs, ContentHash, Deploy, DeployFile, DeployId, Deploys, HostReport, Passed, Rollout, RolloutState,
+    Turn, Upload,
 };
 pub use directory::{Directory, Duty, HostCard, HostStanding, HostState};
 pub use error::WorldError;

@@ -32,6 +32,20 @@ pub fn due(rollout: &Rollout, host: &HostName, labels: &BTreeMap<String, String>
     }
 }
 
+/// What a host with these labels runs by a rollout, however far that has gone: once it has reached the host, and before, or when
+/// it was taken back.
+pub fn outcomes(
+    rollout: &Rollout,
+    host: &HostName,
+    labels: &BTreeMap<String, String>,
+) -> [Option<DeployId>; 2] {
+    let beneath = match &rollout.beneath {
+        Some(beneath) => due(beneath, host, labels),
+        None => rollout.before,
+    };
+    [if is_for(rollout, labels) { Some(rollout.deploy) } else { beneath }, beneath]
+}
+
 /// What hosts run that the next rollout does not reach: what they run now, and nothing of it goes on. The answer is
 /// `before` and `beneath` of the next one.
 pub fn beneath(current: Option<&Rollout>) -> (Option<DeployId>, Option<Box<Rollout>>) {

@@ -23,6 +23,12 @@ pub enum Refusal {
     NoText { param: &'static str, found: &'static str },
     #[error("{path:?} does not end with a name under which it could be laid")]
     NoBaseName { path: Arc<str> },
+    #[error("{name:?} has characters that no file of another host may have in its name")]
+    BadName { name: Arc<str> },
+    #[error("its `{param}` leads out of {directory}: to {path:?}")]
+    Outside { param: &'static str, directory: Arc<str>, path: Arc<str> },
+    #[error("its mode {mode:?} would have it run as its owner or group")]
+    SetId { mode: Arc<str> },
     #[error("{}", .errors.iter().map(shown).collect::<Vec<_>>().join("; "))]
     Refused { errors: Vec<ParamError> },
     #[error("the kind panics over it; this is a bug in mgmt")]
@@ -47,7 +53,10 @@ pub fn adopt(
     let mut given = known(params, &kind.describe().params)
         .map_err(|name| Refusal::UnknownParam { kind: collect.kind.clone(), name })?;
     let name = match &collect.under {
-        Some(directory) => lay(directory, &id.name, &mut given)?,
+        Some(directory) => {
+            contained(directory, &given)?;
+            lay(directory, &id.name, &mut given)?
+        }
         None => id.name.clone(),
     };
     let params = given.into_iter().map(|(name, value)| (name, value.clone())).collect();
@@ -94,6 +103,46 @@ fn read_meta(meta: &BTreeMap<Arc<str>, Value>, metas: &[ParamDecl]) -> Result<Ar
     Meta::from_params(&params).map(Arc::new).map_err(|errors| Refusal::Refused { errors })
 }
 
+/// Whether a file of another host stays within the directory under which it is laid: it neither shows what else is on this host,
+/// nor points there, nor runs as its owner for whoever calls it.
+fn contained(directory: &Arc<str>, given: &Given<'_>) -> Result<(), Refusal> {
+    let text = |param: &str| given.get(param).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
+    let outside = |param, path: &str| {
+        Err(Refusal::Outside { param, directory: directory.clone(), path: path.into() })
+    };
+    let root = directory.trim_end_matches('/');
+    let is_within = |path: &str| {
+        let below = path.strip_prefix(root).and_then(|below| below.strip_prefix('/'));
+        below.is_some_and(|below| below.split('/').all(|name| name != ".."))
+    };
+    let is_link = matches!(given.get("symlink"), Some(Value::Bool(true)));
+    if let Some(source) = text("source") {
+        let is_beside = is_link && !source.starts_with('/') && source.split('/').all(|name| name != "..");
+        if !is_beside && !is_within(source) {
+            return outside("source", source);
+        }
+    }
+    if let Some(Value::List(fragments)) = given.get("fragments") {
+        for path in fragments.iter().filter_map(|value| value.as_str()) {
+            if !is_within(path) {
+                return outside("fragments", path);
+            }
+        }
+    }
+    match text("mode") {
+        Some(mode) if is_set_id(mode) => Err(Refusal::SetId { mode: mode.into() }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a mode sets the bits by which a file runs as its owner or group: 04000 and 02000 (chmod(2)), `s` in letters.
+fn is_set_id(mode: &str) -> bool {
+    match u32::from_str_radix(mode, 8) {
+        Ok(bits) => bits & 0o6000 != 0,
+        Err(_) => mode.contains('s'),
+    }
+}
+
 /// Takes the parameters that say where a file is on the exporting host. Gives where it is here: under a directory, by
 /// the base name that it has there; with a slash at the end if it has one there.
 fn lay(directory: &str, name: &Arc<str>, given: &mut Given<'_>) -> Result<Arc<str>, Refusal> {
@@ -108,6 +157,9 @@ fn lay(directory: &str, name: &Arc<str>, given: &mut Given<'_>) -> Result<Arc<st
     let base = trimmed.rsplit('/').next().unwrap_or_default();
     if matches!(base, "" | "." | "..") {
         return Err(Refusal::NoBaseName { path: path.clone() });
+    }
+    if base.chars().any(char::is_control) {
+        return Err(Refusal::BadName { name: base.into() });
     }
     let slash = if trimmed.len() < path.len() { "/" } else { "" };
     Ok(format!("{}/{base}{slash}", directory.trim_end_matches('/')).into())

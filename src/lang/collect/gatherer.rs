@@ -55,7 +55,10 @@ impl Gatherer {
             if let Some((_, kind)) = self.registry.entry(&collect.kind) {
                 let none = Collection::default();
                 let collection = collections.get(&collect.kind).unwrap_or(&none);
-                renew(adopted, collection, |id, collected| adopt(kind, &self.metas, collect, id, collected));
+                let is_meant = |id: &CollectedId| {
+                    collect.from.as_deref().is_none_or(|pattern| id.from.is_like(pattern))
+                };
+                renew(adopted, collection, is_meant, |id, collected| adopt(kind, &self.metas, collect, id, collected));
             }
         }
         let mut growing =
@@ -93,10 +96,11 @@ impl Gatherer {
 fn renew(
     adopted: &mut Adopted,
     collection: &BTreeMap<CollectedId, Arc<Collected>>,
+    is_meant: impl Fn(&CollectedId) -> bool,
     make: impl Fn(&CollectedId, &Collected) -> Result<Vertex, Refusal>,
 ) {
     adopted.retain(|id, _| collection.contains_key(id));
-    for (id, collected) in collection {
+    for (id, collected) in collection.iter().filter(|(id, _)| is_meant(id)) {
         let same = |known: &Outcome| Arc::ptr_eq(&known.of, collected) || known.of == *collected;
         if !adopted.get(id).is_some_and(same) {
             let vertex = make(id, collected);

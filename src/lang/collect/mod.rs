@@ -29,6 +29,8 @@ pub struct Collect {
     pub kind: Arc<str>,
     /// For files: the absolute directory under which each is laid by the base name of its path.
     pub under: Option<Arc<str>>,
+    /// Of hosts whose names are like this one only; `None`: of all.
+    pub from: Option<Arc<str>>,
     /// Where it is written.
     pub origin: Origin,
 }

@@ -11,6 +11,7 @@ use crate::engine::graph::dag::Node;
 use crate::engine::kind::Uid;
 use crate::engine::world::ExportId;
 use crate::engine::{Graph, Label, Meta, Origin, ParamDecl, Registry, Source};
+use crate::engine::world::host_name::why_no_pattern;
 use crate::lang::collect::{Collect, Draft, FILE};
 use crate::lang::diag::{Diagnostic, Quoted, codes};
 
@@ -154,8 +155,8 @@ impl<'t> Document<'t> {
 
     /// One entry of `collect`.
     fn collected(&mut self, entry: Id, pairs: &[Pair<'t>]) {
-        for pair in pairs.iter().filter(|pair| !matches!(pair.text, "kind" | "pattern")) {
-            self.reader.unknown_key(pair, "an entry of `collect`", &["kind", "pattern"]);
+        for pair in pairs.iter().filter(|pair| !matches!(pair.text, "kind" | "pattern" | "from")) {
+            self.reader.unknown_key(pair, "an entry of `collect`", &["kind", "pattern", "from"]);
         }
         let Some(kind) = pairs.iter().find(|pair| pair.text == "kind") else {
             let start = self.reader.tree.span(entry).start;
@@ -180,8 +181,25 @@ impl<'t> Document<'t> {
             }
             (None, false) => None,
         };
+        let from = match pairs.iter().find(|pair| pair.text == "from") {
+            Some(from) => match self.hosts(from) {
+                Some(pattern) => Some(pattern.into()),
+                None => return,
+            },
+            None => None,
+        };
         let origin = Origin { source: self.reader.tree.source().clone(), span: self.reader.pair_span(kind) };
-        self.collects.push(Collect { kind: name.clone(), under, origin });
+        self.collects.push(Collect { kind: name.clone(), under, from, origin });
+    }
+
+    /// The pattern of the hosts from which is collected.
+    fn hosts(&mut self, from: &Pair<'t>) -> Option<&'t str> {
+        let pattern = self.reader.scalar(from)?;
+        let Some(why) = why_no_pattern(pattern) else { return Some(pattern) };
+        let message = format!("{} names no hosts: {why}", Quoted(pattern));
+        let diagnostic = self.reader.error_at(&codes::BAD_NAME, from.value, message);
+        self.reader.findings.error(|| diagnostic.hint("such as `web-*`: `*` stands for any text, `?` for any character"));
+        None
     }
 
     /// The directory under which files are laid.
