@@ -23,6 +23,7 @@ mod reference;
 mod replay;
 mod rollback;
 mod run;
+mod secret;
 mod span;
 mod spoken;
 mod status;
@@ -61,6 +62,7 @@ enum Command {
     Man(man::Args),
     Mesh(mesh::Args),
     Kv(kv::Args),
+    Secret(secret::Args),
     Deploy(Box<deploy::Args>),
     Deploys(deploys::Args),
     Rollback(rollback::Args),
@@ -127,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
         Command::Mesh(args) => mesh::main(&args),
+        Command::Secret(args) => secret::main(&args),
         Command::Kv(args) => kv::main(&args),
         Command::Deploy(args) => deploy::main(&args),
         Command::Deploys(args) => deploys::main(&args),

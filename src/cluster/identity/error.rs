@@ -181,7 +181,9 @@ impl IdentityError {
             Self::LastAdministrator { .. } => "add another one first: mgmt mesh admin add",
             Self::Evicted { .. } => "to come back it needs new keys and a new token",
             Self::SecretTooLarge { .. } => "encrypt what is larger with a key of its own, and put that key",
-            Self::NotForThisKey { .. } => "put the secret again: it is then encrypted for the key that this host has now",
+            Self::NotForThisKey { .. } => {
+                "put the secret again: it is then encrypted for the key that this host has now"
+            }
             Self::AuthorityExpired { .. } => "make a new one: mgmt mesh rotate-ca",
             _ => return None,
         };

@@ -76,7 +76,9 @@ impl KeyFolder {
     /// As for [`KeyFolder::load_mesh`].
     pub fn load_lowest_deploy(&self) -> Result<Option<DeployId>, IdentityError> {
         let number = |text: &str| text.trim_end().parse().map(DeployId);
-        self.load(LOWEST_DEPLOY, SMALL, |text| number(text).map_err(|_| IdentityError::BadKey { what: "a number of a deploy" }))
+        self.load(LOWEST_DEPLOY, SMALL, |text| {
+            number(text).map_err(|_| IdentityError::BadKey { what: "a number of a deploy" })
+        })
     }
 
     /// Keeps it.

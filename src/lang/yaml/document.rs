@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::build;
 use super::legacy;
 use super::reader::{Pair, Reader};
+use super::secrets::UsedSecret;
 use super::tree::{Id, Tree};
 use crate::engine::graph::dag::Node;
 use crate::engine::kind::Uid;
 use crate::engine::world::ExportId;
-use crate::engine::{Graph, Label, Meta, Origin, ParamDecl, Registry, Source};
 use crate::engine::world::host_name::why_no_pattern;
+use crate::engine::{Graph, Label, Meta, Origin, ParamDecl, Registry, Source};
 use crate::lang::collect::{Collect, Draft, FILE};
 use crate::lang::diag::{Diagnostic, Quoted, codes};
 
@@ -46,6 +47,8 @@ pub(super) struct Document<'t> {
     /// What is claimed already, how it is to be, and by which resource.
     pub claimed: HashMap<Uid, (Arc<str>, Label, Id)>,
     pub collects: Vec<Collect>,
+    /// The secrets that are used.
+    pub secrets: Vec<UsedSecret>,
     /// Kinds that do not exist and are reported: edges to them are not reported again.
     pub unknown_kinds: Vec<&'t str>,
     pub meta_decls: Vec<ParamDecl>,
@@ -67,6 +70,7 @@ pub fn parse(source: &Arc<Source>, registry: &Registry) -> Result<Draft, Vec<Dia
         exported: HashMap::new(),
         claimed: HashMap::new(),
         collects: Vec::new(),
+        secrets: Vec::new(),
         unknown_kinds: Vec::new(),
         meta_decls: <Meta as crate::engine::entry::Entry>::params(),
         last_meta: Meta::shared_default(),
@@ -198,7 +202,9 @@ impl<'t> Document<'t> {
         let Some(why) = why_no_pattern(pattern) else { return Some(pattern) };
         let message = format!("{} names no hosts: {why}", Quoted(pattern));
         let diagnostic = self.reader.error_at(&codes::BAD_NAME, from.value, message);
-        self.reader.findings.error(|| diagnostic.hint("such as `web-*`: `*` stands for any text, `?` for any character"));
+        self.reader
+            .findings
+            .error(|| diagnostic.hint("such as `web-*`: `*` stands for any text, `?` for any character"));
         None
     }
 

@@ -23,6 +23,7 @@ fn graph(vertices: &[(&str, &str, &[From<'_>], &[&str])]) -> Graph {
             param,
             from: Label::new(*kind, *name),
             key: (*key).into(),
+            entry: None,
         });
         declaration.receives = receives.collect();
         let from: Vec<Label> = declaration.receives.iter().map(|receive| receive.from.clone()).collect();
