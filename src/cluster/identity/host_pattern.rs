@@ -36,10 +36,7 @@ impl FromStr for HostPattern {
 
     fn from_str(pattern: &str) -> Result<Self, IdentityError> {
         let Some(why) = host_name::why_no_pattern(pattern) else { return Ok(Self(pattern.into())) };
-        Err(IdentityError::BadPattern {
-            pattern: pattern.chars().take(host_name::LONGEST_PATTERN).collect(),
-            why,
-        })
+        Err(IdentityError::BadPattern { pattern: pattern.chars().take(host_name::LONGEST_PATTERN).collect(), why })
     }
 }
 

@@ -226,9 +226,7 @@ impl Deploys for Client {
         let grounds = self.grounds(operation)?;
         let found = self.record(id, by).await?;
         match grounds {
-            Some(grounds) => {
-                Manifest::verified(id, &found, &grounds).map(|manifest| Arc::new(manifest.deploy))
-            }
+            Some(grounds) => Manifest::verified(id, &found, &grounds).map(|manifest| Arc::new(manifest.deploy)),
             None => read(operation, &keys::deploy(id), &found).map(Arc::new),
         }
     }

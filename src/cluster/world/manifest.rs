@@ -63,13 +63,10 @@ impl Manifest {
         let operation = "deploy";
         let key = grounds.administrator.as_ref().ok_or(WorldError::NoSigner { operation })?;
         let signed_as = if self.back_from.is_some() { As::Rollback } else { As::Deploy };
-        let signed =
-            Signed::new(self, signed_as.domain(), &grounds.mesh, key).map_err(|error| match error {
-                IdentityError::StatementTooLarge { bytes, limit } => {
-                    WorldError::TooLarge { operation, bytes, limit }
-                }
-                error => WorldError::Refused { operation, why: error.to_string() },
-            })?;
+        let signed = Signed::new(self, signed_as.domain(), &grounds.mesh, key).map_err(|error| match error {
+            IdentityError::StatementTooLarge { bytes, limit } => WorldError::TooLarge { operation, bytes, limit },
+            error => WorldError::Refused { operation, why: error.to_string() },
+        })?;
         let record = Record { v: VERSION, signed_as, signed };
         Ok(serde_json::to_vec(&record).expect("structs of texts and numbers can be written"))
     }
@@ -123,8 +120,7 @@ impl Manifest {
             let is_later = id > last.id && at_s >= last.at_s;
             let is_back = at_s >= last.at_s && self.back_from.is_some_and(|from| from >= last.id);
             if !is_same && !is_later && !is_back {
-                let why =
-                    format!("this host has gone by deploy {} already, and no roll-back is signed", last.id);
+                let why = format!("this host has gone by deploy {} already, and no roll-back is signed", last.id);
                 return refused(Some(id), why);
             }
         }

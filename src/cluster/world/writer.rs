@@ -99,14 +99,8 @@ impl Writer {
             doubtful = left.sent;
         }
         let state = State { outbox, journal, journaled, kept, doubtful, known: HashMap::new() };
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            more: Arc::default(),
-            link,
-            session,
-            seq_key,
-            trust,
-        });
+        let shared =
+            Arc::new(Shared { state: Mutex::new(state), more: Arc::default(), link, session, seq_key, trust });
         tokio::spawn(run(shared.more.clone(), Arc::downgrade(&shared)));
         Ok(Self { shared })
     }

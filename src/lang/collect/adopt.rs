@@ -106,10 +106,10 @@ fn read_meta(meta: &BTreeMap<Arc<str>, Value>, metas: &[ParamDecl]) -> Result<Ar
 /// Whether a file of another host stays within the directory under which it is laid: it neither shows what else is on this host,
 /// nor points there, nor runs as its owner for whoever calls it.
 fn contained(directory: &Arc<str>, given: &Given<'_>) -> Result<(), Refusal> {
-    let text =
-        |param: &str| given.get(param).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
-    let outside =
-        |param, path: &str| Err(Refusal::Outside { param, directory: directory.clone(), path: path.into() });
+    let text = |param: &str| given.get(param).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
+    let outside = |param, path: &str| {
+        Err(Refusal::Outside { param, directory: directory.clone(), path: path.into() })
+    };
     let root = directory.trim_end_matches('/');
     let is_within = |path: &str| {
         let below = path.strip_prefix(root).and_then(|below| below.strip_prefix('/'));

@@ -55,11 +55,10 @@ impl Gatherer {
             if let Some((_, kind)) = self.registry.entry(&collect.kind) {
                 let none = Collection::default();
                 let collection = collections.get(&collect.kind).unwrap_or(&none);
-                let is_meant =
-                    |id: &CollectedId| collect.from.as_deref().is_none_or(|pattern| id.from.is_like(pattern));
-                renew(adopted, collection, is_meant, |id, collected| {
-                    adopt(kind, &self.metas, collect, id, collected)
-                });
+                let is_meant = |id: &CollectedId| {
+                    collect.from.as_deref().is_none_or(|pattern| id.from.is_like(pattern))
+                };
+                renew(adopted, collection, is_meant, |id, collected| adopt(kind, &self.metas, collect, id, collected));
             }
         }
         let mut growing =

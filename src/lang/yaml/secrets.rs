@@ -47,6 +47,8 @@ impl<'t> Document<'t> {
     ) -> Option<bool> {
         let mut receive =
             |from, entry| receives.push(Receive { param: decl.name, from, key: KEY.into(), entry });
+        // Where no kind sends them there are none.
+        self.registry.entry(SECRET)?;
         let id = self.reader.resolve(pair.value)?;
         if is_string(&decl.ty) {
             let found = self.secret(id)?;
