@@ -24,6 +24,7 @@ mod reference;
 mod replay;
 mod rollback;
 mod run;
+mod secret;
 mod span;
 mod spoken;
 mod status;
@@ -62,6 +63,7 @@ enum Command {
     Man(man::Args),
     Mesh(mesh::Args),
     Kv(kv::Args),
+    Secret(secret::Args),
     Deploy(Box<deploy::Args>),
     Deploys(deploys::Args),
     Rollback(rollback::Args),
@@ -129,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
         Command::Mesh(args) => mesh::main(&args),
+        Command::Secret(args) => secret::main(&args),
         Command::Kv(args) => kv::main(&args),
         Command::Deploy(args) => deploy::main(&args),
         Command::Deploys(args) => deploys::main(&args),

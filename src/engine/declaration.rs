@@ -47,6 +47,8 @@ pub struct Receive {
     pub from: Label,
     /// The name under which it sends.
     pub key: Arc<str>,
+    /// The parameter is a map, and only what it holds under this is received; `None`: all of it.
+    pub entry: Option<Arc<str>>,
 }
 
 impl Declaration {

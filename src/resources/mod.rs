@@ -28,6 +28,7 @@ pub mod password;
 pub mod pkg;
 pub mod print;
 pub mod schedule;
+pub mod secret;
 pub mod ssh_authorized_key;
 pub mod svc;
 pub mod sysctl;
@@ -88,6 +89,7 @@ pub fn registry(host: &Arc<Host>) -> Registry {
         Arc::new(pkg::PkgKind::new(host.clone())),
         Arc::new(print::PrintKind::new(host.printer.clone())),
         Arc::new(schedule::ScheduleKind::new()),
+        Arc::new(secret::SecretKind::new()),
         Arc::new(ssh_authorized_key::KeyKind::new(host.clone())),
         Arc::new(svc::SvcKind::new(host.clone())),
         Arc::new(sysctl::SysctlKind::new(host.clone())),

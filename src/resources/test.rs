@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(deaf.failure().await, r#"it was to receive ["str"], and receives []"#);
         let mut declaration = Declaration::new(Label::new("test", "t"), expects.iter().cloned().collect());
         let from = Label::new("test", "s");
-        declaration.receives = vec![Receive { param: "str", from, key: "hello".into() }];
+        declaration.receives = vec![Receive { param: "str", from, key: "hello".into(), entry: None }];
         let found = kind.build(&declaration).unwrap().check(&deaf.cx()).await.unwrap();
         assert!(found.drift.is_empty());
     }

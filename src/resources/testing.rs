@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::engine::cx::{Cancel, Control, Surroundings, Waker};
 use crate::engine::id::Label;
 use crate::engine::world::nowhere::Nowhere;
-use crate::engine::world::{Blobs, Deploys, Directory, Exports, HostName, Schedule, Strings, World};
+use crate::engine::world::{Blobs, Deploys, Directory, Exports, HostName, Schedule, Secrets, Strings, World};
 use crate::engine::{
     Capabilities, Cx, Declaration, Drift, Found, Kind, Outputs, ParamError, Resource, ResourceError, Value,
 };
@@ -17,6 +17,7 @@ use crate::engine::{
 #[derive(Debug)]
 pub struct PartWorld {
     pub strings: Option<Arc<dyn Strings>>,
+    pub secrets: Option<Arc<dyn Secrets>>,
     pub schedule: Option<Arc<dyn Schedule>>,
     pub nowhere: Arc<dyn World>,
 }
@@ -24,7 +25,7 @@ pub struct PartWorld {
 impl PartWorld {
     /// A host that sees none of a world's parts yet.
     pub fn of(host: &str) -> Self {
-        Self { strings: None, schedule: None, nowhere: Nowhere::of(host.parse().unwrap()) }
+        Self { strings: None, secrets: None, schedule: None, nowhere: Nowhere::of(host.parse().unwrap()) }
     }
 }
 
@@ -35,6 +36,10 @@ impl World for PartWorld {
 
     fn strings(&self) -> Arc<dyn Strings> {
         self.strings.clone().unwrap_or_else(|| self.nowhere.strings())
+    }
+
+    fn secrets(&self) -> Arc<dyn Secrets> {
+        self.secrets.clone().unwrap_or_else(|| self.nowhere.secrets())
     }
 
     fn exports(&self) -> Arc<dyn Exports> {

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use mgmt::engine::world::nowhere::Nowhere;
 use mgmt::engine::world::{
     Audience, Blobs, Collected, CollectedId, Collection, Deadline, Deploys, Directory, Export, ExportId,
-    Exports, Follow, Followed, HostName, Schedule, Seen, Strings, World, WorldError, Written, follow,
+    Exports, Follow, Followed, HostName, Schedule, Secrets, Seen, Strings, World, WorldError, Written,
+    follow,
 };
 
 /// The name of a host.
@@ -177,6 +178,10 @@ impl World for FakeWorld {
 
     fn strings(&self) -> Arc<dyn Strings> {
         self.nowhere.strings()
+    }
+
+    fn secrets(&self) -> Arc<dyn Secrets> {
+        self.nowhere.secrets()
     }
 
     fn exports(&self) -> Arc<dyn Exports> {

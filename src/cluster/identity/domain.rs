@@ -25,11 +25,13 @@ pub enum Domain {
     JoinRequest,
     /// What was done, by a server.
     Audit,
+    /// A secret for a host, by an administrator.
+    Secret,
 }
 
 impl Domain {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Deploy,
         Self::Export,
         Self::Eviction,
@@ -40,6 +42,7 @@ impl Domain {
         Self::Policy,
         Self::JoinRequest,
         Self::Audit,
+        Self::Secret,
     ];
 
     /// Its name, as it is signed: never changed, or what was signed before counts no more.
@@ -55,6 +58,7 @@ impl Domain {
             Self::Policy => "policy",
             Self::JoinRequest => "join-request",
             Self::Audit => "audit",
+            Self::Secret => "secret",
         }
     }
 }

@@ -122,6 +122,13 @@ pub enum IdentityError {
     #[error("entry {seq} of what was done does not hold: {why}")]
     BrokenAudit { seq: u64, why: &'static str },
 
+    #[error("a secret has {bytes} bytes, and may have {limit}")]
+    SecretTooLarge { bytes: usize, limit: usize },
+    #[error("it cannot be decrypted with the key {recipient}")]
+    NotForThisKey { recipient: String },
+    #[error("what an administrator signed is the secret {name:?} for {to}, or other content")]
+    OtherSecret { name: String, to: String },
+
     #[error("cannot {operation} {path:?}")]
     Folder { operation: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{path:?} is a link, and keys are read from no link")]
@@ -176,6 +183,10 @@ impl IdentityError {
             Self::AdministratorGone { .. } => "choose another name",
             Self::LastAdministrator { .. } => "add another one first: mgmt mesh admin add",
             Self::Evicted { .. } => "to come back it needs new keys and a new token",
+            Self::SecretTooLarge { .. } => "encrypt what is larger with a key of its own, and put that key",
+            Self::NotForThisKey { .. } => {
+                "put the secret again: it is then encrypted for the key that this host has now"
+            }
             Self::AuthorityExpired { .. } => "make a new one: mgmt mesh rotate-ca",
             _ => return None,
         };

@@ -1,7 +1,5 @@
 //! What is in the folder of keys, each file as what it is.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::{AdministratorChain, Authority, Certificate, CertificateKey, DenyList, Eviction, HostKeys};
@@ -149,7 +147,7 @@ impl KeyFolder {
         };
         let missing = || IdentityError::MissingKey { path: self.path_of(HOST_TLS_KEY) };
         let tls = self.load(HOST_TLS_KEY, SMALL, CertificateKey::from_pem)?.ok_or_else(missing)?;
-        let recipient = self.load(HOST_RECIPIENT, SMALL, recipient)?;
+        let recipient = self.load(HOST_RECIPIENT, SMALL, RecipientKey::from_text)?;
         Ok(Some(HostKeys { signing, tls, recipient }))
     }
 
@@ -160,9 +158,7 @@ impl KeyFolder {
     pub fn store_host_keys(&self, keys: &HostKeys) -> Result<(), IdentityError> {
         self.write(HOST_TLS_KEY, keys.tls.to_pem().as_bytes())?;
         if let Some(key) = &keys.recipient {
-            let digits = Zeroizing::new(STANDARD.encode(key.secret.as_slice()));
-            let text = Zeroizing::new(format!("{}\n{}\n", key.public, *digits));
-            self.write(HOST_RECIPIENT, text.as_bytes())?;
+            self.write(HOST_RECIPIENT, key.to_text().as_bytes())?;
         }
         self.write(HOST_SIGNING_KEY, keys.signing.to_pem().as_bytes())
     }
@@ -304,16 +300,6 @@ impl KeyFolder {
     }
 }
 
-/// A recipient's two halves, a line each.
-fn recipient(text: &str) -> Result<RecipientKey, IdentityError> {
-    let bad = || IdentityError::BadKey { what: "a recipient of secrets" };
-    let (public, digits) = text.trim_end().split_once('\n').ok_or_else(bad)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len()));
-    STANDARD.decode_vec(digits, &mut bytes).map_err(|_| bad())?;
-    let secret = bytes.as_slice().try_into().map(Zeroizing::new).map_err(|_| bad())?;
-    Ok(RecipientKey { public: public.to_owned(), secret })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::scene::{NOW, authority, grant, mesh, name};
@@ -355,15 +341,12 @@ mod tests {
         assert_eq!(again.key_pem(), authority.key_pem());
         assert_eq!(folder.load_roots(&mesh()).unwrap().as_ref(), Some(authority.roots()));
         assert!(folder.remove_authority().unwrap());
-        let keys = HostKeys {
-            recipient: Some(RecipientKey { public: "age1x".into(), secret: Zeroizing::new([9; 32]) }),
-            ..HostKeys::generate().unwrap()
-        };
+        let keys = HostKeys::generate().unwrap();
         folder.store_host_keys(&keys).unwrap();
         let read = folder.load_host_keys().unwrap().unwrap();
         assert_eq!(read.signing.fingerprint(), keys.signing.fingerprint());
         assert_eq!(read.tls.fingerprint(), keys.tls.fingerprint());
-        assert_eq!(*read.recipient.unwrap().secret, [9; 32]);
+        assert_eq!(read.recipient.unwrap().public(), keys.recipient.as_ref().unwrap().public());
         let certificate = authority.issue(&SubjectKey::of(&keys.tls), &grant("a"), NOW).unwrap();
         folder.store_host_certificate(&certificate).unwrap();
         assert_eq!(folder.load_host_certificate(&mesh()).unwrap(), Some(certificate));

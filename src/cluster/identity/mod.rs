@@ -9,6 +9,7 @@
 //! | `invite`, `token` | who may join: what the store holds, and what the one who joins has |
 //! | `certificate_key`, `certificate`, `roots`, `authority` | the mesh's certificates: keys, reading, what to trust, issuing |
 //! | `host_keys`, `papers` | a host's own keys, and why others trust them |
+//! | `recipient_key`, `sealed_secret` | secrets: the key that reads them, and what an administrator signs of them |
 //! | `eviction` | who is out |
 //! | `rules` | who may do what with which keys of the store |
 //! | [`etcd_roles`] | the same for a real etcd, as far as its roles can say it |
@@ -38,10 +39,12 @@ pub mod key_files;
 mod mesh_id;
 mod papers;
 mod principal;
+mod recipient_key;
 mod roots;
 pub mod rules;
 #[cfg(test)]
 mod scene;
+mod sealed_secret;
 mod signed;
 mod signing;
 mod token;
@@ -58,14 +61,16 @@ pub use error::IdentityError;
 pub use eviction::{DenyList, Eviction, MOST_EVICTIONS, Merged};
 pub use fingerprint::Fingerprint;
 pub use folder::KeyFolder;
-pub use host_keys::{HostKeys, RecipientKey};
+pub use host_keys::HostKeys;
 pub use host_pattern::HostPattern;
 pub use invite::{Invite, MOST_USES};
 pub use mesh_id::MeshId;
 pub use papers::{HostKey, Papers, Standing};
 pub use principal::{AdministratorName, Principal};
+pub use recipient_key::RecipientKey;
 pub use roots::{MOST_ROOTS, Root, Roots};
 pub use rules::{Access, Denied, KvGrant, may};
+pub use sealed_secret::{MOST_SEALED, MOST_SECRET, SecretStatement, open, seal};
 pub use signed::Signed;
 pub use signing::{MOST_SIGNED, Signature, SigningKey, VerifyingKey};
 pub use token::{JoinToken, LONGEST_TOKEN, MOST_SEEDS};

@@ -19,7 +19,7 @@ pub struct HostKey {
     pub key: VerifyingKey,
     /// With what it connects.
     pub tls: Fingerprint,
-    /// For what secrets are encrypted: an X25519 key, as base64; none yet, in this version.
+    /// For what secrets are encrypted: an X25519 key in age's form, `age1…`; `None`: it joined with a version that made none.
     #[serde(default)]
     pub recipient: Option<String>,
     /// Whether it is to carry the store. An invite must allow it too.
@@ -29,7 +29,7 @@ pub struct HostKey {
     pub at: UnixSeconds,
 }
 
-/// The longest text of a recipient, in bytes: 32 bytes in base64 have 44, age's own form 62.
+/// The longest text of a recipient, in bytes: age's form of 32 bytes has 62.
 const LONGEST_RECIPIENT: usize = 64;
 
 /// The chain that makes others trust a host's key.

@@ -16,8 +16,10 @@ const READ: &str = "read who administers the mesh";
 /// # Errors
 /// When it says nothing of the mesh's administrators, or cannot be read.
 pub fn of_host(folder: &KeyFolder, mesh: MeshId, host: HostName) -> Result<Grounds, MeshError> {
-    let signing = folder.load_host_keys()?.map(|keys| Arc::new(keys.signing));
-    Ok(Grounds { signing, ..common(folder, mesh, host)? })
+    let keys = folder.load_host_keys()?;
+    let (signing, recipient) =
+        keys.map(|keys| (Arc::new(keys.signing), keys.recipient.map(Arc::new))).unzip();
+    Ok(Grounds { signing, recipient: recipient.flatten(), ..common(folder, mesh, host)? })
 }
 
 /// What follows from the folder of an administrator's keys; the same without them when there are none.
@@ -38,7 +40,16 @@ fn common(folder: &KeyFolder, mesh: MeshId, host: HostName) -> Result<Grounds, M
         tracing::warn!(%error, "an eviction that is kept here does not count");
     }
     let lowest_deploy = folder.load_lowest_deploy()?;
-    Ok(Grounds { mesh, host, signing: None, administrator: None, administrators, denied, lowest_deploy })
+    Ok(Grounds {
+        mesh,
+        host,
+        signing: None,
+        recipient: None,
+        administrator: None,
+        administrators,
+        denied,
+        lowest_deploy,
+    })
 }
 
 /// What the store says of administrators and who is out, as far as it follows from what is known: for who takes part for a moment

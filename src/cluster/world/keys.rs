@@ -7,7 +7,7 @@
 //! /_mgmt/deploy/<id>   /_mgmt/rollout   /_mgmt/blob/<hash>   /_mgmt/upload/<host>/<number>
 //! /_mgmt/schedule/<escaped namespace>/{candidate/<host>,choice}
 //! /_mgmt/policy   /_mgmt/policy/kv/<escaped prefix>/<hosts>   /_mgmt/steward/{exchange,members}   /_mgmt/store/<id>
-//! /_mgmt/secret/<escaped name>/<to>   /_mgmt/audit/<host or admin:name>/<number>
+//! /_mgmt/secret/<escaped name>/<to>   /_mgmt/secret-to/<escaped name>   /_mgmt/audit/<host or admin:name>/<number>
 //! /_mgmt/pki/{administrators,denied,roots}   /_mgmt/pki/host/<host>
 //! /_mgmt/pki/invite/<id>   /_mgmt/pki/used/<id>   /_mgmt/pki/used/<id>/<host>/<key>
 //! ```
@@ -57,6 +57,8 @@ pub const POLICIES: &str = "/_mgmt/policy/";
 pub const KV_GRANTS: &str = "/_mgmt/policy/kv/";
 /// Secrets, encrypted for each recipient.
 pub const SECRETS: &str = "/_mgmt/secret/";
+/// For which hosts each secret is: nothing that hosts may read.
+pub const SECRET_RECORDS: &str = "/_mgmt/secret-to/";
 /// What was done.
 pub const AUDIT: &str = "/_mgmt/audit/";
 /// How the administrators came to be: the chain's JSON.
@@ -265,6 +267,21 @@ pub fn used(invite: &Fingerprint) -> String {
 /// That a host has joined with an invite, with this key.
 pub fn used_by(invite: &Fingerprint, host: &HostName, key: &Fingerprint) -> String {
     format!("{}/{host}/{}", used(invite), key.to_hex())
+}
+
+/// A secret, encrypted for each recipient.
+pub fn secrets_named(name: &str) -> String {
+    format!("{SECRETS}{}/", escaped(name))
+}
+
+/// A secret for a host.
+pub fn secret(name: &str, host: &HostName) -> String {
+    format!("{}{host}", secrets_named(name))
+}
+
+/// The record of a secret.
+pub fn secret_record(name: &str) -> String {
+    format!("{SECRET_RECORDS}{}", escaped(name))
 }
 
 /// A name in which `/` and `%` are written as `%2F` and `%25`.

@@ -6,6 +6,7 @@
 //! | [`watcher`], [`mirror`], [`view`] | what is followed: mirrors of keys, kept up to date and on disk |
 //! | [`writer`], [`outbox`], [`journal`], [`batch`] | what is written: in order, once, also when the store was away |
 //! | [`trust`], [`export_seal`], `vouching`, `sieve`, [`manifest`] | what is signed, by whom, and what is believed |
+//! | `secrets`, `secret_versions`, [`secret_desk`] | secrets as this host reads them, and as an administrator writes them |
 //! | [`snapshot`] | a copy of all of it in a file |
 //! | [`session`] | that this host is there |
 //! | `strings`, `exports`, `directory`, `schedule`, `deploys`, `blobs` | the parts of the world |
@@ -23,6 +24,9 @@ pub mod manifest;
 pub mod mirror;
 pub mod outbox;
 mod schedule;
+pub mod secret_desk;
+mod secret_versions;
+mod secrets;
 pub mod session;
 mod sieve;
 pub mod snapshot;
@@ -50,6 +54,7 @@ pub use trust::{Grounds, Trust};
 use self::exports::Exported;
 use self::keys::Fact;
 use self::mirror::Entry;
+use self::secret_versions::SecretVersions;
 use self::session::Session;
 use self::vouching::Vouching;
 use self::watcher::Watcher;
@@ -59,7 +64,8 @@ use crate::cluster::store::id::Revision;
 use crate::cluster::store::key::KeyRange;
 use crate::engine::state_dir;
 use crate::engine::world::{
-    Audience, Blobs, Deadline, Deploys, Directory, Exports, HostName, Schedule, Strings, World, WorldError,
+    Audience, Blobs, Deadline, Deploys, Directory, Exports, HostName, Schedule, Secrets, Strings, World,
+    WorldError,
 };
 
 /// The longest value that is written, in bytes: etcd takes requests of 1.5 MiB, key and form included.
@@ -88,6 +94,8 @@ pub struct Client {
     exported: Mutex<Exported>,
     /// On which grounds others are believed; `None`: in this mesh nothing is signed.
     vouching: Option<Arc<Vouching>>,
+    /// How new the secrets are that were seen.
+    secret_versions: Arc<SecretVersions>,
     /// How many exports were not believed.
     dropped: Arc<AtomicU64>,
     value_limit: usize,
@@ -140,6 +148,7 @@ impl Client {
         let writer = Writer::start(link.clone(), session.clone(), seq, trust.clone(), outbox.as_deref())
             .map_err(|source| ClientError::Journal { path: outbox.unwrap_or_default(), source })?;
         let watcher = Arc::new(Watcher::start(link.clone(), seen));
+        let versions = folder.as_ref().map(|folder| folder.join("secret-versions"));
         let exported = Mutex::new(Exported::load(folder.map(|folder| folder.join("exported"))));
         Ok(Arc::new_cyclic(|own| Self {
             host,
@@ -150,6 +159,7 @@ impl Client {
             session,
             exported,
             vouching: trust.map(|trust| Arc::new(Vouching::new(trust))),
+            secret_versions: Arc::new(SecretVersions::load(versions)),
             dropped: Arc::default(),
             value_limit: VALUE_BYTES,
             wanted: watch::Sender::new(false),
@@ -363,6 +373,11 @@ impl World for Client {
     }
 
     fn strings(&self) -> Arc<dyn Strings> {
+        self.is_wanted();
+        self.own.upgrade().expect("whoever calls holds it")
+    }
+
+    fn secrets(&self) -> Arc<dyn Secrets> {
         self.is_wanted();
         self.own.upgrade().expect("whoever calls holds it")
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::cluster::identity::{Administrators, DenyList, MeshId, SigningKey};
+use crate::cluster::identity::{Administrators, DenyList, MeshId, RecipientKey, SigningKey};
 use crate::engine::world::{DeployId, HostName};
 
 /// On which grounds others are believed, and with what is signed.
@@ -19,6 +19,8 @@ pub struct Grounds {
     pub host: HostName,
     /// With what this host signs what it exports; `None`: it is not the host that speaks, but an administrator.
     pub signing: Option<Arc<SigningKey>>,
+    /// With what this host reads secrets; `None`: it has no such key, or it is an administrator who speaks.
+    pub recipient: Option<Arc<RecipientKey>>,
     /// With what an administrator signs deploys; `None`: none speaks.
     pub administrator: Option<Arc<SigningKey>>,
     /// Who administers the mesh.

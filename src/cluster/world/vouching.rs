@@ -10,7 +10,7 @@ use super::trust::Grounds;
 use super::view::follow_map;
 use super::watcher::Watcher;
 use super::{Trust, keys};
-use crate::cluster::identity::VerifyingKey;
+use crate::cluster::identity::{Standing, VerifyingKey};
 use crate::cluster::joining::Enrolled;
 use crate::engine::world::{Follow, HostName};
 
@@ -72,6 +72,11 @@ impl Vouching {
 }
 
 fn verified(grounds: &Grounds, host: &HostName, papers: &[u8]) -> Result<VerifyingKey, SealError> {
+    standing(grounds, host, papers).map(|standing| standing.key)
+}
+
+/// What follows from the papers of a host, as far as they lead to an administrator and it is not out.
+pub(super) fn standing(grounds: &Grounds, host: &HostName, papers: &[u8]) -> Result<Standing, SealError> {
     let bad = |why: String| SealError::BadPapers { why };
     let enrolled: Enrolled = serde_json::from_slice(papers).map_err(|error| bad(error.to_string()))?;
     let standing = enrolled.papers.verify(&grounds.administrators, &grounds.mesh, &grounds.denied);
@@ -82,5 +87,5 @@ fn verified(grounds: &Grounds, host: &HostName, papers: &[u8]) -> Result<Verifyi
     if let Some(eviction) = enrolled.denied_by(host, &grounds.denied) {
         return Err(bad(format!("it was evicted at {}", eviction.at)));
     }
-    Ok(standing.key)
+    Ok(standing)
 }

@@ -29,7 +29,15 @@ pub(super) fn receive(roster: &mut Roster, id: VertexId) -> Result<(), ResourceE
     let vertex = entry.vertex.clone();
     let mut received = Params::new();
     for receive in &vertex.lead().receives {
-        received.set(receive.param, sent(roster, receive)?);
+        let value = sent(roster, receive)?;
+        let value = match &receive.entry {
+            None => value,
+            Some(entry) => {
+                let map = received.get(receive.param).or_else(|| vertex.lead().params.get(receive.param));
+                with_entry(map, entry, value)
+            }
+        };
+        received.set(receive.param, value);
     }
     let Some(entry) = roster.get_mut(id) else { return Ok(()) };
     if entry.received == received {
@@ -42,6 +50,17 @@ pub(super) fn receive(roster: &mut Roster, id: VertexId) -> Result<(), ResourceE
     entry.resource = built;
     entry.received = received;
     Ok(())
+}
+
+/// A map with what was received for one of its entries.
+fn with_entry(map: Option<&Value>, entry: &Arc<str>, value: Value) -> Value {
+    let key = Value::Str(entry.clone());
+    let others = match map {
+        Some(Value::Map(pairs)) => &**pairs,
+        _ => &[],
+    };
+    let others = others.iter().filter(|(name, _)| *name != key).cloned();
+    Value::Map(others.chain([(key.clone(), value)]).collect())
 }
 
 fn sent(roster: &Roster, receive: &Receive) -> Result<Value, ResourceError> {

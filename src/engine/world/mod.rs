@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`Strings`] | texts by name, one for all hosts or one a host |
 //! | [`Exports`] | resources that hosts declare for one another |
+//! | [`Secrets`] | texts that only this host can read |
 //! | [`Directory`] | who is there |
 //! | [`Schedule`] | which hosts were chosen for something |
 //! | [`Deploys`], [`Blobs`] | graphs for all hosts, and the files that they consist of |
@@ -23,6 +24,7 @@ pub mod host_name;
 pub mod nowhere;
 pub mod rollout;
 mod schedule;
+mod secrets;
 mod strings;
 
 use std::fmt::Debug;
@@ -39,6 +41,7 @@ pub use exports::{Audience, Collected, CollectedId, Collection, Export, ExportId
 pub use follow::{Follow, Followed, Seen, follow};
 pub use host_name::{BadHostName, HostName};
 pub use schedule::{Candidacy, Schedule, Strategy};
+pub use secrets::{Secret, SecretState, Secrets};
 pub use strings::{Slot, Strings, Texts};
 
 /// What hosts share. One a process; cheap to ask for its parts.
@@ -48,6 +51,9 @@ pub trait World: Debug + Send + Sync + 'static {
 
     /// Texts by name.
     fn strings(&self) -> Arc<dyn Strings>;
+
+    /// Secrets that this host may read.
+    fn secrets(&self) -> Arc<dyn Secrets>;
 
     /// Resources that hosts declare for one another.
     fn exports(&self) -> Arc<dyn Exports>;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{
     Blobs, Candidacy, Collection, ContentHash, Deadline, Deploy, DeployId, Deploys, Directory, Export,
     ExportId, Exports, Follow, HostCard, HostName, HostReport, HostStanding, HostState, Rollout, Schedule,
-    Seen, Slot, Strings, Texts, Upload, World, WorldError, Written, follow,
+    SecretState, Secrets, Seen, Slot, Strings, Texts, Upload, World, WorldError, Written, follow,
 };
 
 /// A world in which nothing is and nothing can be written. What is followed is empty.
@@ -37,6 +37,10 @@ impl World for Nowhere {
     }
 
     fn strings(&self) -> Arc<dyn Strings> {
+        Arc::new(self.clone())
+    }
+
+    fn secrets(&self) -> Arc<dyn Secrets> {
         Arc::new(self.clone())
     }
 
@@ -95,6 +99,12 @@ impl Strings for Nowhere {
 
     fn follow_all(&self, _: &str) -> Follow<Arc<BTreeMap<Arc<str>, Arc<str>>>> {
         nothing()
+    }
+}
+
+impl Secrets for Nowhere {
+    fn follow(&self, _: &str) -> Result<Follow<SecretState>, WorldError> {
+        Err(WorldError::Nowhere { operation: "read a secret" })
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::build;
 use super::legacy;
 use super::reader::{Pair, Reader};
+use super::secrets::UsedSecret;
 use super::tree::{Id, Tree};
 use crate::engine::graph::dag::Node;
 use crate::engine::kind::Uid;
@@ -46,6 +47,8 @@ pub(super) struct Document<'t> {
     /// What is claimed already, how it is to be, and by which resource.
     pub claimed: HashMap<Uid, (Arc<str>, Label, Id)>,
     pub collects: Vec<Collect>,
+    /// The secrets that are used.
+    pub secrets: Vec<UsedSecret>,
     /// Kinds that do not exist and are reported: edges to them are not reported again.
     pub unknown_kinds: Vec<&'t str>,
     pub meta_decls: Vec<ParamDecl>,
@@ -67,6 +70,7 @@ pub fn parse(source: &Arc<Source>, registry: &Registry) -> Result<Draft, Vec<Dia
         exported: HashMap::new(),
         claimed: HashMap::new(),
         collects: Vec::new(),
+        secrets: Vec::new(),
         unknown_kinds: Vec::new(),
         meta_decls: <Meta as crate::engine::entry::Entry>::params(),
         last_meta: Meta::shared_default(),

@@ -13,6 +13,7 @@ mod offsets;
 mod reader;
 mod resources;
 mod scalar;
+mod secrets;
 mod syntax;
 pub mod tree;
 mod value;

@@ -6,6 +6,7 @@ use super::document::{Declared, Document, Standing};
 use super::legacy;
 use super::reader::Pair;
 use super::tree::Id;
+use crate::engine::declaration::Receive;
 use crate::engine::graph::Vertex;
 use crate::engine::world::Audience;
 use crate::engine::{Declaration, Kind, Label, Meta, Origin, ParamDecl, ParamError, Params, Value};
@@ -39,7 +40,16 @@ fn judge(kind: &Arc<dyn Kind>, declaration: &Declaration) -> Result<(), Vec<Para
             kind.build(&Declaration { label, ..declaration.clone() })
         }
     };
-    built.map(drop)
+    // What is received is not here yet, and may well be missing.
+    let is_received =
+        |error: &ParamError| declaration.receives.iter().any(|it| error.param == Some(it.param));
+    match built {
+        Err(mut errors) => {
+            errors.retain(|error| !is_received(error));
+            if errors.is_empty() { Ok(()) } else { Err(errors) }
+        }
+        Ok(_) => Ok(()),
+    }
 }
 
 impl<'t> Document<'t> {
@@ -64,6 +74,7 @@ impl<'t> Document<'t> {
                 self.entry(of, entry);
             }
         }
+        self.add_secrets();
     }
 
     fn entry(&mut self, of: Of<'t>, id: Id) {
@@ -74,7 +85,7 @@ impl<'t> Document<'t> {
         };
         let Some(text) = self.reader.scalar(&name) else { return };
         let entry = Entry { id, name, pairs };
-        let (params, params_fit) = self.params(of, &entry);
+        let (params, receives, params_fit) = self.params(of, &entry);
         let meta = self.meta(&entry, of.name, text);
         let label = Label { kind: of.name.clone(), name: text.into() };
         let named = self.named(&entry, &label, meta.as_ref());
@@ -83,6 +94,7 @@ impl<'t> Document<'t> {
                 let span = self.reader.pair_span(&name);
                 let mut declaration = Declaration::new(label, params);
                 declaration.meta = meta;
+                declaration.receives = receives;
                 declaration.exported_as = text.strip_prefix(EXPORTED).map(Arc::from);
                 declaration.origin = Some(Origin { source: self.reader.tree.source().clone(), span });
                 self.declare(of, &entry, declaration)
@@ -100,9 +112,10 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// The parameters, and whether all of them fit their types.
-    fn params(&mut self, of: Of<'t>, entry: &Entry<'t>) -> (Params, bool) {
+    /// The parameters, what they receive, and whether all of them fit their types.
+    fn params(&mut self, of: Of<'t>, entry: &Entry<'t>) -> (Params, Vec<Receive>, bool) {
         let mut params = Params::new();
+        let mut receives = Vec::new();
         let mut fit = true;
         for pair in &entry.pairs {
             if matches!(pair.text, "name" | "meta") {
@@ -117,9 +130,12 @@ impl<'t> Document<'t> {
                 }
                 continue;
             };
-            fit &= self.param(pair, decl, &mut params);
+            fit &= match self.secret_param(pair, decl, &mut params, &mut receives) {
+                Some(fits) => fits,
+                None => self.param(pair, decl, &mut params),
+            };
         }
-        (params, fit)
+        (params, receives, fit)
     }
 
     /// One parameter; null stands for one that is not given.
@@ -249,6 +265,9 @@ impl<'t> Document<'t> {
 
     /// Lets the kind judge a declaration, and adds it to the graph.
     fn declare(&mut self, of: Of<'t>, entry: &Entry<'t>, declaration: Declaration) -> Standing {
+        if !self.may_receive(&declaration, entry.name.value) {
+            return Standing::Broken;
+        }
         if let Err(errors) = judge(of.kind, &declaration) {
             self.refused(&declaration.label, &errors, &entry.pairs, &entry.name);
             return Standing::Broken;
@@ -262,9 +281,9 @@ impl<'t> Document<'t> {
         if !self.export(entry, &declaration) || !self.claim(of, entry, &declaration) {
             return Standing::Broken;
         }
-        match self.graph.add(Vertex::new(of.kind.clone(), declaration)) {
-            Ok(node) | Err(node) => Standing::Vertex(node),
-        }
+        let (Ok(node) | Err(node)) = self.graph.add(Vertex::new(of.kind.clone(), declaration));
+        self.uses_secrets(node);
+        Standing::Vertex(node)
     }
 
     /// Whether no other resource is exported to the same host under the same name.

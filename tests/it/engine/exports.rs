@@ -157,7 +157,7 @@ async fn a_received_value_is_exported_as_it_is_received() {
     let mut bench = start(&world);
     let mut receiver = hidden("to");
     receiver.receives =
-        vec![Receive { param: "value", from: Label::new("toy", "from"), key: "value".into() }];
+        vec![Receive { param: "value", from: Label::new("toy", "from"), key: "value".into(), entry: None }];
     let from = toy("from").param("value", Value::str("sent"));
     bench.swap(vec![from, receiver], &[("from", "to", false)]).await;
     bench.until("converged true").await;

@@ -101,7 +101,7 @@ async fn a_member_refreshes_and_sends_for_itself() {
     let mut bench = Bench::start();
     let mut receiver = toy("receiver");
     let from = Label::new("toy", "b");
-    receiver.receives = vec![Receive { param: "value", from, key: "value".into() }];
+    receiver.receives = vec![Receive { param: "value", from, key: "value".into(), entry: None }];
     let edges = [("a", "x", true), ("b", "y", true), ("b", "receiver", false)];
     bench.world.inner.lock().unwrap().state.insert("a".into(), "new".into());
     for name in ["x", "y"] {

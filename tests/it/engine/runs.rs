@@ -90,8 +90,12 @@ async fn a_received_value_becomes_a_parameter_and_a_new_one_runs_the_receiver_ag
     let mut bench = Bench::start();
     let receiver = || {
         let mut receiver = toy("to");
-        receiver.receives =
-            vec![Receive { param: "value", from: Label::new("toy", "from"), key: "value".into() }];
+        receiver.receives = vec![Receive {
+            param: "value",
+            from: Label::new("toy", "from"),
+            key: "value".into(),
+            entry: None,
+        }];
         receiver
     };
     let edges = [("from", "to", false)];

@@ -210,7 +210,7 @@ async fn what_a_command_wrote_is_received_by_a_file() {
     let path = [("path", Value::str(target.to_str().unwrap()))];
     let mut file = Declaration::new(Label::new("file", "it"), path.into_iter().collect());
     let from = Label::new("exec", "tell");
-    file.receives = vec![Receive { param: "content", from, key: "stdout".into() }];
+    file.receives = vec![Receive { param: "content", from, key: "stdout".into(), entry: None }];
     scene.swap(vec![exec, file], &[(0, 1)]).await;
     scene.until("converged true").await;
     assert_eq!(fs::read_to_string(target).unwrap(), "hello\n");

@@ -187,7 +187,7 @@ async fn a_password_reaches_who_receives_it_and_a_later_run_says_that_it_knows_n
         let sender = Declaration::new(Label::new("password", "p"), [].into_iter().collect());
         let mut receiver = Declaration::new(Label::new("print", "show"), [].into_iter().collect());
         let from = sender.label.clone();
-        receiver.receives = vec![Receive { param: "msg", from, key: "password".into() }];
+        receiver.receives = vec![Receive { param: "msg", from, key: "password".into(), entry: None }];
         let kind = |name: &str| agent.registry.get(name).unwrap().clone();
         let sender = graph.add(Vertex::new(kind("password"), sender)).unwrap();
         let receiver = graph.add(Vertex::new(kind("print"), receiver)).unwrap();
@@ -222,7 +222,7 @@ async fn a_value_is_sent_on_and_kept_for_a_later_run() {
         let sender = Declaration::new(Label::new("value", "v"), params);
         let mut receiver = Declaration::new(Label::new("print", "show"), [].into_iter().collect());
         let from = sender.label.clone();
-        receiver.receives = vec![Receive { param: "msg", from, key: "any".into() }];
+        receiver.receives = vec![Receive { param: "msg", from, key: "any".into(), entry: None }];
         let kind = |name: &str| agent.registry.get(name).unwrap().clone();
         let sender = graph.add(Vertex::new(kind("value"), sender)).unwrap();
         let receiver = graph.add(Vertex::new(kind("print"), receiver)).unwrap();

@@ -15,6 +15,7 @@ mod names;
 mod real_etcd;
 mod rescue;
 mod rollouts;
+mod secrets;
 mod secure;
 mod signatures;
 mod standing;

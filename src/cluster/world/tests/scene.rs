@@ -71,6 +71,7 @@ impl Scene {
             mesh: mesh(),
             host: name(host),
             signing: None,
+            recipient: None,
             administrator: None,
             administrators: self.administrators.clone(),
             denied: DenyList::default(),

@@ -75,6 +75,7 @@ fn a_content_that_will_be_received_makes_the_file_exist() {
         param: "content",
         from: Label::new("password", "p"),
         key: "password".into(),
+        entry: None,
     });
     let resource = FileKind::new(bed.host.clone()).build(&declaration).unwrap();
     assert_eq!(whats(&check(&*resource).unwrap())[0], "state");
