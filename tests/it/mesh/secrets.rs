@@ -40,7 +40,12 @@ fn graph(village: &Village, host: &str) -> PathBuf {
 
 fn run(village: &Village, host: &str, flags: &[&str]) -> Agent {
     let mut command = village.command();
-    command.arg("run").arg(graph(village, host)).args(["--hostname", host]).args(flags).env("MGMT_LOG", "trace");
+    command
+        .arg("run")
+        .arg(graph(village, host))
+        .args(["--hostname", host])
+        .args(flags)
+        .env("MGMT_LOG", "trace");
     Agent::start(command)
 }
 
@@ -133,15 +138,20 @@ fn a_host_gets_what_is_for_it_and_goes_on_with_that_while_the_store_is_away() {
     });
     assert!(put(&village, "db/password", "a", "for another").status.success());
     assert!(put(&village, "other", "b", "another").status.success());
-    let told = village.told(&["secret", "list", "--hostname", "a"], "both", |told| told[1]["name"] == "other");
+    let told =
+        village.told(&["secret", "list", "--hostname", "a"], "both", |told| told[1]["name"] == "other");
     assert_eq!(told[0]["hosts"], serde_json::json!(["a"]));
     assert!(put(&village, "db/password", "b", CANARY).status.success());
     let kept = village.path("files-b/kept");
     files::wait_for(&kept, "the secret", |text| text == CANARY);
-    let told = village.told(&["secret", "list", "--hostname", "a"], "both", |told| told[1]["name"] == "other");
+    let told =
+        village.told(&["secret", "list", "--hostname", "a"], "both", |told| told[1]["name"] == "other");
     assert_eq!(told[0]["hosts"], serde_json::json!(["b"]), "the other has none any more");
 
-    // It starts without the store, and puts the file right from what it has seen.
+    // What was seen is kept as it is stored. It starts without the store, and puts the file right from what it has seen.
+    let seen = village.path("state/b/mesh/seen");
+    files::wait_for_one_with(&seen, &["/_mgmt/secret/db%2Fpassword/b", "sealed"]);
+    assert_eq!(holding(&village.path("state"), CANARY, Path::new("")), Vec::<PathBuf>::new());
     assert!(second.stop().success());
     assert!(first.stop().success());
     fs::remove_file(&kept).unwrap();
