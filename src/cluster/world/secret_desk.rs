@@ -4,12 +4,14 @@
 //! read nothing back; whoever joins later gets a secret when somebody gives it again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
+use super::export_seal::SealError;
 use super::secrets::StoredSecret;
 use super::trust::Grounds;
 use super::vouching::standing;
@@ -17,7 +19,7 @@ use super::{Client, keys};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
-use crate::cluster::identity::{Domain, HostPattern, IdentityError, SecretStatement, Signed, seal};
+use crate::cluster::identity::{Domain, HostPattern, IdentityError, SecretStatement, Signed, Standing, seal};
 use crate::cluster::link::Line;
 use crate::cluster::store::id::Revision;
 use crate::cluster::store::key::KeyRange;
@@ -68,6 +70,9 @@ pub fn why_no_name(name: &str) -> Option<&'static str> {
     }
 }
 
+/// What follows from the papers of hosts.
+type Standings = BTreeMap<HostName, Result<Standing, SealError>>;
+
 /// A key to be written or removed.
 type Change = (String, Option<Vec<u8>>);
 
@@ -85,16 +90,16 @@ impl Client {
         value: &[u8],
         by: Deadline,
     ) -> Result<Recipients, WorldError> {
-        let grounds =
-            self.trust().and_then(super::Trust::now).ok_or(WorldError::NoSigner { operation: PUT })?;
-        let (recipients, keys_of) = self.recipients(&grounds, to, by).await?;
+        let grounds = self.grounds_of_secrets(PUT)?;
+        let standings = self.standings(&grounds, to, by).await?;
+        let (recipients, keys_of) = recipients(&standings, to);
         if recipients.hosts.is_empty() {
             return Err(WorldError::Missing { what: format!("host {to} that can read secrets") });
         }
         let record = self.read_all(PUT, &KeyRange::One(keys::secret_record(name).into()), by).await?;
         let record = record.into_values().next();
-        let known =
-            record.as_ref().and_then(|entry| read_record(&grounds, &entry.value)).map(|it| it.version);
+        let known = record.as_ref().and_then(|entry| read_record(&grounds, &entry.value));
+        let known = known.filter(|known| known.name == name).map(|known| known.version);
         let version = now_ms().max(known.map_or(0, |known| known.saturating_add(1)));
         let sign = |to: &str, sealed| {
             sign(&grounds, SecretStatement { name: name.into(), to: to.into(), sealed, version })
@@ -123,15 +128,16 @@ impl Client {
     /// # Errors
     /// When the store does not answer, or this is no mesh with identities.
     pub async fn list_secrets(&self, by: Deadline) -> Result<Vec<SecretCard>, WorldError> {
-        let grounds =
-            self.trust().and_then(super::Trust::now).ok_or(WorldError::NoSigner { operation: LIST })?;
+        let grounds = self.grounds_of_secrets(LIST)?;
+        let all = "*".parse().expect("a star is a pattern");
+        let standings = self.standings(&grounds, &all, by).await?;
         let mut cards = Vec::new();
         for (key, entry) in self.read_all(LIST, &keys::under(keys::SECRET_RECORDS), by).await? {
             let Some(said) = read_record(&grounds, &entry.value) else {
                 tracing::warn!(key = %String::from_utf8_lossy(&key), "the record of a secret is not believed");
                 continue;
             };
-            let (recipients, keys_of) = self.recipients(&grounds, &said.to, by).await?;
+            let (recipients, keys_of) = recipients(&standings, &said.to);
             let prefix = keys::secrets_named(&said.name);
             let there = self.read_keys(LIST, &keys::under(&prefix), by).await?;
             let newest: Vec<HostName> = there
@@ -164,29 +170,26 @@ impl Client {
         Ok(removed)
     }
 
-    /// The hosts that a pattern means, with the keys of those that have one.
-    async fn recipients(
+    fn grounds_of_secrets(&self, operation: &'static str) -> Result<Arc<Grounds>, WorldError> {
+        self.trust().and_then(super::Trust::now).ok_or_else(|| {
+            let why = "this mesh runs without TLS: its hosts have no keys to encrypt for".to_owned();
+            WorldError::Refused { operation, why }
+        })
+    }
+
+    /// What follows from the papers of the hosts that a pattern means.
+    async fn standings(
         &self,
         grounds: &Grounds,
         to: &HostPattern,
         by: Deadline,
-    ) -> Result<(Recipients, BTreeMap<HostName, String>), WorldError> {
-        let (mut recipients, mut keys_of) = (Recipients::default(), BTreeMap::new());
-        for (key, entry) in self.read_all("read who is enrolled", &keys::under(keys::ENROLLED), by).await? {
-            let host = keys::last_part(keys::ENROLLED, &key).and_then(|host| host.parse().ok());
-            let Some(host) = host.filter(|host: &HostName| to.matches(host)) else { continue };
-            match standing(grounds, &host, &entry.value) {
-                Ok(standing) => match standing.recipient {
-                    Some(key) => {
-                        recipients.hosts.push(host.clone());
-                        keys_of.insert(host, key);
-                    }
-                    None => recipients.without_key.push(host),
-                },
-                Err(why) => drop(recipients.unbelieved.insert(host, why.to_string())),
-            }
-        }
-        Ok((recipients, keys_of))
+    ) -> Result<Standings, WorldError> {
+        let papers = self.read_all("read who is enrolled", &keys::under(keys::ENROLLED), by).await?;
+        let found = papers.into_iter().filter_map(|(key, entry)| {
+            let host: HostName = keys::last_part(keys::ENROLLED, &key)?.parse().ok()?;
+            to.matches(&host).then(|| (host.clone(), standing(grounds, &host, &entry.value)))
+        });
+        Ok(found.collect())
     }
 
     /// Writes in transactions, of which the first one fails if somebody else has put the secret since its record was read.
@@ -232,6 +235,22 @@ impl Client {
         });
         answer.await
     }
+}
+
+/// The hosts that a pattern means, and the keys of those that have one.
+fn recipients(standings: &Standings, to: &HostPattern) -> (Recipients, BTreeMap<HostName, String>) {
+    let (mut recipients, mut keys_of) = (Recipients::default(), BTreeMap::new());
+    for (host, standing) in standings.iter().filter(|(host, _)| to.matches(host)) {
+        match standing.as_ref().map(|standing| standing.recipient.clone()) {
+            Ok(Some(key)) => {
+                recipients.hosts.push(host.clone());
+                keys_of.insert(host.clone(), key);
+            }
+            Ok(None) => recipients.without_key.push(host.clone()),
+            Err(why) => drop(recipients.unbelieved.insert(host.clone(), why.to_string())),
+        }
+    }
+    (recipients, keys_of)
 }
 
 /// In order, and no more at once than the store takes.

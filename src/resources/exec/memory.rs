@@ -2,11 +2,12 @@
 //! `mtimes` were.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,38 @@ pub fn written(cx: &Cx) -> Result<Option<Written>, ExecError> {
 /// When it cannot be written.
 pub fn keep_written(cx: &Cx, written: &Written) -> Result<(), ResourceError> {
     write(&cx.state_dir()?, WRITTEN, written)
+}
+
+/// What the last run wrote that had a secret, and may have written it: for as long as the agent runs, and never on disk.
+#[derive(Default)]
+pub struct Unkept(Mutex<Option<Written>>);
+
+impl Unkept {
+    /// What it wrote; `None`: there was none since the agent began.
+    pub fn get(&self) -> Option<Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers what a run wrote, and forgets what one without secrets has left on disk.
+    ///
+    /// # Errors
+    /// When that cannot be removed.
+    pub fn set(&self, cx: &Cx, written: &Written) -> Result<(), ExecError> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(written.clone());
+        let path = cx.state_dir_path().join(WRITTEN);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(ExecError::Memory { op: "remove", path: path.into(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Unkept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unkept")
+    }
 }
 
 /// How new the files were when the last run that went well began; `None`: there was none.

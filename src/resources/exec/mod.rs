@@ -28,7 +28,9 @@ use crate::engine::{
     Shown, Type, Wakes,
 };
 use crate::resources::host::Host;
+use crate::resources::memory::Memory;
 use guards::Verdict;
+use memory::Unkept;
 use params::ExecParams;
 use spec::Spec;
 
@@ -38,6 +40,7 @@ pub use error::ExecError;
 #[derive(Debug)]
 pub struct ExecKind {
     host: Arc<Host>,
+    unkept: Memory<Unkept>,
     doc: KindDoc,
 }
 
@@ -58,7 +61,7 @@ impl ExecKind {
                 output("stderr", "What it wrote to standard error."),
             ],
         };
-        Self { host, doc }
+        Self { host, unkept: Memory::default(), doc }
     }
 }
 
@@ -69,7 +72,8 @@ impl Kind for ExecKind {
 
     fn build(&self, declaration: &Declaration) -> Result<Box<dyn Resource>, Vec<ParamError>> {
         let spec = Arc::new(Spec::new(declaration)?);
-        Ok(Box::new(ExecResource { host: self.host.clone(), spec }))
+        let unkept = self.unkept.of(&declaration.label);
+        Ok(Box::new(ExecResource { host: self.host.clone(), spec, unkept }))
     }
 
     fn capabilities(&self, declaration: &Declaration) -> Capabilities {
@@ -121,6 +125,7 @@ fn asks(spec: &Spec) -> Vec<Ask> {
 struct ExecResource {
     host: Arc<Host>,
     spec: Arc<Spec>,
+    unkept: Arc<Unkept>,
 }
 
 #[async_trait]
@@ -132,7 +137,11 @@ impl Resource for ExecResource {
     async fn check(&self, cx: &Cx) -> Result<Found, ResourceError> {
         match guards::decide(&self.host, &self.spec, cx).await? {
             Verdict::Skip => {
-                let outputs = run::outputs(&self.spec, memory::written(cx)?);
+                let written = match self.spec.secret_output {
+                    true => self.unkept.get(),
+                    false => memory::written(cx)?,
+                };
+                let outputs = run::outputs(&self.spec, written);
                 Ok(Found { drift: Drift::none(), outputs })
             }
             Verdict::Run(why) => {
@@ -147,6 +156,6 @@ impl Resource for ExecResource {
     }
 
     async fn apply(&self, cx: &Cx, _drift: Drift) -> Result<Outputs, ResourceError> {
-        run::apply(&self.host, &self.spec, cx).await
+        run::apply(&self.host, &self.spec, cx, &self.unkept).await
     }
 }

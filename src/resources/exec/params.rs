@@ -19,6 +19,9 @@ crate::entry! {
     /// An exit status other than 0 is a failure. Each command has a process group of its own: when the run is
     /// cancelled or takes longer than `timeout`, the group gets the signal of `sig`, and what does not end is killed.
     /// A run is over when the command itself is, though something that it started may go on.
+    ///
+    /// What a command wrote is kept in the agent's private folder, and sent after a restart too. Where a parameter is
+    /// sensitive it may hold a secret, and is kept in memory only.
     pub struct ExecParams {
         /// The command. The resource's name if not given.
         cmd: Arc<str>,

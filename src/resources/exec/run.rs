@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::command::Command;
 use super::error::ExecError;
-use super::memory::{self, Written};
+use super::memory::{self, Unkept, Written};
 use super::spec::Spec;
 use crate::engine::{Cx, Outputs, ResourceError, Value};
 use crate::resources::host::Host;
@@ -58,7 +58,7 @@ pub async fn run(
 ///
 /// # Errors
 /// When one of them fails, or what is to be remembered cannot be written.
-pub async fn apply(host: &Host, spec: &Spec, cx: &Cx) -> Result<Outputs, ResourceError> {
+pub async fn apply(host: &Host, spec: &Spec, cx: &Cx, unkept: &Unkept) -> Result<Outputs, ResourceError> {
     // Looked at before: what changes while the command runs is newer than it.
     let mtimes = memory::mtimes_now(&spec.mtimes)?;
     let outcome = must_succeed(host, spec, cx, &spec.cmd).await?;
@@ -67,7 +67,10 @@ pub async fn apply(host: &Host, spec: &Spec, cx: &Cx) -> Result<Outputs, Resourc
         stdout: outcome.stdout.text(),
         stderr: outcome.stderr.text(),
     };
-    memory::keep_written(cx, &written)?;
+    match spec.secret_output {
+        true => unkept.set(cx, &written)?,
+        false => memory::keep_written(cx, &written)?,
+    }
     if let Some(command) = &spec.donecmd {
         must_succeed(host, spec, cx, command).await?;
     }

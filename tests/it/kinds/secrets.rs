@@ -106,12 +106,12 @@ fn what_is_no_secret_is_told_at_its_place() {
     )
     .unwrap_err();
     for part in [
-        "unknown key `version` of a secret\n --> site.yaml:5:28",
+        "unknown key `version` of a secret\n --> site.yaml:5:27",
         "the name of this secret is empty\n --> site.yaml:7:23",
         "expected a string for `secret`, found a list\n --> site.yaml:9:23",
         "expected a string for `content`, found a map\n  --> site.yaml:11:14",
         "what is exported cannot have a secret of this host\n  --> site.yaml:12:11",
-        "expected a string for `secret`, found nothing\n  --> site.yaml:16:14",
+        "expected a string for `secret`, found nothing\n  --> site.yaml:16:15",
         "expected a string for `args`, found a map\n  --> site.yaml:17:12",
     ] {
         assert!(said.contains(part), "{part}\n{said}");

@@ -148,7 +148,10 @@ fn a_host_gets_what_is_for_it_and_goes_on_with_that_while_the_store_is_away() {
         village.told(&["secret", "list", "--hostname", "a"], "both", |told| told[1]["name"] == "other");
     assert_eq!(told[0]["hosts"], serde_json::json!(["b"]), "the other has none any more");
 
-    // It starts without the store, and puts the file right from what it has seen.
+    // What was seen is kept as it is stored. It starts without the store, and puts the file right from what it has seen.
+    let seen = village.path("state/b/mesh/seen");
+    files::wait_for_one_with(&seen, &["/_mgmt/secret/db%2Fpassword/b", "sealed"]);
+    assert_eq!(holding(&village.path("state"), CANARY, Path::new("")), Vec::<PathBuf>::new());
     assert!(second.stop().success());
     assert!(first.stop().success());
     fs::remove_file(&kept).unwrap();
