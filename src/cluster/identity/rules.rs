@@ -180,7 +180,8 @@ fn may_read(host: &HostName, scope: Scope<'_>) -> bool {
     }
     if let Some((to, kind)) = scope.after(&keys::exports()).and_then(Scope::part) {
         let from = || kind.part().and_then(|(_, from)| Some(from.part()?.0));
-        return to == "*" || to == host.as_str() || from().is_some_and(|from| from == host.as_str());
+        let is_own = || to.parse::<Audience>().is_ok() && from().is_some_and(|from| from == host.as_str());
+        return to == "*" || to == host.as_str() || is_own();
     }
     if let Some((_, to)) = scope.after(keys::SECRETS).and_then(Scope::part) {
         return to.is_key(host.as_str());

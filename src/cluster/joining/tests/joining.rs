@@ -294,6 +294,7 @@ async fn a_host_that_was_interrupted_while_it_kept_its_identity_has_none_and_joi
     assert_eq!(whole.load_lowest_deploy().unwrap(), joined.lowest_deploy);
     let files = [
         key_files::HOST_TLS_KEY,
+        key_files::HOST_RECIPIENT,
         key_files::HOST_SIGNING_KEY,
         key_files::ROOTS,
         key_files::ADMINISTRATORS,
@@ -304,7 +305,7 @@ async fn a_host_that_was_interrupted_while_it_kept_its_identity_has_none_and_joi
         key_files::MESH,
     ];
     assert_eq!(std::fs::read_dir(whole.path()).unwrap().count(), files.len());
-    for written in 2..files.len() {
+    for written in 3..files.len() {
         let (_prefix, part) = folder();
         for name in &files[..written] {
             std::fs::copy(whole.path_of(name), part.path_of(name)).unwrap();
