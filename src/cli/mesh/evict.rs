@@ -44,6 +44,10 @@ pub(super) async fn main(args: &Evict) -> Result<(), ExitCode> {
     ));
     if evicted.served {
         output::say("it carried the store: others take over, and it is removed from the members");
+        output::warn(
+            "warning: so it had the key that certificates are signed with, which this version does not replace: if somebody may \
+             have taken it, make a new mesh\n",
+        );
     }
     Ok(())
 }

@@ -91,7 +91,7 @@ pub(super) fn init(args: &Init) -> Result<(), ExitCode> {
     let made = joining::found(&folder, &founder).map_err(failed)?;
     output::say(&format!("made the mesh {}, with {host} as its first host", made.mesh));
     output::say(&format!(
-        "the administrator {} signs with {}: move it and the other files admin* to a safe place, and name that with --keys",
+        "the administrator {} signs with {}: `mgmt mesh admin export --to DIR` moves what belongs to it to a safe place, to be named with --keys",
         args.administrator,
         folder.path_of(key_files::ADMIN_KEY).display()
     ));
