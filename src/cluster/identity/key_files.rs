@@ -179,12 +179,16 @@ impl KeyFolder {
         self.write(HOST_CERTIFICATE, certificate.to_pem().as_bytes())
     }
 
-    /// Forgets the mesh: this host has left it. Its own keys stay, so that it may come back under its name; an administrator's
-    /// stay, since they are a person's.
+    /// Forgets the mesh: this host has left it. Its own keys stay, so that it may come back under its name. Where an
+    /// administrator's keys lie, only the authority goes: a person still needs to know which mesh they are for, and whom to
+    /// believe there.
     ///
     /// # Errors
     /// When the system refuses.
     pub fn forget_mesh(&self) -> Result<(), IdentityError> {
+        if self.load_admin()?.is_some() {
+            return self.remove(AUTHORITY).map(drop);
+        }
         // The mesh first: without it all else is of an attempt that was not finished.
         for name in [MESH, HOST_CERTIFICATE, HOST_PAPERS, AUTHORITY, DENIED, ROOTS] {
             self.remove(name)?;

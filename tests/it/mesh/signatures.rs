@@ -116,7 +116,9 @@ fn what_nobody_signed_and_what_is_old_runs_nowhere_and_a_signed_rollback_does() 
     }
     assert_eq!((runs(&village, "a", "first"), runs(&village, "b", "first")), (1, 1));
     // A host's keys sign no deploy; an administrator's do.
-    let refused = village.command().args(["rollback", "1", "--hostname", "b"]).output().unwrap();
+    let own = village.path("state/b/pki");
+    let as_b = ["rollback", "1", "--hostname", "b", "--keys", own.to_str().unwrap()];
+    let refused = village.command().args(as_b).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("--keys DIR"), "{said}");
     assert_eq!(village.say(&["rollback", "1", "--hostname", "a"]), "3\n");
