@@ -273,7 +273,11 @@ impl Part {
             duty: if member.is_some() { Duty::Voter } else { Duty::Client },
             unknown: [].into(),
         };
-        let offer = Offer { stopped, ..Offer::of(&self.options, peer, member) };
+        let mut offer = Offer { stopped, ..Offer::of(&self.options, peer, member) };
+        // Whom no administrator has let carry the store is not asked to: it would be waited for in vain.
+        if self.own.as_ref().is_some_and(|own| !own.tls.passport().certificate.may_serve()) {
+            offer.volunteers = Volunteer::Never;
+        }
         offer.write(&mut card.unknown);
         card
     }
