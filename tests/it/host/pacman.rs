@@ -54,6 +54,11 @@ impl Arch {
         self.0.sh(&format!("pacman -Q {name} 2>/dev/null || true")).replace(&format!("{name} "), "")
     }
 
+    /// What an administrator does beside an agent: again while the agent holds pacman's lock.
+    fn by_hand(&self, command: &str) {
+        self.0.sh(&format!("until {command}; do :; done"));
+    }
+
     fn once(&self, packages: &str) -> Result<(), String> {
         self.0.try_once(&graph(packages))
     }
@@ -83,13 +88,13 @@ fn what_is_removed_by_hand_is_installed_again_and_the_newest_follows_the_lists()
     let log = host.read("/var/log/pacman.log");
     assert_eq!(log.matches("transaction completed").count(), 1, "{log}");
     for by_hand in ["pacman -R --noconfirm tiny", "pacman -R --noconfirm other tiny"] {
-        host.sh(by_hand);
+        arch.by_hand(by_hand);
         agent.until(by_hand, || arch.version("tiny") == "1.0-1" && arch.version("other") == "1.0-1");
     }
-    host.sh("until pacman -U --noconfirm /srv/repository/unwanted-1.0-1-any.pkg.tar.gz; do :; done");
+    arch.by_hand("pacman -U --noconfirm /srv/repository/unwanted-1.0-1-any.pkg.tar.gz");
     agent.until("it is removed", || arch.version("unwanted").is_empty());
     arch.add(&[("tiny", "1.10-1", "")]);
-    host.sh("until pacman -Sy; do :; done");
+    arch.by_hand("pacman -Sy");
     agent.until("the newest is installed", || arch.version("tiny") == "1.10-1");
     let (status, said) = agent.stop();
     assert!(status.success(), "{said}");
