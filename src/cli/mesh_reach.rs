@@ -106,16 +106,15 @@ impl MeshReach {
             Some(trust) => Client::start_signed(settings, link, trust),
             None => Client::start(settings, link),
         };
-        let client = client.map_err(|error| failed(error.into()))?;
+        let client = client.map_err(failed)?;
         grounds::renew(&client, self.deadline()).await.map_err(failed)?;
         Ok(client)
     }
 
     /// Takes part as the administrator whose keys lie in the folder, to decide something.
     pub async fn office(&self) -> Result<Office, ExitCode> {
-        let failed = |error: MeshError| output::complain(&AgentError::from(error), None, None);
-        let folder = self.keys().map_err(|error| failed(error.into()))?;
-        if folder.load_admin().map_err(|error| failed(error.into()))?.is_none() {
+        let folder = self.keys().map_err(failed)?;
+        if folder.load_admin().map_err(failed)?.is_none() {
             return Err(output::failed(
                 &format!("there are no keys of an administrator in {}", folder.path().display()),
                 [],
@@ -132,12 +131,12 @@ impl MeshReach {
         if !seeds.iter().any(|seed| seed.url.tls && !seed.etcd) {
             return Ok(None);
         }
-        let folder = self.keys().map_err(|error| failed(error.into()))?;
+        let folder = self.keys().map_err(failed)?;
         let passport = Passport::of_administrator(&folder).and_then(|found| match found {
             Some(passport) => Ok(Some(passport)),
             None => Passport::of_host(&folder),
         });
-        let Some(passport) = passport.map_err(|error| failed(error.into()))? else {
+        let Some(passport) = passport.map_err(failed)? else {
             return Err(output::failed(
                 &format!("there are no keys of a mesh in {}", folder.path().display()),
                 [],
@@ -150,7 +149,7 @@ impl MeshReach {
         let trust = Trust::default();
         let grounds = grounds::of_administrator(&folder, passport.mesh, MeshChoice::default().host());
         trust.set(grounds.map_err(failed)?);
-        let tls = MeshTls::new(passport).map_err(|error| failed(error.into()))?;
+        let tls = MeshTls::new(passport).map_err(failed)?;
         Ok(Some((Arc::new(PeerTls::Mesh(tls)), trust)))
     }
 
@@ -195,8 +194,9 @@ impl MeshReach {
     }
 }
 
-fn failed(error: MeshError) -> ExitCode {
-    output::complain(&AgentError::from(error), None, None)
+/// Says why the mesh does not do what was asked.
+pub(super) fn failed(error: impl Into<MeshError>) -> ExitCode {
+    output::complain(&AgentError::from(error.into()), None, None)
 }
 
 /// Says why the world does not do what was asked.

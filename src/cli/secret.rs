@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::mesh_reach::{MeshReach, complain};
 use super::{output, reach};
 use crate::cluster::identity::{HostPattern, MOST_SECRET};
+use crate::cluster::shell_word;
 use crate::cluster::world::secret_desk::{SecretCard, why_no_name};
 use crate::engine::Class;
 use crate::engine::world::{HostName, WorldError};
@@ -170,7 +171,7 @@ async fn list(json: bool, reach: &MeshReach) -> Result<(), ExitCode> {
         output::say(&format!("{name} to '{to}': {}", listed(&card.hosts)));
         if !card.missing.is_empty() {
             output::say(&format!("  {} has none, or an old one; give it again:", listed(&card.missing)));
-            output::say(&format!("  mgmt secret put {} --to '{to}' FILE", quoted(name)));
+            output::say(&format!("  mgmt secret put {} --to '{to}' FILE", shell_word(name)));
         }
         for host in &card.without_key {
             output::say(&format!("  {host} cannot read it: {NO_KEY}"));
@@ -191,9 +192,4 @@ async fn remove(name: &str, reach: &MeshReach) -> Result<(), ExitCode> {
 fn listed(hosts: &[HostName]) -> String {
     let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
     if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
-}
-
-/// As a shell takes it for one word.
-fn quoted(name: &str) -> String {
-    format!("'{}'", name.replace('\'', "'\\''"))
 }

@@ -12,6 +12,9 @@ pub mod node;
 pub mod peer;
 pub mod raft;
 pub mod server;
+mod shell_word;
 pub mod store;
 pub mod tls;
 pub mod world;
+
+pub use shell_word::shell_word;

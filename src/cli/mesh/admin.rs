@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::keys::failed;
-use crate::cli::mesh_reach::MeshReach;
+use crate::cli::mesh_reach::{MeshReach, failed};
 use crate::cli::output;
 use crate::cli::reach::Reach;
 use crate::cluster::identity::{AdministratorName, KeyFolder};

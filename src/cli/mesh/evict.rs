@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::keys::failed;
-use crate::cli::mesh_reach::MeshReach;
+use crate::cli::mesh_reach::{MeshReach, failed};
 use crate::cli::output;
 use crate::cluster::link::Endpoint;
 use crate::cluster::mesh::administering;

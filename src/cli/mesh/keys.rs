@@ -4,15 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::agent::error::AgentError;
 use crate::agent::places::{Places, PrefixChoice};
-use crate::cli::mesh_reach::MeshReach;
+use crate::cli::mesh_reach::{MeshReach, failed};
 use crate::cli::reach::Reach;
 use crate::cli::{output, run, span};
 use crate::cluster::identity::{AdministratorName, HOST_VALIDITY, HostPattern, KeyFolder, key_files};
 use crate::cluster::joining::{self, Founder, Terms};
-use crate::cluster::mesh::{MeshError, inviting};
-use crate::cluster::tls;
+use crate::cluster::mesh::inviting;
+use crate::cluster::{shell_word, tls};
 
 /// Make a mesh.
 #[derive(Debug, clap::Args)]
@@ -54,11 +53,6 @@ pub(super) struct Invite {
 pub(super) struct Env {
     #[command(flatten)]
     reach: MeshReach,
-}
-
-/// Says why the mesh does not do what was asked.
-pub(super) fn failed(error: impl Into<MeshError>) -> ExitCode {
-    output::complain(&AgentError::from(error.into()), None, None)
 }
 
 /// Makes a mesh.
@@ -127,7 +121,7 @@ pub(super) async fn env(args: &Env) -> Result<(), ExitCode> {
         true => (key_files::ADMIN_CERTIFICATE, key_files::ADMIN_TLS_KEY),
         false => (key_files::HOST_CERTIFICATE, key_files::HOST_TLS_KEY),
     };
-    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+    let quoted = |path: &Path| shell_word(&path.display().to_string());
     output::say("export ETCDCTL_API=3");
     output::say(&format!("export ETCDCTL_ENDPOINTS={}", endpoints.join(",")));
     if endpoints.iter().any(|endpoint| endpoint.starts_with("https://")) {

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::agent::error::AgentError;
 use crate::agent::lock::Lock;
-use crate::cli::mesh_reach::MeshReach;
+use crate::cli::mesh_reach::{MeshReach, failed};
 use crate::cli::output;
 use crate::cli::reach::Reach;
 use crate::cluster::etcd::backend::{Digest, load_file};
@@ -120,8 +119,4 @@ fn done(rescued: &rescue::Rescued) {
     if let Some(kept) = &rescued.kept {
         output::say(&format!("the old store is in {}; remove it when all is well", kept.display()));
     }
-}
-
-fn failed(error: MeshError) -> ExitCode {
-    output::complain(&AgentError::from(error), None, None)
 }

@@ -189,6 +189,11 @@ impl Administrators {
         &self.first
     }
 
+    /// What is known of the chain now: another one must go on from it.
+    pub fn pin(&self) -> Pin {
+        Pin { first: Some(self.first), known: Some(self.head) }
+    }
+
     /// How far the chain goes: to be kept, and pinned when it is read again.
     pub fn head(&self) -> &Head {
         &self.head

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{AdministratorName, Principal};
+use crate::cluster::shell_word;
 use crate::cluster::world::keys;
 use crate::engine::world::HostName;
 
@@ -34,7 +35,7 @@ pub fn script(hosts: &[HostName], administrators: &[AdministratorName]) -> Strin
     }
     for name in administrators {
         let Some(user) = Principal::Administrator(name.clone()).etcd_user() else { continue };
-        let user = quoted(&user);
+        let user = shell_word(&user);
         line(&mut text, &format!("once etcdctl user add {user} --no-password"));
         line(&mut text, &format!("etcdctl user grant-role {user} root"));
     }
@@ -72,32 +73,26 @@ fn everybody(text: &mut String) {
 fn of_host(text: &mut String, host: &HostName) {
     let Some(user) = Principal::Host(host.clone()).etcd_user() else { return };
     let role = format!("mgmt-{user}");
-    line(text, &format!("once etcdctl role add {}", quoted(&role)));
+    line(text, &format!("once etcdctl role add {}", shell_word(&role)));
     grant(text, &role, "readwrite", &keys::of_host(host), true);
     grant(text, &role, "read", &format!("{}{host}/", keys::EXPORTS), true);
     grant(text, &role, "write", &keys::audit_of(host.as_str()), true);
-    line(text, &format!("once etcdctl user add {} --no-password", quoted(&user)));
+    line(text, &format!("once etcdctl user add {} --no-password", shell_word(&user)));
     for role in ["mgmt-host", &role] {
-        line(text, &format!("etcdctl user grant-role {} {}", quoted(&user), quoted(role)));
+        line(text, &format!("etcdctl user grant-role {} {}", shell_word(&user), shell_word(role)));
     }
 }
 
 fn grant(text: &mut String, role: &str, access: &str, key: &str, is_prefix: bool) {
     let prefix = if is_prefix { " --prefix=true" } else { "" };
-    line(text, &format!("etcdctl role grant-permission {}{prefix} {access} {}", quoted(role), quoted(key)));
+    line(
+        text,
+        &format!("etcdctl role grant-permission {}{prefix} {access} {}", shell_word(role), shell_word(key)),
+    );
 }
 
 fn line(text: &mut String, command: &str) {
     writeln!(text, "{command}").expect("a text takes all");
-}
-
-/// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+".contains(c);
-    match word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
 
 #[cfg(test)]

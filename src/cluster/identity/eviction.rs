@@ -53,6 +53,15 @@ pub struct Merged {
     pub refused: Vec<IdentityError>,
 }
 
+impl Merged {
+    /// Tells those that were not taken, and where they came from.
+    pub fn warn(&self, from: &str) {
+        for error in &self.refused {
+            tracing::warn!(%error, from, "an eviction does not count");
+        }
+    }
+}
+
 impl DenyList {
     /// Takes an eviction; tells whether it was new.
     ///

@@ -2,8 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::{AdministratorChain, Authority, Certificate, CertificateKey, DenyList, Eviction, HostKeys};
-use super::{IdentityError, KeyFolder, MeshId, Papers, RecipientKey, Roots, Signed, SigningKey};
+use super::{AdministratorChain, Administrators, Authority, Certificate, CertificateKey, DenyList, Eviction};
+use super::{
+    HostKeys, IdentityError, KeyFolder, MeshId, Papers, Pin, RecipientKey, Roots, Signed, SigningKey,
+};
 use crate::engine::world::DeployId;
 
 /// The id of the mesh.
@@ -145,7 +147,7 @@ impl KeyFolder {
         let Some(signing) = self.load(HOST_SIGNING_KEY, SMALL, SigningKey::from_pem)? else {
             return Ok(None);
         };
-        let missing = || IdentityError::MissingKey { path: self.path_of(HOST_TLS_KEY) };
+        let missing = || self.missing(HOST_TLS_KEY);
         let tls = self.load(HOST_TLS_KEY, SMALL, CertificateKey::from_pem)?.ok_or_else(missing)?;
         let recipient = self.load(HOST_RECIPIENT, SMALL, RecipientKey::from_text)?;
         Ok(Some(HostKeys { signing, tls, recipient }))
@@ -227,7 +229,7 @@ impl KeyFolder {
     /// As for [`KeyFolder::load_mesh`]; and when only the first is there.
     pub fn load_admin(&self) -> Result<Option<(SigningKey, CertificateKey)>, IdentityError> {
         let Some(signing) = self.load(ADMIN_KEY, SMALL, SigningKey::from_pem)? else { return Ok(None) };
-        let missing = || IdentityError::MissingKey { path: self.path_of(ADMIN_TLS_KEY) };
+        let missing = || self.missing(ADMIN_TLS_KEY);
         let tls = self.load(ADMIN_TLS_KEY, SMALL, CertificateKey::from_pem)?.ok_or_else(missing)?;
         Ok(Some((signing, tls)))
     }
@@ -293,6 +295,61 @@ impl KeyFolder {
         Ok(denied.unwrap_or_default())
     }
 
+    /// Who is out, verified. What does not count is told.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::load_mesh`].
+    pub fn denied(&self, administrators: &Administrators, mesh: &MeshId) -> Result<DenyList, IdentityError> {
+        let mut denied = DenyList::default();
+        denied.merge(self.load_denied()?, administrators, mesh).warn("the folder of keys");
+        Ok(denied)
+    }
+
+    /// Which mesh it is for.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::load_mesh`]; and when it is not there. So it is for all that must be there.
+    pub fn mesh(&self) -> Result<MeshId, IdentityError> {
+        self.load_mesh()?.ok_or_else(|| self.missing(MESH))
+    }
+
+    /// The roots, which must be there.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::mesh`].
+    pub fn roots(&self, mesh: &MeshId) -> Result<Roots, IdentityError> {
+        self.load_roots(mesh)?.ok_or_else(|| self.missing(ROOTS))
+    }
+
+    /// An administrator's keys, which must be there.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::mesh`].
+    pub fn admin(&self) -> Result<(SigningKey, CertificateKey), IdentityError> {
+        self.load_admin()?.ok_or_else(|| self.missing(ADMIN_KEY))
+    }
+
+    /// How the administrators came to be, which must be there.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::mesh`].
+    pub fn administrator_chain(&self) -> Result<AdministratorChain, IdentityError> {
+        self.load_administrators()?.ok_or_else(|| self.missing(ADMINISTRATORS))
+    }
+
+    /// Who administers, which must be there.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::mesh`]; and when it does not hold.
+    pub fn administrators(&self, mesh: &MeshId) -> Result<Administrators, IdentityError> {
+        self.administrator_chain()?.replay(mesh, &Pin::default())
+    }
+
+    /// That a file is not there.
+    pub fn missing(&self, name: &str) -> IdentityError {
+        IdentityError::MissingKey { path: self.path_of(name) }
+    }
+
     /// Keeps who is out.
     ///
     /// # Errors
@@ -307,7 +364,7 @@ impl KeyFolder {
 #[cfg(test)]
 mod tests {
     use super::super::scene::{NOW, authority, grant, mesh, name};
-    use super::super::{Domain, Pin, SubjectKey};
+    use super::super::{Domain, SubjectKey};
     use super::*;
 
     fn folder() -> (tempfile::TempDir, KeyFolder) {

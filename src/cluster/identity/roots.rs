@@ -121,6 +121,11 @@ impl Roots {
         self.0.iter()
     }
 
+    /// By which they are known to who has not seen them yet.
+    pub fn fingerprints(&self) -> Vec<Fingerprint> {
+        self.0.iter().map(|root| root.fingerprint).collect()
+    }
+
     /// With a newer one; of those before it only the last stays.
     pub(super) fn followed_by(&self, root: Root) -> Result<Self, IdentityError> {
         Self::new(vec![root, self.newest().clone()])

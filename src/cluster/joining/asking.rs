@@ -142,7 +142,7 @@ where
         _ => return Err(JoinError::OtherAnswer { address }),
     };
     // Roots change one at a time: one that this host knows is still among them.
-    let known: Vec<Fingerprint> = held.roots.iter().map(|root| *root.fingerprint()).collect();
+    let known = held.roots.fingerprints();
     let judge = Judge { address: &address, mesh, applicant, known: &known, pin: &held.pin };
     judge.believed(*issued, held.papers.clone(), None)
 }
@@ -165,8 +165,7 @@ where
         }
         _ => return Err(JoinError::OtherAnswer { address }),
     };
-    let known: Vec<Fingerprint> = roots.iter().map(|root| *root.fingerprint()).collect();
-    among(&address, authority.roots(), &known)?;
+    among(&address, authority.roots(), &roots.fingerprints())?;
     Ok(authority)
 }
 
@@ -246,9 +245,7 @@ impl Judge<'_> {
         let administrators = issued.administrators.replay(mesh, self.pin)?;
         let mut denied = DenyList::default();
         // One that does not hold puts nobody out.
-        for error in denied.merge(issued.denied.to_vec(), &administrators, mesh).refused {
-            tracing::warn!(%error, address = self.address, "an eviction that a server told does not count");
-        }
+        denied.merge(issued.denied.to_vec(), &administrators, mesh).warn(self.address);
         let standing = papers.verify(&administrators, mesh, &denied)?;
         if standing.host != *applicant.host || standing.tls != *certificate.key() {
             return Err(other("for who has these papers"));

@@ -9,7 +9,7 @@ use super::asking::{Line, among, converse};
 use super::message::{Answer, Certify, Request};
 use crate::cluster::identity::{
     AdministratorChain, AdministratorName, Administrators, Certificate, CertificateKey, DenyList, Eviction,
-    Fingerprint, MeshId, Pin, Principal, Roots, Signed, SigningKey, UnixSeconds,
+    MeshId, Pin, Principal, Roots, Signed, SigningKey, UnixSeconds,
 };
 
 /// A person who asks.
@@ -69,8 +69,7 @@ where
         _ => return Err(JoinError::OtherAnswer { address }),
     };
     let roots = Roots::from_pem(&issued.roots, mesh)?;
-    let known: Vec<Fingerprint> = person.roots.iter().map(|root| *root.fingerprint()).collect();
-    among(&address, &roots, &known)?;
+    among(&address, &roots, &person.roots.fingerprints())?;
     let certificate = Certificate::from_pem(&issued.certificate, mesh)?;
     let other = |what| JoinError::OtherCertificate { address: address.clone(), what };
     if *certificate.key() != person.tls.fingerprint() {
@@ -83,9 +82,7 @@ where
     certificate.check_time(person.now)?;
     let administrators = issued.administrators.replay(mesh, &person.pin)?;
     let mut denied = DenyList::default();
-    for error in denied.merge(issued.denied.to_vec(), &administrators, mesh).refused {
-        tracing::warn!(%error, address, "an eviction that a server told does not count");
-    }
+    denied.merge(issued.denied.to_vec(), &administrators, mesh).warn(&address);
     let chain = (*issued.administrators).clone();
     Ok(Certified { certificate, roots, chain, administrators, denied })
 }

@@ -52,9 +52,7 @@ impl Enrolment {
         // What was known to be out stays out, if the server has left it out.
         let mut denied = self.denied.clone();
         if folder.load_mesh()? == Some(self.mesh) {
-            for error in denied.merge(folder.load_denied()?, &self.administrators, &self.mesh).refused {
-                tracing::warn!(%error, "an eviction that was kept here does not count any more");
-            }
+            denied.merge(folder.load_denied()?, &self.administrators, &self.mesh).warn("the folder of keys");
         }
         folder.store_roots(&self.roots)?;
         folder.store_administrators(&self.chain)?;

@@ -71,7 +71,7 @@ pub fn invite(by: &Inviting<'_>, terms: Terms) -> Result<Invitation, JoinError> 
     let token = JoinToken {
         seeds: by.seeds.to_vec(),
         key,
-        authorities: by.roots.iter().map(|root| *root.fingerprint()).collect(),
+        authorities: by.roots.fingerprints(),
         administrator: *by.administrators.first(),
         mesh: *by.mesh,
         lowest_deploy: by.lowest_deploy,

@@ -99,9 +99,7 @@ impl NodeRegistry {
             }
             None => DenyList::default(),
         };
-        for error in denied.merge(listed, &administrators, &self.mesh).refused {
-            tracing::warn!(%error, "an eviction in the store does not count");
-        }
+        denied.merge(listed, &administrators, &self.mesh).warn("the store");
         let roots = roots.as_ref().map(|kv| {
             let text = std::str::from_utf8(&kv.value).map_err(|_| IdentityError::NoText);
             text.and_then(|text| Roots::from_pem(text, &self.mesh)).map_err(bad(keys::ROOTS))

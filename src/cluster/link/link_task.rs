@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::greeting::{Expected, GREETING, Greeting, greet};
 use super::line::{self, Line, LineId};
 use super::{Backoff, Endpoint, Problem, Trouble};
+use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::serve::Inside;
 use crate::cluster::peer::PeerTls;
 use crate::cluster::store::id::ClusterId;
@@ -239,6 +240,25 @@ impl Link {
             }
             tokio::time::sleep(wait).await;
         }
+    }
+}
+
+impl Link {
+    /// Asks for a transaction, as [`Link::ask`] does.
+    ///
+    /// # Errors
+    /// As for [`Link::ask`]; that what it compares is not so is none.
+    pub async fn transact(
+        &self,
+        operation: &'static str,
+        by: Deadline,
+        txn: pb::TxnRequest,
+    ) -> Result<pb::TxnResponse, WorldError> {
+        let asked = self.ask(operation, by, |line: Line, by| {
+            let txn = txn.clone();
+            async move { line.txn(txn, by).await }
+        });
+        asked.await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{MeshError, grounds};
-use crate::cluster::identity::{IdentityError, KeyFolder, key_files};
+use crate::cluster::identity::{KeyFolder, key_files};
 use crate::cluster::link::{Endpoint, Link, LinkSettings};
 use crate::cluster::peer::PeerTls;
 use crate::cluster::tls::{MeshTls, Passport};
@@ -15,8 +15,7 @@ use crate::engine::world::HostName;
 /// # Errors
 /// When there are none.
 pub fn client(folder: &KeyFolder, host: HostName, at: Vec<Endpoint>) -> Result<Arc<Client>, MeshError> {
-    let missing = || IdentityError::MissingKey { path: folder.path_of(key_files::ADMIN_KEY) };
-    let passport = Passport::of_administrator(folder)?.ok_or_else(missing)?;
+    let passport = Passport::of_administrator(folder)?.ok_or_else(|| folder.missing(key_files::ADMIN_KEY))?;
     let trust = Trust::default();
     trust.set(grounds::of_administrator(folder, passport.mesh, host.clone())?);
     let tls = Some(Arc::new(PeerTls::Mesh(MeshTls::new(passport)?)));

@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::MeshError;
 use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::identity::{
     Administrators, AuditChain, AuditEntry, DenyList, Domain, IdentityError, MeshId, Papers, Principal,
     Signed, SigningKey, UnixSeconds,
 };
 use crate::cluster::link::Line;
 use crate::cluster::tls;
-use crate::cluster::world::{Client, keys};
+use crate::cluster::world::{Client, keys, txn};
 use crate::engine::world::Deadline;
 
 /// How often an entry is written anew because its author writes elsewhere at the same time.
@@ -98,30 +95,13 @@ pub(super) async fn append(
         let entry = Signed::new(&entry, Domain::Audit, author.mesh, author.key)?;
         let record = Record { entry, papers: author.papers.clone() };
         let value = serde_json::to_vec(&record).expect("texts can be written");
-        let txn = added(key.into(), value.into());
-        let done = client.link().ask(operation, by, |line: Line, by| {
-            let txn = txn.clone();
-            async move { line.txn(txn, by).await }
-        });
-        if done.await?.succeeded {
+        // Where there is none: what was done stays written.
+        let added = txn::when(vec![txn::is_absent(&key)], vec![txn::put(&key, value)]);
+        if client.link().transact(operation, by, added).await?.succeeded {
             return Ok(());
         }
     }
     Err(MeshError::Contended { operation })
-}
-
-/// Where there is none: what was done stays written.
-fn added(key: Bytes, value: Bytes) -> pb::TxnRequest {
-    let absent = pb::Compare {
-        result: CompareResult::Equal.into(),
-        target: CompareTarget::Version.into(),
-        key: key.clone(),
-        target_union: Some(TargetUnion::Version(0)),
-        ..Default::default()
-    };
-    let put = pb::PutRequest { key, value, ..Default::default() };
-    let op = pb::RequestOp { request: Some(Request::RequestPut(put)) };
-    pb::TxnRequest { compare: vec![absent], success: vec![op], ..Default::default() }
 }
 
 /// What an author wrote last.

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::MeshError;
-use crate::cluster::identity::{
-    AdministratorChain, DenyList, Eviction, IdentityError, KeyFolder, MeshId, Pin, Signed, key_files,
-};
+use crate::cluster::identity::{AdministratorChain, Eviction, KeyFolder, MeshId, Signed};
 use crate::cluster::world::{Client, Grounds, keys};
 use crate::engine::world::{Deadline, HostName};
 
@@ -32,13 +30,8 @@ pub fn of_administrator(folder: &KeyFolder, mesh: MeshId, host: HostName) -> Res
 }
 
 fn common(folder: &KeyFolder, mesh: MeshId, host: HostName) -> Result<Grounds, MeshError> {
-    let missing = |name: &str| IdentityError::MissingKey { path: folder.path_of(name) };
-    let chain = folder.load_administrators()?.ok_or_else(|| missing(key_files::ADMINISTRATORS))?;
-    let administrators = chain.replay(&mesh, &Pin::default())?;
-    let mut denied = DenyList::default();
-    for error in denied.merge(folder.load_denied()?, &administrators, &mesh).refused {
-        tracing::warn!(%error, "an eviction that is kept here does not count");
-    }
+    let administrators = folder.administrators(&mesh)?;
+    let denied = folder.denied(&administrators, &mesh)?;
     let lowest_deploy = folder.load_lowest_deploy()?;
     Ok(Grounds {
         mesh,
@@ -63,7 +56,7 @@ pub async fn renew(client: &Client, by: Deadline) -> Result<(), MeshError> {
     };
     let chain = client.value_of(READ, keys::ADMINISTRATORS, by).await?;
     let list = client.value_of(READ, keys::DENIED, by).await?;
-    let pin = Pin { first: Some(*known.administrators.first()), known: Some(*known.administrators.head()) };
+    let pin = known.administrators.pin();
     let grown = chain.map(|text| AdministratorChain::from_json(&text)?.replay(&known.mesh, &pin));
     let administrators = match grown.transpose() {
         Ok(said) => said.unwrap_or_else(|| known.administrators.clone()),

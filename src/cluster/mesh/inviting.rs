@@ -2,17 +2,14 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use super::MeshError;
+use super::administering::{OwnPapers, own_papers};
 use super::desk::place;
-use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
-use crate::cluster::identity::{IdentityError, KeyFolder, MOST_SEEDS, Pin, key_files};
+use crate::cluster::identity::{KeyFolder, MOST_SEEDS, key_files};
 use crate::cluster::joining::{self, Inviting, Terms};
-use crate::cluster::link::Line;
-use crate::cluster::world::Client;
+use crate::cluster::world::{Client, txn};
 use crate::engine::world::{Deadline, DeployId, World as _};
 
 /// How long the store may take.
@@ -27,36 +24,22 @@ pub async fn invite(
     folder: &KeyFolder,
     terms: Terms,
 ) -> Result<Zeroizing<String>, MeshError> {
-    let missing = |name: &str| IdentityError::MissingKey { path: folder.path_of(name) };
-    let mesh = folder.load_mesh()?.ok_or_else(|| missing(key_files::MESH))?;
-    let (administrator, _) = folder.load_admin()?.ok_or_else(|| missing(key_files::ADMIN_KEY))?;
-    let chain = folder.load_administrators()?.ok_or_else(|| missing(key_files::ADMINISTRATORS))?;
-    let roots = folder.load_roots(&mesh)?.ok_or_else(|| missing(key_files::ROOTS))?;
+    let OwnPapers { mesh, signing, roots, administrators, .. } = own_papers(folder)?;
     let by = Deadline::after(PATIENCE);
     client.link().line("invite a host", by).await?;
     let seeds: Vec<String> =
         client.link().endpoints().iter().map(|at| place(&at.url)).take(MOST_SEEDS).collect();
     let inviting = Inviting {
         mesh: &mesh,
-        administrator: &administrator,
-        administrators: &chain.replay(&mesh, &Pin::default())?,
+        administrator: &signing,
+        administrators: &administrators,
         roots: &roots,
         seeds: &seeds,
         lowest_deploy: newest_deploy(client, by).await?,
     };
     let invitation = joining::invite(&inviting, terms)?;
-    let put = pb::PutRequest {
-        key: Bytes::from(invitation.key),
-        value: Bytes::from(invitation.value),
-        ..Default::default()
-    };
-    let op = pb::RequestOp { request: Some(Request::RequestPut(put)) };
-    let txn = pb::TxnRequest { success: vec![op], ..Default::default() };
-    let written = client.link().ask("write an invite", by, |line: Line, by| {
-        let txn = txn.clone();
-        async move { line.txn(txn, by).await }
-    });
-    written.await?;
+    let write = txn::always(vec![txn::put(&invitation.key, invitation.value)]);
+    client.link().transact("write an invite", by, write).await?;
     Ok(invitation.token.to_text()?)
 }
 
@@ -67,7 +50,7 @@ pub async fn invite(
 /// When there is none.
 pub fn administrators_folder(prefix: &Path) -> Result<KeyFolder, MeshError> {
     let own = KeyFolder::open(prefix)?;
-    let missing = || IdentityError::MissingKey { path: own.path_of(key_files::ADMIN_KEY) };
+    let missing = || own.missing(key_files::ADMIN_KEY);
     let mesh = own.load_mesh()?.ok_or_else(missing)?;
     let above = prefix.parent().unwrap_or(prefix);
     let beside = std::fs::read_dir(above).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));

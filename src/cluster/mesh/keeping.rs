@@ -9,7 +9,7 @@ use super::desk::place;
 use super::grounds;
 use super::joining::addresses;
 use super::own_identity::{OwnIdentity, Said};
-use crate::cluster::identity::{AdministratorChain, DenyList, Eviction, Pin, Roots, Signed, renew_at};
+use crate::cluster::identity::{AdministratorChain, Administrators, DenyList, Eviction, Roots, Signed};
 use crate::cluster::link::{Link, Standing};
 use crate::cluster::tls;
 use crate::cluster::world::{Client, keys, view};
@@ -43,7 +43,7 @@ async fn renew(own: &OwnIdentity, link: &Link, renewing: &Renewing) {
     let said = Said { host: &renewing.host, serve: renewing.serve, addresses: &addresses };
     loop {
         let certificate = own.tls.passport().certificate;
-        let (now, at) = (tls::now(), renew_at(certificate.not_before(), certificate.not_after()));
+        let (now, at) = (tls::now(), certificate.renew_at());
         if now < at {
             let wait = Duration::from_secs(at.0 - now.0);
             tokio::time::sleep(wait.min(LOOK_EVERY)).await;
@@ -58,9 +58,9 @@ async fn renew(own: &OwnIdentity, link: &Link, renewing: &Renewing) {
                     link.go_over(line.id, link.endpoints());
                 }
             }
-            Err(why) => {
+            Err(error) => {
                 let left = Duration::from_secs(certificate.not_after().0.saturating_sub(now.0));
-                tracing::warn!(why, left_s = left.as_secs(), "no new certificate yet; it is tried again");
+                tracing::warn!(%error, left_s = left.as_secs(), "no new certificate yet; it is tried again");
                 let wait = (left / AGAIN_PART).clamp(Duration::from_secs(1), AGAIN);
                 tokio::time::sleep(wait).await;
             }
@@ -120,28 +120,26 @@ impl Told {
     fn keep(&self, own: &OwnIdentity) -> Result<(), Box<dyn std::error::Error>> {
         let _changing = own.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let (folder, mesh) = (&own.folder, &own.mesh);
-        let kept = folder.load_administrators()?.ok_or("it knows no administrators")?;
-        let known = kept.replay(mesh, &Pin::default())?;
+        let mut passport = own.tls.passport();
+        let known = match &passport.administrators {
+            Some(known) => Administrators::clone(known),
+            None => folder.administrators(mesh)?,
+        };
         let mut administrators = known.clone();
         if let Some(text) = &self.chain {
             let chain = AdministratorChain::from_json(text)?;
             // It may only have grown.
-            let pin = Pin { first: Some(*known.first()), known: Some(*known.head()) };
-            administrators = chain.replay(mesh, &pin)?;
+            administrators = chain.replay(mesh, &known.pin())?;
             if administrators.head() != known.head() {
                 folder.store_administrators(&chain)?;
             }
         }
-        let mut passport = own.tls.passport();
         let mut changed =
             passport.administrators.as_ref().is_none_or(|it| it.head() != administrators.head());
         let mut denied: DenyList = passport.denied.clone();
         if let Some(text) = &self.denied {
             let list: Vec<Signed<Eviction>> = serde_json::from_slice(text)?;
-            let merged = denied.merge(list, &administrators, mesh);
-            for error in merged.refused {
-                tracing::warn!(%error, "an eviction in the store does not count");
-            }
+            denied.merge(list, &administrators, mesh).warn("the store");
         }
         if denied.len() != passport.denied.len() {
             folder.store_denied(&denied)?;
@@ -156,8 +154,7 @@ impl Told {
             let roots = Roots::from_pem(std::str::from_utf8(text)?, mesh)?;
             if roots != passport.roots {
                 // Roots change one at a time: one that is known is still among them.
-                let known: Vec<_> = passport.roots.iter().map(|root| *root.fingerprint()).collect();
-                roots.named(&known)?;
+                roots.named(&passport.roots.fingerprints())?;
                 folder.store_roots(&roots)?;
                 own.reload()?;
                 changed = false;

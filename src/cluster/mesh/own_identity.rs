@@ -5,20 +5,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use super::MeshError;
+use super::asking::{Asked, ask_around, dial};
 use crate::cluster::identity::{
-    AdministratorName, Eviction, Fingerprint, HOST_VALIDITY, JoinToken, KeyFolder, MeshId, Pin, Roots, Signed,
+    AdministratorName, Eviction, HOST_VALIDITY, JoinToken, KeyFolder, MeshId, Pin, Principal, Signed,
+    key_files,
 };
-use crate::cluster::joining::{self, Applicant, Binding, Denying, Enrolment, Founder, Held, JoinError, Line};
+use crate::cluster::joining::{self, Applicant, Binding, Denying, Founder, Held, JoinError, Line};
 use crate::cluster::link::{Backoff, Endpoint, chance};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::tls::{self, JoinTls, MeshTls, Passport};
 use crate::engine::world::HostName;
 
-/// How long a host may take to be connected to, and to agree on keys.
-const CONNECT: Duration = Duration::from_secs(5);
 /// The most evictions that are handed over at once.
 const MOST_HANDED: usize = 16;
 /// What the first administrator is called who has no better name.
@@ -62,13 +60,21 @@ impl OwnIdentity {
             true => joining::found(&folder, &founder(host, &[], HOST_VALIDITY))?.first_writes,
             false => Vec::new(),
         };
-        if *passport.certificate.principal() != crate::cluster::identity::Principal::Host(host.clone()) {
+        if *passport.certificate.principal() != Principal::Host(host.clone()) {
             let found = passport.certificate.principal().to_string();
             let path = folder.path().to_owned();
             return Err(JoinError::OtherHost { path, found, host: host.clone() }.into());
         }
-        let tls = MeshTls::new(passport)?;
-        Ok(Some(Self { folder: Arc::new(folder), mesh, tls, first_writes, changing: Mutex::default() }))
+        Self::of(folder, passport, first_writes).map(Some)
+    }
+
+    fn of(
+        folder: KeyFolder,
+        passport: Passport,
+        first_writes: Vec<(String, String)>,
+    ) -> Result<Self, MeshError> {
+        let (mesh, folder, changing) = (passport.mesh, Arc::new(folder), Mutex::default());
+        Ok(Self { folder, mesh, tls: MeshTls::new(passport)?, first_writes, changing })
     }
 
     /// Makes a mesh, of which this host is the first.
@@ -78,12 +84,10 @@ impl OwnIdentity {
         let passport = Passport::of_host(&folder)?.ok_or(MeshError::Apart)?;
         tracing::info!(
             mesh = %founding.mesh,
-            administrator = %folder.path_of(crate::cluster::identity::key_files::ADMIN_KEY).display(),
+            administrator = %folder.path_of(key_files::ADMIN_KEY).display(),
             "has made a mesh; its administrator's key lies here until it is moved away"
         );
-        let (folder, first_writes) = (Arc::new(folder), founding.first_writes);
-        let tls = MeshTls::new(passport)?;
-        Ok(Self { folder, mesh: founding.mesh, tls, first_writes, changing: Mutex::default() })
+        Self::of(folder, passport, founding.first_writes)
     }
 
     /// Joins with a token; where no host answers it tries again, until one does or refuses for good. Returns where the store is,
@@ -101,22 +105,15 @@ impl OwnIdentity {
             let now = tls::now();
             let Said { host, serve, addresses } = said;
             let applicant = Applicant { host, keys: &keys, serve, names: &[], addresses, now };
-            let retry_after = match ask_around(&token.seeds, &tls, &Ask::Join(token), &applicant).await {
+            let join = |line| joining::join(line, token, &applicant);
+            let retry_after = match ask_around(&token.seeds, &tls, join).await {
                 Ok(enrolment) => {
                     enrolment.keep(&folder)?;
                     let passport = Passport::of_host(&folder)?.ok_or(MeshError::Apart)?;
-                    let tls = MeshTls::new(passport)?;
                     let seeds = enrolment.seeds.iter().chain(&token.seeds);
                     let seeds = seeds.filter_map(|seed| seed.parse().ok()).collect();
                     tracing::info!(mesh = %enrolment.mesh, "has joined the mesh");
-                    let own = Self {
-                        folder: Arc::new(folder),
-                        mesh: enrolment.mesh,
-                        tls,
-                        first_writes: Vec::new(),
-                        changing: Mutex::default(),
-                    };
-                    return Ok((own, seeds));
+                    return Ok((Self::of(folder, passport, Vec::new())?, seeds));
                 }
                 Err(Asked::Unreached(why)) => {
                     tracing::warn!(why, "no host of the mesh answers; it is tried again");
@@ -135,32 +132,25 @@ impl OwnIdentity {
     }
 
     /// Gets a new certificate from one of these hosts; also with one whose time is over.
-    pub async fn renew(&self, from: &[String], said: Said<'_>) -> Result<(), String> {
+    pub async fn renew(&self, from: &[String], said: Said<'_>) -> Result<(), MeshError> {
         let folder = &self.folder;
-        let text = |error: &dyn std::error::Error| error.to_string();
-        let keys = joining::own_keys(folder).map_err(|error| text(&error))?;
-        let papers = folder.load_papers().map_err(|error| text(&error))?.ok_or("its papers are gone")?;
+        let keys = joining::own_keys(folder)?;
+        let papers = folder.load_papers()?.ok_or_else(|| folder.missing(key_files::HOST_PAPERS))?;
         let roots = self.tls.passport().roots;
-        let tls = JoinTls::new(self.mesh, fingerprints(&roots)).map_err(|error| text(&error))?;
+        let tls = JoinTls::new(self.mesh, roots.fingerprints())?;
         let pin = self.pin();
         let Said { host, serve, addresses } = said;
         let applicant = Applicant { host, keys: &keys, serve, names: &[], addresses, now: tls::now() };
         let held = Held { mesh: &self.mesh, papers: &papers, roots: &roots, pin };
-        let asked = ask_around(from, &tls, &Ask::Renew(held), &applicant).await;
-        let enrolment = asked.map_err(|asked| match asked {
-            Asked::Unreached(why) => why,
-            Asked::Failed(error) => text(&error),
-        })?;
+        let enrolment = ask_around(from, &tls, |line| joining::renew(line, &held, &applicant)).await?;
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        enrolment.keep(folder).map_err(|error| text(&error))?;
+        enrolment.keep(folder)?;
         self.reload()
     }
 
     /// With whom the administrators of this mesh begin.
     pub fn pin(&self) -> Pin {
-        let chain = self.folder.load_administrators().ok().flatten();
-        let first = chain.and_then(|chain| chain.replay(&self.mesh, &Pin::default()).ok());
-        Pin { first: first.map(|administrators| *administrators.first()), known: None }
+        Pin { first: self.tls.passport().administrators.map(|it| *it.first()), known: None }
     }
 
     /// Goes by evictions that hold here, and tells how many that are.
@@ -170,9 +160,7 @@ impl OwnIdentity {
         let Some(administrators) = passport.administrators.clone() else { return Ok(0) };
         let (count, mut denied) = (list.len(), passport.denied.clone());
         let merged = denied.merge(list, &administrators, &self.mesh);
-        for error in &merged.refused {
-            tracing::warn!(%error, "an eviction that was handed over does not count");
-        }
+        merged.warn("somebody who handed it over");
         if merged.new > 0 {
             self.folder.store_denied(&denied)?;
             self.tls.replace(passport.denying(denied))?;
@@ -181,9 +169,8 @@ impl OwnIdentity {
     }
 
     /// Shows and believes what lies in the folder now.
-    pub fn reload(&self) -> Result<(), String> {
-        let passport = Passport::of_host(&self.folder).map_err(|error| error.to_string())?;
-        self.tls.replace(passport.ok_or("its identity is gone")?).map_err(|error| error.to_string())
+    pub fn reload(&self) -> Result<(), MeshError> {
+        Ok(self.tls.replace(Passport::of_host(&self.folder)?.ok_or(MeshError::Apart)?)?)
     }
 
     /// Gets the authority from who has it, unless it is here: who carries the store issues certificates.
@@ -224,86 +211,4 @@ fn founder<'f>(host: &'f HostName, addresses: &'f [IpAddr], validity: Duration) 
     static NAME: std::sync::LazyLock<AdministratorName> =
         std::sync::LazyLock::new(|| FIRST.parse().expect("it is a name"));
     Founder { host, administrator: &NAME, names: &[], addresses, validity, now: tls::now() }
-}
-
-pub(super) fn fingerprints(roots: &Roots) -> Vec<Fingerprint> {
-    roots.iter().map(|root| *root.fingerprint()).collect()
-}
-
-/// What one asks for.
-enum Ask<'a> {
-    /// To be of the mesh.
-    Join(&'a JoinToken),
-    /// A new certificate.
-    Renew(Held<'a>),
-}
-
-/// Why nobody has given what was asked for.
-enum Asked {
-    /// Nobody answers.
-    Unreached(String),
-    /// Who answers says no, or cannot.
-    Failed(JoinError),
-}
-
-pub(super) type Stream = tokio_rustls::client::TlsStream<TcpStream>;
-
-/// Asks hosts, one after another; who carries no store tells of others. The last answer counts if none is what was asked for.
-async fn ask_around(
-    seeds: &[String],
-    tls: &JoinTls,
-    ask: &Ask<'_>,
-    applicant: &Applicant<'_>,
-) -> Result<Enrolment, Asked> {
-    let mut known: Vec<String> = seeds.to_vec();
-    let mut last = Asked::Unreached("there is nobody to ask".to_owned());
-    let mut at = 0;
-    while let Some(seed) = known.get(at).cloned() {
-        at += 1;
-        let line = match call(&seed, tls).await {
-            Ok(line) => line,
-            Err(why) => {
-                if matches!(last, Asked::Unreached(_)) {
-                    last = Asked::Unreached(format!("{seed}: {why}"));
-                }
-                continue;
-            }
-        };
-        let asked = match ask {
-            Ask::Join(token) => joining::join(line, token, applicant).await,
-            Ask::Renew(held) => joining::renew(line, held, applicant).await,
-        };
-        match asked {
-            Ok(got) => return Ok(got),
-            Err(JoinError::CarriesNone { seeds, .. }) => {
-                for seed in seeds {
-                    if !known.contains(&seed) {
-                        known.push(seed);
-                    }
-                }
-            }
-            Err(error) => last = Asked::Failed(error),
-        }
-    }
-    Err(last)
-}
-
-pub(super) async fn call(seed: &str, tls: &JoinTls) -> Result<Line<Stream>, String> {
-    let endpoint: Endpoint = seed.parse().map_err(|_| "it is no address".to_owned())?;
-    let socket = dial(&endpoint.url.host, endpoint.url.port).await?;
-    let agreed = tokio::time::timeout(CONNECT, tls.connect(socket)).await;
-    let (stream, binding, _) = agreed.map_err(|_| late())?.map_err(|error| error.to_string())?;
-    Ok(Line::new(stream, Binding(binding), seed))
-}
-
-async fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
-    let connected = tokio::time::timeout(CONNECT, TcpStream::connect((host, port))).await;
-    let socket = connected.map_err(|_| late())?.map_err(|error| error.to_string())?;
-    // A question does not wait for more.
-    socket.set_nodelay(true).map_err(|error| error.to_string())?;
-    Ok(socket)
-}
-
-fn late() -> String {
-    format!("no answer within {} s", CONNECT.as_secs())
 }

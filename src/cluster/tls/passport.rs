@@ -9,8 +9,8 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::TlsError;
 use crate::cluster::identity::{
-    Administrators, Certificate, CertificateKey, DenyList, IdentityError, KeyFolder, MeshId, Pin, Principal,
-    Roots, UnixSeconds, key_files,
+    Administrators, Certificate, CertificateKey, DenyList, KeyFolder, MeshId, Pin, Principal, Roots,
+    UnixSeconds,
 };
 
 /// What a connection shows and whom it believes. It is replaced whole: [`MeshTls::replace`](super::MeshTls::replace).
@@ -80,14 +80,11 @@ impl Passport {
         certificate: Certificate,
         key: &CertificateKey,
     ) -> Result<Self, TlsError> {
-        let missing = |name| IdentityError::MissingKey { path: folder.path_of(name) };
-        let roots = folder.load_roots(&mesh)?.ok_or_else(|| missing(key_files::ROOTS))?;
+        let roots = folder.roots(&mesh)?;
         let (mut denied, mut known) = (DenyList::default(), None);
         if let Some(chain) = folder.load_administrators()? {
             let administrators = chain.replay(&mesh, &Pin::default())?;
-            for error in denied.merge(folder.load_denied()?, &administrators, &mesh).refused {
-                tracing::warn!(%error, "an eviction that is kept here does not count");
-            }
+            denied = folder.denied(&administrators, &mesh)?;
             known = Some(Arc::new(administrators));
         }
         Ok(Self { administrators: known, ..Self::new(mesh, roots, certificate, key, denied)? })

@@ -6,9 +6,8 @@
 use bytes::Bytes;
 
 use super::outbox::Write;
+use super::txn::{delete, holds, is_absent, is_leased, look, put, put_leased, within};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::etcd::pb::etcdserverpb::response_op::Response;
 use crate::engine::world::Written;
 
@@ -30,17 +29,10 @@ pub enum Outcome {
 
 /// The transaction that makes the batch after `seq` others.
 pub fn txn(seq_key: &str, seq: u64, writes: &[Write], lease: i64) -> pb::TxnRequest {
-    let key = Bytes::copy_from_slice(seq_key.as_bytes());
-    let was = if seq == 0 {
-        compare(&key, CompareTarget::Version, TargetUnion::Version(0))
-    } else {
-        compare(&key, CompareTarget::Value, TargetUnion::Value(number(seq)))
-    };
-    let raise = pb::PutRequest { key: key.clone(), value: number(seq + 1), ..Default::default() };
-    let look = pb::RangeRequest { key, ..Default::default() };
-    let mut success = vec![op(Request::RequestPut(raise))];
+    let was = if seq == 0 { is_absent(seq_key) } else { holds(seq_key, number(seq)) };
+    let mut success = vec![put(seq_key, number(seq + 1))];
     success.extend(writes.iter().map(|write| one(write, lease)));
-    pb::TxnRequest { compare: vec![was], success, failure: vec![op(Request::RequestRange(look))] }
+    pb::TxnRequest { compare: vec![was], success, failure: vec![look(seq_key)] }
 }
 
 /// Reads the answer to it.
@@ -65,36 +57,16 @@ fn number(seq: u64) -> Bytes {
     seq.to_string().into()
 }
 
-fn op(request: Request) -> pb::RequestOp {
-    pb::RequestOp { request: Some(request) }
-}
-
-fn compare(key: &Bytes, target: CompareTarget, union: TargetUnion) -> pb::Compare {
-    pb::Compare {
-        result: CompareResult::Equal.into(),
-        target: target.into(),
-        key: key.clone(),
-        target_union: Some(union),
-        ..Default::default()
-    }
-}
-
 fn one(write: &Write, lease: i64) -> pb::RequestOp {
-    let key = write.key.clone();
-    let Some(value) = write.value.clone() else {
-        return op(Request::RequestDeleteRange(pb::DeleteRangeRequest { key, ..Default::default() }));
-    };
+    let key = &write.key;
+    let Some(value) = write.value.clone() else { return delete(key) };
     let lease = if write.leased { lease } else { 0 };
-    let put = pb::PutRequest { key: key.clone(), value: value.clone(), lease, ..Default::default() };
-    let put = op(Request::RequestPut(put));
+    let put = put_leased(key, value.clone(), lease);
     if value.len() > COMPARED_BYTES {
         return put;
     }
-    let is_so = vec![
-        compare(&key, CompareTarget::Value, TargetUnion::Value(value)),
-        compare(&key, CompareTarget::Lease, TargetUnion::Lease(lease)),
-    ];
-    op(Request::RequestTxn(pb::TxnRequest { compare: is_so, success: Vec::new(), failure: vec![put] }))
+    let is_so = vec![holds(key, value), is_leased(key, lease)];
+    within(pb::TxnRequest { compare: is_so, success: Vec::new(), failure: vec![put] })
 }
 
 fn written(response: &Response) -> Written {

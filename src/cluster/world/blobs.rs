@@ -6,11 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::Client;
-use super::deploys::{is_absent, remove};
 use super::keys;
+use super::txn;
 use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::link::Line;
 use crate::engine::world::{Blobs, ContentHash, Deadline, DeployId, Deploys as _, Upload, WorldError};
 
@@ -31,34 +29,17 @@ impl Blobs for Client {
         let number = getrandom::u64()
             .map_err(|error| WorldError::Refused { operation, why: format!("no random number: {error}") })?;
         let key = keys::upload(&self.host, number);
-        let put = pb::PutRequest { key: key.clone().into(), lease, ..Default::default() };
-        let put = pb::RequestOp { request: Some(Request::RequestPut(put)) };
-        let txn = pb::TxnRequest { success: vec![put], ..Default::default() };
-        let stored = self.link.ask(operation, by, |line: Line, by| {
-            let txn = txn.clone();
-            async move { line.txn(txn, by).await }
-        });
-        stored.await.map(|_| Upload(key))
+        let put = txn::put_leased(&key, Bytes::new(), lease);
+        self.link.transact(operation, by, txn::always(vec![put])).await.map(|_| Upload(key))
     }
 
     async fn missing(&self, hashes: &[ContentHash], by: Deadline) -> Result<Vec<ContentHash>, WorldError> {
         let mut missing = Vec::new();
         for some in hashes.chunks(AT_ONCE) {
-            let ask = |hash: &ContentHash| {
-                let request =
-                    pb::RangeRequest { key: keys::blob(hash).into(), count_only: true, ..Default::default() };
-                pb::RequestOp { request: Some(Request::RequestRange(request)) }
-            };
-            let txn = pb::TxnRequest { success: some.iter().map(ask).collect(), ..Default::default() };
-            let answer = self.link.ask("read blobs", by, |line: Line, by| {
-                let txn = txn.clone();
-                async move { line.txn(txn, by).await }
-            });
-            let counts = answer.await?.responses.into_iter().map(|response| match response.response {
-                Some(pb::response_op::Response::ResponseRange(range)) => range.count,
-                _ => 0,
-            });
-            missing.extend(some.iter().zip(counts).filter(|(_, count)| *count == 0).map(|(hash, _)| *hash));
+            let ask = some.iter().map(|hash| txn::count(keys::blob(hash))).collect();
+            let answer = self.link.transact("read blobs", by, txn::always(ask)).await?;
+            let found = some.iter().zip(txn::read(answer));
+            missing.extend(found.filter(|(_, range)| range.count == 0).map(|(hash, _)| *hash));
         }
         Ok(missing)
     }
@@ -69,25 +50,9 @@ impl Blobs for Client {
             return Err(WorldError::TooLarge { operation, bytes: content.len(), limit: CHUNK_BYTES });
         }
         let hash = ContentHash::of(&content);
-        let key = Bytes::from(keys::blob(&hash));
-        let absent = pb::Compare {
-            result: CompareResult::Equal.into(),
-            target: CompareTarget::Version.into(),
-            key: key.clone(),
-            target_union: Some(TargetUnion::Version(0)),
-            ..Default::default()
-        };
-        let put = Request::RequestPut(pb::PutRequest { key, value: content, ..Default::default() });
-        let txn = pb::TxnRequest {
-            compare: vec![absent],
-            success: vec![pb::RequestOp { request: Some(put) }],
-            failure: Vec::new(),
-        };
-        let stored = self.link.ask(operation, by, |line: Line, by| {
-            let txn = txn.clone();
-            async move { line.txn(txn, by).await }
-        });
-        stored.await.map(|_| hash)
+        let key = keys::blob(&hash);
+        let added = txn::when(vec![txn::is_absent(&key)], vec![txn::put(&key, content)]);
+        self.link.transact(operation, by, added).await.map(|_| hash)
     }
 
     async fn get(&self, hash: &ContentHash, by: Deadline) -> Result<Bytes, WorldError> {
@@ -122,20 +87,13 @@ impl Blobs for Client {
             .filter(|key| std::str::from_utf8(key).is_ok_and(|key| !named.contains(key)))
             .collect();
         // Chunks of an upload are named by nobody yet, and one that has just ended is not among the deploys that were read.
-        let nobody_uploads = pb::Compare { range_end: keys::past(keys::UPLOADS), ..is_absent(keys::UPLOADS) };
-        let still_newest = is_absent(&keys::deploy(DeployId(newest.0 + 1)));
+        let nobody_uploads = txn::is_empty(keys::UPLOADS);
+        let still_newest = txn::is_absent(keys::deploy(DeployId(newest.0 + 1)));
         let mut removed = 0;
         for some in unnamed.chunks(AT_ONCE) {
-            let txn = pb::TxnRequest {
-                compare: vec![nobody_uploads.clone(), still_newest.clone()],
-                success: some.iter().cloned().map(remove).collect(),
-                failure: Vec::new(),
-            };
-            let answer = self.link.ask("remove blobs", by, |line: Line, by| {
-                let txn = txn.clone();
-                async move { line.txn(txn, by).await }
-            });
-            if !answer.await?.succeeded {
+            let if_so = vec![nobody_uploads.clone(), still_newest.clone()];
+            let removal = txn::when(if_so, some.iter().map(txn::delete).collect());
+            if !self.link.transact("remove blobs", by, removal).await?.succeeded {
                 break;
             }
             removed += some.len();

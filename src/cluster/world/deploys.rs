@@ -12,11 +12,10 @@ use super::keys::{self, Fact};
 use super::manifest::Manifest;
 use super::outbox::Write;
 use super::trust::Grounds;
+use super::txn;
 use super::view::{follow_map, follow_one};
 use super::{Client, VALUE_BYTES};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::link::Line;
 use crate::engine::world::{
     ContentHash, Deadline, Deploy, DeployId, Deploys, Follow, HostName, HostReport, Passed, Rollout, Turn,
@@ -38,35 +37,6 @@ fn read<T: DeserializeOwned>(operation: &'static str, key: &str, value: &[u8]) -
         key: key.to_owned(),
         why: error.to_string(),
     })
-}
-
-fn compare(key: &str, target: CompareTarget, union: TargetUnion) -> pb::Compare {
-    pb::Compare {
-        result: CompareResult::Equal.into(),
-        target: target.into(),
-        key: key.to_owned().into(),
-        target_union: Some(union),
-        ..Default::default()
-    }
-}
-
-/// No such key is there.
-pub(super) fn is_absent(key: &str) -> pb::Compare {
-    compare(key, CompareTarget::Version, TargetUnion::Version(0))
-}
-
-fn is_present(key: &str) -> pb::Compare {
-    pb::Compare { result: CompareResult::Greater.into(), ..is_absent(key) }
-}
-
-pub(super) fn remove(key: Bytes) -> pb::RequestOp {
-    let remove = pb::DeleteRangeRequest { key, ..Default::default() };
-    pb::RequestOp { request: Some(Request::RequestDeleteRange(remove)) }
-}
-
-fn put(key: &str, value: Bytes) -> pb::RequestOp {
-    let put = pb::PutRequest { key: key.to_owned().into(), value, ..Default::default() };
-    pb::RequestOp { request: Some(Request::RequestPut(put)) }
 }
 
 /// The deploys that are stored.
@@ -171,18 +141,13 @@ impl Client {
             }
         }
         let key = keys::deploy(deploy.id);
-        let mut is_next = vec![is_absent(&key)];
-        is_next.extend(before.map(|before| is_present(&keys::deploy(before))));
+        let mut is_next = vec![txn::is_absent(&key)];
+        is_next.extend(before.map(|before| txn::is_present(keys::deploy(before))));
         // Whoever has lost the mark of its upload may have lost chunks, too.
-        is_next.extend(upload.map(|upload| is_present(&upload.0)));
-        let mut success = vec![put(&key, value), put(keys::ROLLOUT, text(rollout))];
-        success.extend(upload.map(|upload| remove(upload.0.clone().into())));
-        let txn = pb::TxnRequest { compare: is_next, success, failure: Vec::new() };
-        let answer = self.link.ask(operation, by, |line: Line, by| {
-            let txn = txn.clone();
-            async move { line.txn(txn, by).await }
-        });
-        if answer.await?.succeeded {
+        is_next.extend(upload.map(|upload| txn::is_present(&upload.0)));
+        let mut success = vec![txn::put(&key, value), txn::put(keys::ROLLOUT, text(rollout))];
+        success.extend(upload.map(|upload| txn::delete(&upload.0)));
+        if self.link.transact(operation, by, txn::when(is_next, success)).await?.succeeded {
             return Ok(());
         }
         let why = match self.get(deploy.id, by).await {
@@ -253,17 +218,9 @@ impl Deploys for Client {
     }
 
     async fn roll(&self, from: &Rollout, to: &Rollout, by: Deadline) -> Result<bool, WorldError> {
-        let is_it = compare(keys::ROLLOUT, CompareTarget::Value, TargetUnion::Value(text(from)));
-        let txn = pb::TxnRequest {
-            compare: vec![is_it],
-            success: vec![put(keys::ROLLOUT, text(to))],
-            failure: Vec::new(),
-        };
-        let answer = self.link.ask("deploy", by, |line: Line, by| {
-            let txn = txn.clone();
-            async move { line.txn(txn, by).await }
-        });
-        Ok(answer.await?.succeeded)
+        let is_it = vec![txn::holds(keys::ROLLOUT, text(from))];
+        let roll = txn::when(is_it, vec![txn::put(keys::ROLLOUT, text(to))]);
+        Ok(self.link.transact("deploy", by, roll).await?.succeeded)
     }
 
     fn report(&self, report: Option<&HostReport>) {

@@ -7,6 +7,7 @@
 //! | [`writer`], [`outbox`], [`journal`], [`batch`] | what is written: in order, once, also when the store was away |
 //! | [`trust`], [`export_seal`], `vouching`, `sieve`, [`manifest`] | what is signed, by whom, and what is believed |
 //! | `secrets`, `secret_versions`, [`secret_desk`] | secrets as this host reads them, and as an administrator writes them |
+//! | [`txn`] | the pieces of a transaction |
 //! | [`snapshot`] | a copy of all of it in a file |
 //! | [`session`] | that this host is there |
 //! | `strings`, `exports`, `directory`, `schedule`, `deploys`, `blobs` | the parts of the world |
@@ -34,6 +35,7 @@ mod strings;
 #[cfg(test)]
 mod tests;
 pub mod trust;
+pub mod txn;
 pub mod view;
 mod vouching;
 pub mod watcher;
@@ -289,25 +291,11 @@ impl Client {
     /// # Errors
     /// When the store does not answer in time.
     pub async fn remove_traces(&self, by: Deadline) -> Result<(), WorldError> {
-        use crate::cluster::etcd::pb::etcdserverpb::{
-            DeleteRangeRequest, RequestOp, TxnRequest, request_op::Request,
-        };
-        let delete = |key: String, range_end: Bytes| {
-            let request = DeleteRangeRequest { key: key.into(), range_end, ..Default::default() };
-            RequestOp { request: Some(Request::RequestDeleteRange(request)) }
-        };
         let exported = self.exported.lock().unwrap_or_else(std::sync::PoisonError::into_inner).keys();
-        let own = keys::of_host(&self.host);
-        let KeyRange::Span(_, end) = keys::under(&own) else { return Ok(()) };
-        let mut ops: Vec<RequestOp> = exported.into_iter().map(|key| delete(key, Bytes::new())).collect();
-        ops.push(delete(own, end));
+        let mut ops: Vec<_> = exported.into_iter().map(txn::delete).collect();
+        ops.push(txn::delete_under(&keys::of_host(&self.host)));
         for some in ops.chunks(batch::COUNT) {
-            let txn = TxnRequest { success: some.to_vec(), ..Default::default() };
-            let removed = self.link.ask("leave", by, |line: Line, by| {
-                let txn = txn.clone();
-                async move { line.txn(txn, by).await }
-            });
-            removed.await?;
+            self.link.transact("leave", by, txn::always(some.to_vec())).await?;
         }
         Ok(())
     }

@@ -20,10 +20,9 @@ use super::Client;
 use super::keys;
 use super::mirror::Entry;
 use super::session::{Lease, TTL_S};
+use super::txn;
 use super::view::{follow_map, follow_one};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::link::Line;
 use crate::engine::world::{Candidacy, Deadline, Follow, HostName, Schedule, Seen, WorldError, follow};
 
@@ -146,21 +145,9 @@ impl Client {
         let candidate =
             StoredCandidate { candidacy: candidacy.clone(), zone: self.zone.clone(), load: load() };
         let value = Bytes::from(serde_json::to_vec(&candidate).expect("numbers and texts can be written"));
-        let put = pb::PutRequest {
-            key: candidate_key(namespace, &self.host).into(),
-            value,
-            lease: if candidacy.persist { 0 } else { lease.id },
-            ..Default::default()
-        };
-        let txn = pb::TxnRequest {
-            success: vec![pb::RequestOp { request: Some(Request::RequestPut(put)) }],
-            ..Default::default()
-        };
-        let done = self.link.ask(operation, by, |line: Line, by| {
-            let txn = txn.clone();
-            async move { line.txn(txn, by).await }
-        });
-        if let Err(error) = done.await {
+        let bound_to = if candidacy.persist { 0 } else { lease.id };
+        let put = txn::put_leased(candidate_key(namespace, &self.host), value, bound_to);
+        if let Err(error) = self.link.transact(operation, by, txn::always(vec![put])).await {
             if error.to_string().contains("lease not found") {
                 self.session.is_lost();
             }
@@ -228,26 +215,9 @@ impl Client {
         made_from: i64,
         hosts: Vec<HostName>,
     ) -> Result<(), WorldError> {
-        let key = Bytes::from(key);
-        let unchanged = pb::Compare {
-            result: CompareResult::Equal.into(),
-            target: CompareTarget::Mod.into(),
-            key: key.clone(),
-            target_union: Some(TargetUnion::ModRevision(made_from)),
-            ..Default::default()
-        };
-        let value = serde_json::to_vec(&StoredChoice { hosts }).expect("names can be written").into();
-        let put = pb::PutRequest { key, value, ..Default::default() };
-        let txn = pb::TxnRequest {
-            compare: vec![unchanged],
-            success: vec![pb::RequestOp { request: Some(Request::RequestPut(put)) }],
-            failure: Vec::new(),
-        };
-        let done = self.link.ask("write the schedule", Deadline::after(PATIENCE), |line: Line, by| {
-            let txn = txn.clone();
-            async move { line.txn(txn, by).await }
-        });
-        done.await.map(drop)
+        let value = serde_json::to_vec(&StoredChoice { hosts }).expect("names can be written");
+        let choice = txn::when(vec![txn::is_unchanged(&key, made_from)], vec![txn::put(&key, value)]);
+        self.link.transact("write the schedule", Deadline::after(PATIENCE), choice).await.map(drop)
     }
 }
 

@@ -9,18 +9,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 
 use super::export_seal::SealError;
 use super::secrets::StoredSecret;
 use super::trust::Grounds;
+use super::txn;
 use super::vouching::standing;
 use super::{Client, keys};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::identity::{Domain, HostPattern, IdentityError, SecretStatement, Signed, Standing, seal};
-use crate::cluster::link::Line;
 use crate::cluster::store::id::Revision;
 use crate::cluster::store::key::KeyRange;
 use crate::engine::world::{ContentHash, Deadline, HostName, WorldError};
@@ -159,11 +156,9 @@ impl Client {
     /// When the store does not answer.
     pub async fn remove_secret(&self, name: &str, by: Deadline) -> Result<bool, WorldError> {
         let operation = "remove a secret";
-        let prefix = keys::secrets_named(name);
-        let all = delete(prefix.clone(), Some(keys::past(&prefix)));
-        let success = vec![delete(keys::secret_record(name), None), all];
-        let txn = pb::TxnRequest { success, ..Default::default() };
-        let answer = self.transact(operation, txn, by).await?;
+        let all = txn::delete_under(&keys::secrets_named(name));
+        let success = vec![txn::delete(keys::secret_record(name)), all];
+        let answer = self.link.transact(operation, by, txn::always(success)).await?;
         let removed = answer.responses.iter().any(|response| {
             matches!(&response.response, Some(pb::response_op::Response::ResponseDeleteRange(it)) if it.deleted > 0)
         });
@@ -200,40 +195,20 @@ impl Client {
         changes: Vec<Change>,
         by: Deadline,
     ) -> Result<(), WorldError> {
-        let unchanged = pb::Compare {
-            result: CompareResult::Equal.into(),
-            target: CompareTarget::Mod.into(),
-            key: keys::secret_record(name).into(),
-            target_union: Some(TargetUnion::ModRevision(record.map_or(0, |written| written.0))),
-            ..Default::default()
-        };
-        let mut compare = vec![unchanged];
+        let written = record.map_or(0, |written| written.0);
+        let mut compare = vec![txn::is_unchanged(keys::secret_record(name), written)];
         for changes in portions(changes) {
             let success = changes.into_iter().map(|(key, value)| match value {
-                Some(value) => put(key, value),
-                None => delete(key, None),
+                Some(value) => txn::put(key, value),
+                None => txn::delete(key),
             });
-            let compare = std::mem::take(&mut compare);
-            let txn = pb::TxnRequest { compare, success: success.collect(), ..Default::default() };
-            if !self.transact(PUT, txn, by).await?.succeeded {
+            let change = txn::when(std::mem::take(&mut compare), success.collect());
+            if !self.link.transact(PUT, by, change).await?.succeeded {
                 let why = format!("somebody else has put {name:?} meanwhile; look at `mgmt secret list`");
                 return Err(WorldError::Refused { operation: PUT, why });
             }
         }
         Ok(())
-    }
-
-    async fn transact(
-        &self,
-        operation: &'static str,
-        txn: pb::TxnRequest,
-        by: Deadline,
-    ) -> Result<pb::TxnResponse, WorldError> {
-        let answer = self.link.ask(operation, by, |line: Line, by| {
-            let txn = txn.clone();
-            async move { line.txn(txn, by).await }
-        });
-        answer.await
     }
 }
 
@@ -305,17 +280,6 @@ fn refused(error: IdentityError) -> WorldError {
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn put(key: String, value: Vec<u8>) -> pb::RequestOp {
-    let put = pb::PutRequest { key: key.into(), value: value.into(), ..Default::default() };
-    pb::RequestOp { request: Some(Request::RequestPut(put)) }
-}
-
-fn delete(key: String, range_end: Option<Bytes>) -> pb::RequestOp {
-    let range_end = range_end.unwrap_or_default();
-    let request = pb::DeleteRangeRequest { key: key.into(), range_end, ..Default::default() };
-    pb::RequestOp { request: Some(Request::RequestDeleteRange(request)) }
 }
 
 #[cfg(test)]

@@ -10,10 +10,9 @@ use super::Client;
 use super::keys;
 use super::mirror::Entry;
 use super::outbox::Write;
+use super::txn;
 use super::view::{follow_map, follow_one};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::link::Link;
 use crate::engine::world::{Deadline, Follow, HostName, Seen, Slot, Strings, Texts, WorldError, Written};
 
@@ -106,40 +105,22 @@ pub(super) async fn replace_key(
     to: Option<Bytes>,
     by: Deadline,
 ) -> Result<bool, WorldError> {
-    let (target, union) = match from {
-        Some(from) => (CompareTarget::Value, TargetUnion::Value(from)),
-        None => (CompareTarget::Version, TargetUnion::Version(0)),
-    };
-    let compare = pb::Compare {
-        result: CompareResult::Equal.into(),
-        target: target.into(),
-        key: key.clone(),
-        target_union: Some(union),
-        ..Default::default()
+    let was = match from {
+        Some(from) => txn::holds(&key, from),
+        None => txn::is_absent(&key),
     };
     let change = match to.clone() {
-        Some(value) => Request::RequestPut(pb::PutRequest { key: key.clone(), value, ..Default::default() }),
-        None => {
-            Request::RequestDeleteRange(pb::DeleteRangeRequest { key: key.clone(), ..Default::default() })
-        }
+        Some(value) => txn::put(&key, value),
+        None => txn::delete(&key),
     };
-    let look = Request::RequestRange(pb::RangeRequest { key, ..Default::default() });
-    let op = |request| vec![pb::RequestOp { request: Some(request) }];
-    let txn = pb::TxnRequest { compare: vec![compare], success: op(change), failure: op(look) };
-    let answer = link.ask(operation, by, |line, by| {
-        let txn = txn.clone();
-        async move { line.txn(txn, by).await }
-    });
-    let answer = answer.await?;
+    let request =
+        pb::TxnRequest { compare: vec![was], success: vec![change], failure: vec![txn::look(&key)] };
+    let answer = link.transact(operation, by, request).await?;
     if answer.succeeded {
         return Ok(true);
     }
     // An earlier attempt may have done it, its answer lost.
-    let found = answer.responses.into_iter().find_map(|response| match response.response? {
-        pb::response_op::Response::ResponseRange(range) => Some(range),
-        _ => None,
-    });
-    let now = found.and_then(|range| range.kvs.into_iter().next()).map(|kv| kv.value);
+    let now = txn::read(answer).next().and_then(|range| range.kvs.into_iter().next()).map(|kv| kv.value);
     Ok(now == to)
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::office::{Found, OPS, Office, TRIES, delete, put, unchanged};
+use super::office::{Found, OPS, Office, TRIES};
 use crate::cluster::identity::{DenyList, Domain, Eviction, Signed, UnixSeconds};
 use crate::cluster::joining::Enrolled;
 use crate::cluster::link::{Endpoint, Line};
 use crate::cluster::mesh::MeshError;
 use crate::cluster::tls;
-use crate::cluster::world::keys;
+use crate::cluster::world::{keys, txn};
 use crate::engine::registry::did_you_mean;
 use crate::engine::world::HostName;
 
@@ -94,9 +94,7 @@ impl Office {
             let (_, _, administrators) = self.administrators().await?;
             let found = self.read("read who is out", keys::DENIED).await?;
             let mut denied = DenyList::default();
-            for error in denied.merge(evictions(&found)?, &administrators, &self.mesh).refused {
-                tracing::warn!(%error, "an eviction in the store does not count");
-            }
+            denied.merge(evictions(&found)?, &administrators, &self.mesh).warn("the store");
             let key = keys::enrolled(host);
             let there = self.read("read who has an identity", &key).await?;
             let Some(value) = there.value else {
@@ -120,8 +118,9 @@ impl Office {
             denied.take(signed, &administrators, &self.mesh)?;
             let list: Vec<&Signed<Eviction>> = denied.iter().collect();
             let list = serde_json::to_vec(&list).expect("texts can be written");
-            let compare = vec![unchanged(keys::DENIED, found.written), unchanged(&key, there.written)];
-            if self.commit(operation, compare, vec![put(keys::DENIED, list), delete(&key)]).await? {
+            let compare =
+                vec![txn::is_unchanged(keys::DENIED, found.written), txn::is_unchanged(&key, there.written)];
+            if self.commit(operation, compare, vec![txn::put(keys::DENIED, list), txn::delete(&key)]).await? {
                 self.folder.store_denied(&denied)?;
                 return Ok((at, false));
             }
@@ -146,8 +145,8 @@ impl Office {
             doomed.extend(all.into_iter().filter(|key| is_its(key, host)));
         }
         for some in doomed.chunks(OPS) {
-            let compare = vec![unchanged(&keys::enrolled(host), 0)];
-            let gone = some.iter().map(|key| delete(key)).collect();
+            let compare = vec![txn::is_unchanged(keys::enrolled(host), 0)];
+            let gone = some.iter().map(txn::delete).collect();
             if !self.commit(operation, compare, gone).await? {
                 // Another host has the name, and these keys are its own by now.
                 return Ok(0);

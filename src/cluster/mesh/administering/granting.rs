@@ -1,9 +1,9 @@
 //! Hosts may write what is everybody's.
 
-use super::office::{Office, delete, put, unchanged};
+use super::office::Office;
 use crate::cluster::identity::{Domain, KvGrant, Signed};
 use crate::cluster::mesh::MeshError;
-use crate::cluster::world::keys;
+use crate::cluster::world::{keys, txn};
 
 impl Office {
     /// Lets hosts write texts that are everybody's.
@@ -12,7 +12,7 @@ impl Office {
     /// When the store does not answer.
     pub async fn allow(&self, grant: &KvGrant) -> Result<(), MeshError> {
         let signed = Signed::new(grant, Domain::Policy, &self.mesh, &self.key)?;
-        let written = put(&keys::kv_grant(grant), signed.to_json());
+        let written = txn::put(keys::kv_grant(grant), signed.to_json());
         self.commit("allow hosts to write", Vec::new(), vec![written]).await?;
         let KvGrant { prefix, hosts } = grant;
         self.note(&format!("let hosts called {hosts} write shared texts that begin with {prefix:?}")).await;
@@ -29,7 +29,9 @@ impl Office {
         if found.value.is_none() {
             return Ok(false);
         }
-        let gone = self.commit(operation, vec![unchanged(&key, found.written)], vec![delete(&key)]).await?;
+        let gone = self
+            .commit(operation, vec![txn::is_unchanged(&key, found.written)], vec![txn::delete(&key)])
+            .await?;
         if gone {
             let KvGrant { prefix, hosts } = grant;
             let what =

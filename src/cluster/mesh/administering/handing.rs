@@ -1,12 +1,12 @@
 //! That a host is out, told directly to a server that does not hear of it from the others.
 
 use super::certifying::own_papers;
-use crate::cluster::identity::{DenyList, Domain, Eviction, KeyFolder, Signed, UnixSeconds};
+use crate::cluster::identity::{Domain, Eviction, KeyFolder, Signed, UnixSeconds};
 use crate::cluster::joining;
 use crate::cluster::link::Endpoint;
 use crate::cluster::mesh::MeshError;
+use crate::cluster::mesh::asking::call;
 use crate::cluster::mesh::desk::place;
-use crate::cluster::mesh::own_identity::{call, fingerprints};
 use crate::cluster::tls::{self, JoinTls};
 use crate::engine::world::HostName;
 
@@ -17,8 +17,7 @@ use crate::engine::world::HostName;
 /// When no administrator's keys lie in the folder, the server does not answer, or does not know this administrator.
 pub async fn hand_over(folder: &KeyFolder, host: &HostName, at: &Endpoint) -> Result<UnixSeconds, MeshError> {
     let own = own_papers(folder)?;
-    let mut denied = DenyList::default();
-    drop(denied.merge(folder.load_denied()?, &own.administrators, &own.mesh));
+    let mut denied = folder.denied(&own.administrators, &own.mesh)?;
     let now = tls::now();
     // What its keys are only the store could tell: its name and the time are enough for its certificates.
     let eviction = Eviction {
@@ -31,7 +30,7 @@ pub async fn hand_over(folder: &KeyFolder, host: &HostName, at: &Endpoint) -> Re
     let signed = Signed::new(&eviction, Domain::Eviction, &own.mesh, &own.signing)?;
     denied.take(signed.clone(), &own.administrators, &own.mesh)?;
     let address = place(&at.url);
-    let tls = JoinTls::new(own.mesh, fingerprints(&own.roots))?;
+    let tls = JoinTls::new(own.mesh, own.roots.fingerprints())?;
     let line = call(&address, &tls)
         .await
         .map_err(|why| MeshError::Unreached { why: format!("{address}: {why}") })?;

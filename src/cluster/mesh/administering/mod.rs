@@ -21,6 +21,7 @@ mod office;
 mod staffing;
 
 pub use certifying::certify;
+pub(in crate::cluster::mesh) use certifying::{OwnPapers, own_papers};
 pub use evicting::Evicted;
 pub use handing::hand_over;
 pub use office::Office;

@@ -7,17 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::identity::{
-    AdministratorChain, AdministratorName, Administrators, IdentityError, KeyFolder, MeshId, Pin, SigningKey,
-    key_files,
+    AdministratorChain, AdministratorName, Administrators, IdentityError, KeyFolder, MeshId, SigningKey,
 };
-use crate::cluster::link::Line;
 use crate::cluster::mesh::MeshError;
 use crate::cluster::store::key::KeyRange;
 use crate::cluster::world::mirror::Entry;
-use crate::cluster::world::{Client, keys};
+use crate::cluster::world::{Client, keys, txn};
 use crate::engine::world::Deadline;
 
 /// How often something is decided anew because somebody else has changed the same meanwhile.
@@ -52,9 +48,8 @@ impl Office {
     /// When no administrator's keys lie in the folder, they are of somebody who administers this mesh no more, the store does not
     /// answer, or what it has does not go on from what is known.
     pub async fn open(client: Arc<Client>, folder: KeyFolder, patience: Duration) -> Result<Self, MeshError> {
-        let missing = |name: &str| IdentityError::MissingKey { path: folder.path_of(name) };
-        let mesh = folder.load_mesh()?.ok_or_else(|| missing(key_files::MESH))?;
-        let (key, _) = folder.load_admin()?.ok_or_else(|| missing(key_files::ADMIN_KEY))?;
+        let mesh = folder.mesh()?;
+        let (key, _) = folder.admin()?;
         // Only a name is wanted of it until the chain is read.
         let name = "unknown".parse().expect("it is a name");
         let mut office = Self { client, folder, mesh, key, name, patience };
@@ -79,13 +74,10 @@ impl Office {
     pub(super) async fn administrators(
         &self,
     ) -> Result<(AdministratorChain, i64, Administrators), MeshError> {
-        let missing = |name: &str| IdentityError::MissingKey { path: self.folder.path_of(name) };
-        let known = self.folder.load_administrators()?.ok_or_else(|| missing(key_files::ADMINISTRATORS))?;
-        let known = known.replay(&self.mesh, &Pin::default())?;
+        let known = self.folder.administrators(&self.mesh)?;
         let found = self.read("read who administers the mesh", keys::ADMINISTRATORS).await?;
         let chain = AdministratorChain::from_json(&found.value.unwrap_or_default())?;
-        let pin = Pin { first: Some(*known.first()), known: Some(*known.head()) };
-        let administrators = chain.replay(&self.mesh, &pin)?;
+        let administrators = chain.replay(&self.mesh, &known.pin())?;
         if administrators.head() != known.head() {
             self.folder.store_administrators(&chain)?;
         }
@@ -127,36 +119,7 @@ impl Office {
         compare: Vec<pb::Compare>,
         success: Vec<pb::RequestOp>,
     ) -> Result<bool, MeshError> {
-        let txn = pb::TxnRequest { compare, success, ..Default::default() };
-        let done = self.client.link().ask(operation, self.deadline(), |line: Line, by| {
-            let txn = txn.clone();
-            async move { line.txn(txn, by).await }
-        });
-        Ok(done.await?.succeeded)
+        let change = txn::when(compare, success);
+        Ok(self.client.link().transact(operation, self.deadline(), change).await?.succeeded)
     }
-}
-
-/// That a key was last written then; 0: that it is not there.
-pub(super) fn unchanged(key: &str, written: i64) -> pb::Compare {
-    pb::Compare {
-        result: CompareResult::Equal.into(),
-        target: CompareTarget::Mod.into(),
-        key: Bytes::copy_from_slice(key.as_bytes()),
-        target_union: Some(TargetUnion::ModRevision(written)),
-        ..Default::default()
-    }
-}
-
-/// Writes a key.
-pub(super) fn put(key: &str, value: impl Into<Bytes>) -> pb::RequestOp {
-    let key = Bytes::copy_from_slice(key.as_bytes());
-    let put = pb::PutRequest { key, value: value.into(), ..Default::default() };
-    pb::RequestOp { request: Some(Request::RequestPut(put)) }
-}
-
-/// Removes a key.
-pub(super) fn delete(key: &str) -> pb::RequestOp {
-    let key = Bytes::copy_from_slice(key.as_bytes());
-    let delete = pb::DeleteRangeRequest { key, ..Default::default() };
-    pb::RequestOp { request: Some(Request::RequestDeleteRange(delete)) }
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use super::certifying::certify;
 use super::evicting::evictions;
-use super::office::{OPS, Office, TRIES, delete, put, unchanged};
-use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
+use super::office::{OPS, Office, TRIES};
 use crate::cluster::identity::{
     AdministratorChange, AdministratorName, CertificateKey, Change, Fingerprint, IdentityError, Invite,
     KeyFolder, KvGrant, Signed, SigningKey, UnixSeconds, key_files,
@@ -14,7 +12,7 @@ use crate::cluster::identity::{
 use crate::cluster::joining::Enrolled;
 use crate::cluster::mesh::MeshError;
 use crate::cluster::tls;
-use crate::cluster::world::keys;
+use crate::cluster::world::{keys, txn};
 use crate::engine::world::ContentHash;
 
 /// Somebody who decides.
@@ -79,15 +77,14 @@ impl Office {
             }
             let change = Change::Add { name: name.clone(), key: key.verifying_key() };
             chain.append(&self.mesh, change, &self.key, tls::now())?;
-            let compare = vec![unchanged(keys::ADMINISTRATORS, written)];
-            self.commit(operation, compare, vec![put(keys::ADMINISTRATORS, chain.to_json())]).await?;
+            let compare = vec![txn::is_unchanged(keys::ADMINISTRATORS, written)];
+            self.commit(operation, compare, vec![txn::put(keys::ADMINISTRATORS, chain.to_json())]).await?;
         }
         if !added {
             return Err(MeshError::Contended { operation });
         }
-        let missing = |name: &str| IdentityError::MissingKey { path: self.folder.path_of(name) };
         to.store_mesh(&self.mesh)?;
-        to.store_roots(&self.folder.load_roots(&self.mesh)?.ok_or_else(|| missing(key_files::ROOTS))?)?;
+        to.store_roots(&self.folder.roots(&self.mesh)?)?;
         certify(to, &self.client.link().endpoints()).await?;
         self.note(&format!("added the administrator {name}")).await;
         Ok(key.fingerprint())
@@ -108,17 +105,18 @@ impl Office {
             let kept = keep.len();
             let change = Change::Remove { name: name.clone(), keep: keep.into_iter().collect() };
             chain.append(&self.mesh, change, &self.key, tls::now())?;
-            let mut compare = vec![unchanged(keys::ADMINISTRATORS, written)];
+            let mut compare = vec![txn::is_unchanged(keys::ADMINISTRATORS, written)];
             // A host that has joined since with an invite of theirs would lose what it stands on.
             compare.extend(
-                [keys::ENROLLED, keys::DENIED, keys::KV_GRANTS].map(|prefix| none_since(prefix, seen)),
+                [keys::ENROLLED, keys::DENIED, keys::KV_GRANTS].map(|prefix| txn::none_since(prefix, seen)),
             );
-            if !self.commit(operation, compare, vec![put(keys::ADMINISTRATORS, chain.to_json())]).await? {
+            if !self.commit(operation, compare, vec![txn::put(keys::ADMINISTRATORS, chain.to_json())]).await?
+            {
                 continue;
             }
             self.folder.store_administrators(&chain)?;
             for some in unused.chunks(OPS) {
-                let gone = some.iter().map(|key| delete(key)).collect();
+                let gone = some.iter().map(txn::delete).collect();
                 self.commit("take back invites", Vec::new(), gone).await?;
             }
             self.note(&format!("removed the administrator {name}")).await;
@@ -175,34 +173,21 @@ struct Kept {
     seen: i64,
 }
 
-/// That nothing with a prefix was written since.
-fn none_since(prefix: &str, seen: i64) -> pb::Compare {
-    pb::Compare {
-        result: CompareResult::Less.into(),
-        target: CompareTarget::Mod.into(),
-        key: prefix.to_owned().into(),
-        range_end: keys::past(prefix),
-        target_union: Some(TargetUnion::ModRevision(seen + 1)),
-    }
-}
-
 /// Moves an administrator's keys from a folder into another one: they are there, whole, before they are gone here.
 ///
 /// # Errors
 /// When none lie there, another's lie in the other one, or the system refuses.
 pub fn export(from: &KeyFolder, to: &KeyFolder) -> Result<(), MeshError> {
-    let missing = |name: &str| IdentityError::MissingKey { path: from.path_of(name) };
-    let mesh = from.load_mesh()?.ok_or_else(|| missing(key_files::MESH))?;
-    let (key, connects) = from.load_admin()?.ok_or_else(|| missing(key_files::ADMIN_KEY))?;
+    let mesh = from.mesh()?;
+    let (key, connects) = from.admin()?;
     if to.load_admin()?.is_some_and(|(other, _)| other.fingerprint() != key.fingerprint()) {
         return Err(MeshError::OthersKeys { path: to.path_of(key_files::ADMIN_KEY) });
     }
     to.store_mesh(&mesh)?;
-    to.store_roots(&from.load_roots(&mesh)?.ok_or_else(|| missing(key_files::ROOTS))?)?;
-    let chain = from.load_administrators()?.ok_or_else(|| missing(key_files::ADMINISTRATORS))?;
-    to.store_administrators(&chain)?;
+    to.store_roots(&from.roots(&mesh)?)?;
+    to.store_administrators(&from.administrator_chain()?)?;
     let certificate = from.load_admin_certificate(&mesh)?;
-    to.store_admin_certificate(&certificate.ok_or_else(|| missing(key_files::ADMIN_CERTIFICATE))?)?;
+    to.store_admin_certificate(&certificate.ok_or_else(|| from.missing(key_files::ADMIN_CERTIFICATE))?)?;
     to.store_admin(&key, &connects)?;
     from.remove_admin()?;
     Ok(())
