@@ -12,7 +12,7 @@ use crate::agent::error::AgentError;
 use crate::agent::mesh_choice::MeshChoice;
 use crate::cluster::identity::{IdentityError, KeyFolder};
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Problem, Standing};
-use crate::cluster::mesh::administering::Office;
+use crate::cluster::mesh::administering::{self, Office};
 use crate::cluster::mesh::{MeshError, grounds, inviting};
 use crate::cluster::peer::PeerTls;
 use crate::cluster::store::id::ClusterId;
@@ -84,7 +84,12 @@ impl MeshReach {
         // Where a host of the mesh was, one of another may be by now.
         let link = Link::start(LinkSettings { cluster, lineage: Some(keys::STORES), tls, inside: None });
         link.set_endpoints(seeds.clone());
-        if let Err(error) = link.line("reach the mesh", self.deadline()).await {
+        let mut reached = link.line("reach the mesh", self.deadline()).await;
+        // Nobody may take an administrator's certificate any more: its time is over, or the mesh has another authority.
+        if reached.is_err() && self.renewed(&link).await {
+            reached = link.line("reach the mesh", self.deadline()).await;
+        }
+        if let Err(error) = reached {
             let why = match link.standing() {
                 Standing::Away(away) => away.why,
                 Standing::Up(_) => Default::default(),
@@ -124,6 +129,19 @@ impl MeshReach {
         }
         let client = self.client().await?;
         Office::open(client, folder, Duration::from_secs(self.timeout)).await.map_err(failed)
+    }
+
+    /// Gets the administrator whose keys lie there a new certificate, and shows it; `false`: nobody gives one.
+    async fn renewed(&self, link: &Link) -> bool {
+        let (Some(tls), Ok(folder)) = (link.tls(), self.keys()) else { return false };
+        let PeerTls::Mesh(tls) = &*tls else { return false };
+        if !matches!(folder.load_admin(), Ok(Some(_)))
+            || administering::certify(&folder, &link.endpoints()).await.is_err()
+        {
+            return false;
+        }
+        let passport = Passport::of_administrator(&folder).ok().flatten();
+        passport.is_some_and(|passport| tls.replace(passport).is_ok())
     }
 
     /// With what TLS is spoken: as the administrator whose keys lie there, or else as the host.

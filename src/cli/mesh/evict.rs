@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::rotate_ca;
 use crate::cli::mesh_reach::{MeshReach, failed};
 use crate::cli::output;
 use crate::cluster::link::Endpoint;
@@ -43,10 +44,8 @@ pub(super) async fn main(args: &Evict) -> Result<(), ExitCode> {
     ));
     if evicted.served {
         output::say("it carried the store: others take over, and it is removed from the members");
-        output::warn(
-            "warning: so it had the key that certificates are signed with, which this version does not replace: if somebody may \
-             have taken it, make a new mesh\n",
-        );
+        output::say("it had the key that certificates are signed with, so that is replaced now:");
+        rotate_ca::after_eviction(&office).await?;
     }
     Ok(())
 }

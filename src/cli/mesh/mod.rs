@@ -6,6 +6,7 @@ mod etcd_setup;
 mod evict;
 mod keys;
 mod rescue;
+mod rotate_ca;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -64,6 +65,11 @@ enum What {
     ///
     /// Needs an administrator's keys.
     Admin(admin::Admin),
+    /// Give the mesh another authority, while it works: every host gets a new certificate by itself
+    ///
+    /// Needs an administrator's keys. It returns once nobody believes the authority before any more; if it is interrupted, run it
+    /// again.
+    RotateCa(rotate_ca::RotateCa),
     /// Print what gives an etcd, which stands in for the store, the same rules: users and roles
     EtcdSetup(etcd_setup::EtcdSetup),
     /// Have the agent on this host leave its mesh for good, and end
@@ -139,6 +145,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
             What::Invite(args) => keys::invite(args).await,
             What::Env(args) => keys::env(args).await,
             What::Evict(args) => evict::main(args).await,
+            What::RotateCa(args) => rotate_ca::main(args).await,
             What::EtcdSetup(args) => etcd_setup::main(args),
             What::Admin(args) => admin::main(args).await,
             What::Allow(args) => allow::main(args).await,

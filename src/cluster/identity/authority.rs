@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
+    KeyPair, KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use super::{
-    Certificate, CertificateKey, IdentityError, MeshId, Principal, Root, Roots, SubjectKey, UnixSeconds,
+    Certificate, CertificateKey, IdentityError, Link, MOST_LINKS, MeshId, Principal, Root, Roots, SubjectKey,
+    UnixSeconds,
 };
 use crate::engine::world::HostName;
 
@@ -74,7 +75,7 @@ impl Grant {
     }
 }
 
-/// The mesh's authority: its roots, and the key of the newest one. Only hosts that carry the store have it.
+/// The mesh's authority: a root, and its key. Only hosts that carry the store have it.
 pub struct Authority {
     mesh: MeshId,
     roots: Roots,
@@ -88,7 +89,7 @@ impl Authority {
     /// When the system has no random numbers.
     pub fn new(mesh: MeshId, now: UnixSeconds) -> Result<Self, IdentityError> {
         let key = CertificateKey::generate()?;
-        let roots = Roots::new(vec![root(&mesh, &key, now)?])?;
+        let roots = Roots::of(root(&mesh, &key, now)?);
         Ok(Self { mesh, roots, key })
     }
 
@@ -110,7 +111,7 @@ impl Authority {
         &self.mesh
     }
 
-    /// What is known to others.
+    /// What is known to others: its root alone.
     pub fn roots(&self) -> &Roots {
         &self.roots
     }
@@ -120,24 +121,27 @@ impl Authority {
         self.key.to_pem()
     }
 
-    /// A new root and key, beside the last one: what that one signed stays good until it is dropped
-    /// ([`Roots::without_old`]).
+    /// The authority after this one, and the link to its root: who believes this one can believe that.
     ///
     /// # Errors
-    /// When the system has no random numbers.
-    pub fn rotate(&self, now: UnixSeconds) -> Result<Self, IdentityError> {
-        let key = CertificateKey::generate()?;
-        let roots = self.roots.followed_by(root(&self.mesh, &key, now)?)?;
-        Ok(Self { mesh: self.mesh, roots, key })
+    /// When the system has no random numbers, or the root's time is over.
+    pub fn rotate(&self, now: UnixSeconds) -> Result<(Self, Link), IdentityError> {
+        let last = self.roots.newest().not_after();
+        if now >= last {
+            return Err(IdentityError::AuthorityExpired { since: last });
+        }
+        let failed = |source| IdentityError::Issue { operation: "make a root", source };
+        let next = Self::new(self.mesh, now)?;
+        let params = root_params(&self.mesh, &next.key, now, now.later(ROOT_VALIDITY).min(last))?;
+        let link = params.signed_by(next.key.pair(), &self.issuer()?).map_err(failed)?;
+        let link = Link::from_der(link.der(), &self.mesh)?;
+        Ok((next, link))
     }
 
-    /// The same authority without the root before: the change is over.
-    ///
-    /// # Errors
-    /// None that can happen: the key was read before.
-    pub fn without_old(&self) -> Result<Self, IdentityError> {
-        let key = CertificateKey::from_pem(&self.key.to_pem())?;
-        Ok(Self { mesh: self.mesh, roots: self.roots.without_old(), key })
+    fn issuer(&self) -> Result<Issuer<'_, &KeyPair>, IdentityError> {
+        let failed = |source| IdentityError::Issue { operation: "read the root", source };
+        let root = CertificateDer::from(self.roots.newest().der().to_vec());
+        Issuer::from_ca_cert_der(&root, self.key.pair()).map_err(failed)
     }
 
     /// Says whose a key is.
@@ -180,9 +184,7 @@ impl Authority {
             params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
         }
         params.use_authority_key_identifier_extension = true;
-        let root = CertificateDer::from(self.roots.newest().der().to_vec());
-        let issuer = Issuer::from_ca_cert_der(&root, self.key.pair()).map_err(failed)?;
-        let certificate = params.signed_by(key.key(), &issuer).map_err(failed)?;
+        let certificate = params.signed_by(key.key(), &self.issuer()?).map_err(failed)?;
         Certificate::from_der(certificate.der(), &self.mesh)
     }
 }
@@ -196,17 +198,30 @@ impl fmt::Debug for Authority {
 /// A root that signs itself.
 fn root(mesh: &MeshId, key: &CertificateKey, now: UnixSeconds) -> Result<Root, IdentityError> {
     let failed = |source| IdentityError::Issue { operation: "make a root", source };
+    let params = root_params(mesh, key, now, now.later(ROOT_VALIDITY))?;
+    let certificate = params.self_signed(key.pair()).map_err(failed)?;
+    Root::from_der(certificate.der(), mesh)
+}
+
+/// What a root says, and a link to it.
+fn root_params(
+    mesh: &MeshId,
+    key: &CertificateKey,
+    now: UnixSeconds,
+    until: UnixSeconds,
+) -> Result<CertificateParams, IdentityError> {
+    let failed = |source| IdentityError::Issue { operation: "make a root", source };
     let mut params = CertificateParams::default();
-    dated(&mut params, now, now.later(ROOT_VALIDITY))?;
+    dated(&mut params, now, until)?;
     params.distinguished_name = DistinguishedName::new();
     // Each root is called otherwise, so that a verifier tries the right one.
     let short: String = key.fingerprint().as_bytes()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     params.distinguished_name.push(DnType::CommonName, format!("mgmt {mesh} {short}"));
     params.subject_alt_names = vec![SanType::URI(Root::uri(mesh).try_into().map_err(failed)?)];
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    // Links lead from one to another.
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(MOST_LINKS as u8));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let certificate = params.self_signed(key.pair()).map_err(failed)?;
-    Root::from_der(certificate.der(), mesh)
+    Ok(params)
 }
 
 /// From an hour ago until then, under a random number.
@@ -294,7 +309,7 @@ mod tests {
 
     #[test]
     fn an_authority_is_read_as_it_was_written() {
-        let one = authority().rotate(NOW).unwrap();
+        let (one, _) = authority().rotate(NOW).unwrap();
         let again = Authority::from_pem(mesh(), &one.roots().to_pem(), &one.key_pem()).unwrap();
         let it = again.issue(&subject(), &grant("a"), NOW).unwrap();
         one.roots().verify(&it).unwrap();
@@ -305,18 +320,13 @@ mod tests {
     }
 
     #[test]
-    fn two_roots_overlap_and_a_third_drops_the_first() {
+    fn an_authority_follows_another_and_nobody_whose_time_is_over() {
         let first = authority();
-        let second = first.rotate(NOW).unwrap();
-        let third = second.rotate(NOW).unwrap();
-        let by = |authority: &Authority| authority.issue(&subject(), &grant("a"), NOW).unwrap();
-        second.roots().verify(&by(&first)).unwrap();
-        second.roots().verify(&by(&second)).unwrap();
-        third.roots().verify(&by(&second)).unwrap();
-        assert!(third.roots().verify(&by(&first)).is_err());
-        let only = third.without_old().unwrap();
-        assert!(only.roots().verify(&by(&second)).is_err());
-        only.roots().verify(&by(&third)).unwrap();
+        let (second, link) = first.rotate(NOW).unwrap();
+        assert_ne!(first.roots(), second.roots());
+        first.roots().followed_by(second.roots().newest().clone(), link).unwrap();
+        let refused = first.rotate(first.roots().newest().not_after());
+        assert!(matches!(refused, Err(IdentityError::AuthorityExpired { .. })));
     }
 
     #[test]
@@ -335,7 +345,7 @@ mod tests {
         use rustls::client::danger::ServerCertVerifier as _;
         use rustls::pki_types::{ServerName, UnixTime};
         use rustls::server::WebPkiClientVerifier;
-        let authority = authority().rotate(NOW).unwrap();
+        let (authority, _) = authority().rotate(NOW).unwrap();
         let mut store = rustls::RootCertStore::empty();
         for root in authority.roots().iter() {
             store.add(CertificateDer::from(root.der().to_vec())).unwrap();

@@ -88,6 +88,7 @@ pub struct Certificate {
     not_after: UnixSeconds,
     key: Fingerprint,
     may_serve: bool,
+    issuer: Box<str>,
 }
 
 impl Certificate {
@@ -124,6 +125,7 @@ impl Certificate {
             not_after: seconds(certificate.validity().not_after),
             key: Fingerprint::of_spki(certificate.public_key().raw),
             may_serve,
+            issuer: certificate.issuer().to_string().into(),
             der: Bytes::copy_from_slice(der),
         })
     }
@@ -148,6 +150,11 @@ impl Certificate {
     /// As it is sent.
     pub fn der(&self) -> &Bytes {
         &self.der
+    }
+
+    /// What the root is called that it says has signed it.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// Who.

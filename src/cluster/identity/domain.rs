@@ -27,11 +27,13 @@ pub enum Domain {
     Audit,
     /// A secret for a host, by an administrator.
     Secret,
+    /// With what the mesh's certificates are signed, by an administrator.
+    Roots,
 }
 
 impl Domain {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Deploy,
         Self::Export,
         Self::Eviction,
@@ -43,6 +45,7 @@ impl Domain {
         Self::JoinRequest,
         Self::Audit,
         Self::Secret,
+        Self::Roots,
     ];
 
     /// Its name, as it is signed: never changed, or what was signed before counts no more.
@@ -59,6 +62,7 @@ impl Domain {
             Self::JoinRequest => "join-request",
             Self::Audit => "audit",
             Self::Secret => "secret",
+            Self::Roots => "roots",
         }
     }
 }

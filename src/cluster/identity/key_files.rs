@@ -4,16 +4,20 @@ use zeroize::Zeroizing;
 
 use super::{AdministratorChain, Administrators, Authority, Certificate, CertificateKey, DenyList, Eviction};
 use super::{
-    HostKeys, IdentityError, KeyFolder, MeshId, Papers, Pin, RecipientKey, Roots, Signed, SigningKey,
+    HostKeys, IdentityError, KeyFolder, MeshId, Papers, Pin, RecipientKey, RootList, Signed, SigningKey,
 };
 use crate::engine::world::DeployId;
 
 /// The id of the mesh.
 pub const MESH: &str = "mesh.id";
-/// The roots: what every host knows.
+/// The roots, for other programs; what counts here is the list.
 pub const ROOTS: &str = "roots.pem";
-/// The authority's key, and its roots, in one file so that they always fit: on hosts that carry the store only.
+/// The roots, as an administrator has signed them: what every host knows.
+pub const ROOT_LIST: &str = "roots.json";
+/// The authority's key, and its root, in one file so that they always fit: on hosts that carry the store only.
 pub const AUTHORITY: &str = "authority.pem";
+/// The authority that is to follow, on the server that has made it, until the mesh has it.
+pub const NEXT_AUTHORITY: &str = "authority-next.pem";
 /// With what this host signs.
 pub const HOST_SIGNING_KEY: &str = "host-signing.key";
 /// With what it connects.
@@ -95,16 +99,17 @@ impl KeyFolder {
     ///
     /// # Errors
     /// As for [`KeyFolder::load_mesh`].
-    pub fn load_roots(&self, mesh: &MeshId) -> Result<Option<Roots>, IdentityError> {
-        self.load(ROOTS, SMALL, |text| Roots::from_pem(text, mesh))
+    pub fn load_roots(&self, mesh: &MeshId) -> Result<Option<RootList>, IdentityError> {
+        self.load(ROOT_LIST, SMALL, |text| RootList::kept(text, mesh))
     }
 
     /// Keeps the roots of the mesh.
     ///
     /// # Errors
     /// As for [`KeyFolder::store_mesh`].
-    pub fn store_roots(&self, roots: &Roots) -> Result<(), IdentityError> {
-        self.write(ROOTS, roots.to_pem().as_bytes())
+    pub fn store_roots(&self, list: &RootList) -> Result<(), IdentityError> {
+        self.write(ROOTS, list.roots().to_pem().as_bytes())?;
+        self.write(ROOT_LIST, list.signed().to_json().as_bytes())
     }
 
     /// The authority, where this host has it.
@@ -112,23 +117,47 @@ impl KeyFolder {
     /// # Errors
     /// As for [`KeyFolder::load_mesh`].
     pub fn load_authority(&self, mesh: &MeshId) -> Result<Option<Authority>, IdentityError> {
-        self.load(AUTHORITY, SMALL, |text| {
+        self.authority_in(AUTHORITY, mesh)
+    }
+
+    /// The authority that is to follow, where this host has made it.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::load_mesh`].
+    pub fn load_next_authority(&self, mesh: &MeshId) -> Result<Option<Authority>, IdentityError> {
+        self.authority_in(NEXT_AUTHORITY, mesh)
+    }
+
+    fn authority_in(&self, name: &str, mesh: &MeshId) -> Result<Option<Authority>, IdentityError> {
+        self.load(name, SMALL, |text| {
             let key = text.find("-----BEGIN CERTIFICATE").map_or(text, |at| &text[..at]);
             Authority::from_pem(*mesh, text, key)
         })
     }
 
-    /// Keeps the authority, and its roots.
+    /// Keeps the authority. One that was to follow is none any more.
     ///
     /// # Errors
     /// As for [`KeyFolder::store_mesh`].
     pub fn store_authority(&self, authority: &Authority) -> Result<(), IdentityError> {
+        self.store_authority_in(AUTHORITY, authority)?;
+        self.remove(NEXT_AUTHORITY).map(drop)
+    }
+
+    /// Keeps the authority that is to follow.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::store_mesh`].
+    pub fn store_next_authority(&self, authority: &Authority) -> Result<(), IdentityError> {
+        self.store_authority_in(NEXT_AUTHORITY, authority)
+    }
+
+    fn store_authority_in(&self, name: &str, authority: &Authority) -> Result<(), IdentityError> {
         let (key, roots) = (authority.key_pem(), authority.roots().to_pem());
         let mut text = Zeroizing::new(String::with_capacity(key.len() + roots.len()));
         text.push_str(&key);
         text.push_str(&roots);
-        self.write(AUTHORITY, text.as_bytes())?;
-        self.store_roots(authority.roots())
+        self.write(name, text.as_bytes())
     }
 
     /// Forgets the authority: this host carries the store no more. Tells whether there was one.
@@ -136,6 +165,7 @@ impl KeyFolder {
     /// # Errors
     /// When the system refuses.
     pub fn remove_authority(&self) -> Result<bool, IdentityError> {
+        self.remove(NEXT_AUTHORITY)?;
         self.remove(AUTHORITY)
     }
 
@@ -189,10 +219,11 @@ impl KeyFolder {
     /// When the system refuses.
     pub fn forget_mesh(&self) -> Result<(), IdentityError> {
         if self.load_admin()?.is_some() {
-            return self.remove(AUTHORITY).map(drop);
+            return self.remove_authority().map(drop);
         }
         // The mesh first: without it all else is of an attempt that was not finished.
-        for name in [MESH, HOST_CERTIFICATE, HOST_PAPERS, AUTHORITY, DENIED, ROOTS] {
+        for name in [MESH, HOST_CERTIFICATE, HOST_PAPERS, AUTHORITY, NEXT_AUTHORITY, DENIED, ROOT_LIST, ROOTS]
+        {
             self.remove(name)?;
         }
         Ok(())
@@ -317,8 +348,8 @@ impl KeyFolder {
     ///
     /// # Errors
     /// As for [`KeyFolder::mesh`].
-    pub fn roots(&self, mesh: &MeshId) -> Result<Roots, IdentityError> {
-        self.load_roots(mesh)?.ok_or_else(|| self.missing(ROOTS))
+    pub fn roots(&self, mesh: &MeshId) -> Result<RootList, IdentityError> {
+        self.load_roots(mesh)?.ok_or_else(|| self.missing(ROOT_LIST))
     }
 
     /// An administrator's keys, which must be there.
@@ -395,12 +426,19 @@ mod tests {
         let (_prefix, folder) = folder();
         folder.store_mesh(&mesh()).unwrap();
         assert_eq!(folder.load_mesh().unwrap(), Some(mesh()));
-        let authority = authority().rotate(NOW).unwrap();
+        let authority = authority();
+        let (next, _) = authority.rotate(NOW).unwrap();
+        folder.store_next_authority(&next).unwrap();
+        let read = folder.load_next_authority(&mesh()).unwrap().unwrap();
+        assert_eq!((read.roots(), read.key_pem()), (next.roots(), next.key_pem()));
         folder.store_authority(&authority).unwrap();
+        assert!(folder.load_next_authority(&mesh()).unwrap().is_none(), "it follows no more");
         let again = folder.load_authority(&mesh()).unwrap().unwrap();
         assert_eq!(again.roots(), authority.roots());
         assert_eq!(again.key_pem(), authority.key_pem());
-        assert_eq!(folder.load_roots(&mesh()).unwrap().as_ref(), Some(authority.roots()));
+        let list = RootList::sign(authority.roots().clone(), 1, &mesh(), &SigningKey::generate().unwrap());
+        folder.store_roots(list.as_ref().unwrap()).unwrap();
+        assert_eq!(folder.load_roots(&mesh()).unwrap(), list.ok());
         assert!(folder.remove_authority().unwrap());
         let keys = HostKeys::generate().unwrap();
         folder.store_host_keys(&keys).unwrap();

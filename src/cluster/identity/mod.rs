@@ -7,7 +7,7 @@
 //! | `signing`, `signed` | Ed25519 keys and signatures; statements that somebody signed |
 //! | `administrator_chain`, `administrators` | how the administrators came to be, and who they are |
 //! | `invite`, `token` | who may join: what the store holds, and what the one who joins has |
-//! | `certificate_key`, `certificate`, `roots`, `authority` | the mesh's certificates: keys, reading, what to trust, issuing |
+//! | `certificate_key`, `certificate`, `roots`, `root_list`, `authority` | the mesh's certificates: keys, reading, what to trust and who says so, issuing |
 //! | `host_keys`, `papers` | a host's own keys, and why others trust them |
 //! | `recipient_key`, `sealed_secret` | secrets: the key that reads them, and what an administrator signs of them |
 //! | `eviction` | who is out |
@@ -40,6 +40,7 @@ mod mesh_id;
 mod papers;
 mod principal;
 mod recipient_key;
+mod root_list;
 mod roots;
 pub mod rules;
 #[cfg(test)]
@@ -68,7 +69,8 @@ pub use mesh_id::MeshId;
 pub use papers::{HostKey, Papers, Standing};
 pub use principal::{AdministratorName, Principal};
 pub use recipient_key::RecipientKey;
-pub use roots::{MOST_ROOTS, Root, Roots};
+pub use root_list::{RootList, RootsStatement};
+pub use roots::{Link, MOST_LINKS, MOST_ROOTS, Root, Roots};
 pub use rules::{Access, Denied, KvGrant, may};
 pub use sealed_secret::{MOST_SEALED, MOST_SECRET, SecretStatement, open, seal};
 pub use signed::Signed;

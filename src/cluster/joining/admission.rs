@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::message::{Binding, Call, Certify, Join, Renew};
+use super::message::{Binding, Call, Certify, Join, Renew, Rotate};
 use super::reason::{Reason, Refusal};
 use super::registry::{Enrolled, Use, View};
 use crate::cluster::identity::{
@@ -202,12 +202,33 @@ impl Certification {
         mesh: &MeshId,
     ) -> Result<Self, Refusal> {
         same_mesh(&certify.mesh, mesh)?;
-        let key = administrators.key_of(&certify.name).ok_or(Reason::NotEnrolled)?;
-        if !call.is_proven(binding, mesh, key) {
-            return Err(Reason::WrongProof.into());
-        }
+        administers(&certify.name, call, binding, administrators, mesh)?;
         Ok(Self { name: certify.name.clone(), subject: subject(&certify.request)? })
     }
+}
+
+/// Whether a person may have another authority made.
+pub(super) fn may_rotate(
+    rotate: &Rotate,
+    call: &Call,
+    binding: &Binding,
+    administrators: &Administrators,
+    mesh: &MeshId,
+) -> Result<(), Refusal> {
+    same_mesh(&rotate.mesh, mesh)?;
+    administers(&rotate.name, call, binding, administrators, mesh)
+}
+
+/// Whether who asks has the key, here and now, with which somebody of that name administers.
+fn administers(
+    name: &AdministratorName,
+    call: &Call,
+    binding: &Binding,
+    administrators: &Administrators,
+    mesh: &MeshId,
+) -> Result<(), Refusal> {
+    let key = administrators.key_of(name).ok_or(Reason::NotEnrolled)?;
+    if call.is_proven(binding, mesh, key) { Ok(()) } else { Err(Reason::WrongProof.into()) }
 }
 
 /// Which host showed this certificate, if it is one that may carry the store.

@@ -12,8 +12,8 @@ use super::message::{Answer, Binding, Call, Greeting, Issued, Join, Renew, Reque
 use super::reason::Refusal;
 use super::{Enrolment, JoinError, PATIENCE};
 use crate::cluster::identity::{
-    Authority, Certificate, DenyList, Domain, Fingerprint, HostKeys, IdentityError, JoinToken, MOST_SEEDS,
-    MeshId, Papers, Pin, Principal, Roots, Signed, SigningKey, UnixSeconds,
+    Administrators, Authority, Certificate, DenyList, Domain, HostKeys, JoinToken, MOST_SEEDS, MeshId,
+    Papers, Pin, Principal, RootList, Roots, RootsStatement, Signed, SigningKey, UnixSeconds,
 };
 use crate::engine::world::{DeployId, HostName};
 
@@ -64,8 +64,8 @@ pub struct Held<'a> {
     pub mesh: &'a MeshId,
     /// Why others trust its keys.
     pub papers: &'a Papers,
-    /// What the mesh's certificates are signed with, as far as it knows.
-    pub roots: &'a Roots,
+    /// Which list of roots it knows: an older one is of a server that is behind.
+    pub roots_seq: u64,
     /// How far it knows the administrators.
     pub pin: Pin,
 }
@@ -75,7 +75,7 @@ struct Judge<'a> {
     address: &'a str,
     mesh: &'a MeshId,
     applicant: &'a Applicant<'a>,
-    known: &'a [Fingerprint],
+    roots_seq: u64,
     pin: &'a Pin,
 }
 
@@ -112,7 +112,7 @@ where
     let Some(invite) = issued.invite.clone() else { return Err(JoinError::OtherAnswer { address }) };
     let papers = Papers { host_key, possession, invite: Some(invite) };
     let pin = Pin { first: Some(token.administrator), known: None };
-    let judge = Judge { address: &address, mesh, applicant, known: &token.authorities, pin: &pin };
+    let judge = Judge { address: &address, mesh, applicant, roots_seq: 0, pin: &pin };
     judge.believed(*issued, papers, Some(token.lowest_deploy))
 }
 
@@ -141,13 +141,11 @@ where
         Answer::Refused(refusal) => return Err(refused(address, applicant.host, refusal)),
         _ => return Err(JoinError::OtherAnswer { address }),
     };
-    // Roots change one at a time: one that this host knows is still among them.
-    let known = held.roots.fingerprints();
-    let judge = Judge { address: &address, mesh, applicant, known: &known, pin: &held.pin };
+    let judge = Judge { address: &address, mesh, applicant, roots_seq: held.roots_seq, pin: &held.pin };
     judge.believed(*issued, held.papers.clone(), None)
 }
 
-/// Asks for the authority: this host was asked to carry the store, and issues certificates from then on. The connection must show
+/// Asks for the authority whose root is the newest one: this host carries the store, or was asked to, and issues certificates. The connection must show
 /// its certificate.
 ///
 /// # Errors
@@ -165,7 +163,10 @@ where
         }
         _ => return Err(JoinError::OtherAnswer { address }),
     };
-    among(&address, authority.roots(), &roots.fingerprints())?;
+    let found = authority.roots().newest();
+    if found != roots.newest() {
+        return Err(JoinError::NotTheAuthority { address, found: *found.fingerprint() });
+    }
     Ok(authority)
 }
 
@@ -211,14 +212,19 @@ fn refused(address: String, host: &HostName, refusal: Refusal) -> JoinError {
     JoinError::Refused { address, host: host.clone(), reason: refusal.reason, text }
 }
 
-/// Whether one of the roots is known already.
-pub(super) fn among(address: &str, roots: &Roots, known: &[Fingerprint]) -> Result<(), JoinError> {
-    roots.named(known).map(drop).map_err(|error| match error {
-        IdentityError::OtherAuthority { found } => {
-            JoinError::OtherAuthority { address: address.to_owned(), found }
-        }
-        error => error.into(),
-    })
+/// The roots that a server tells: those that an administrator has signed, and not an earlier list than is known.
+pub(super) fn listed(
+    address: &str,
+    signed: Signed<RootsStatement>,
+    administrators: &Administrators,
+    mesh: &MeshId,
+    known: u64,
+) -> Result<RootList, JoinError> {
+    let list = RootList::verify(signed, administrators, mesh)?;
+    match list.seq() < known {
+        true => Err(JoinError::OldRoots { address: address.to_owned(), found: list.seq(), known }),
+        false => Ok(list),
+    }
 }
 
 impl Judge<'_> {
@@ -230,8 +236,8 @@ impl Judge<'_> {
         lowest_deploy: Option<DeployId>,
     ) -> Result<Enrolment, JoinError> {
         let (mesh, applicant) = (self.mesh, self.applicant);
-        let roots = Roots::from_pem(&issued.roots, mesh)?;
-        among(self.address, &roots, self.known)?;
+        let administrators = issued.administrators.replay(mesh, self.pin)?;
+        let roots = listed(self.address, issued.roots, &administrators, mesh, self.roots_seq)?;
         let certificate = Certificate::from_pem(&issued.certificate, mesh)?;
         let other = |what| JoinError::OtherCertificate { address: self.address.to_owned(), what };
         if *certificate.key() != applicant.keys.tls.fingerprint() {
@@ -240,9 +246,8 @@ impl Judge<'_> {
         if *certificate.principal() != Principal::Host(applicant.host.clone()) {
             return Err(other("for this host's name"));
         }
-        roots.verify(&certificate)?;
+        roots.roots().verify(&certificate)?;
         certificate.check_time(applicant.now)?;
-        let administrators = issued.administrators.replay(mesh, self.pin)?;
         let mut denied = DenyList::default();
         // One that does not hold puts nobody out.
         denied.merge(issued.denied.to_vec(), &administrators, mesh).warn(self.address);

@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::JoinError;
-use super::asking::{Line, among, converse};
-use super::message::{Answer, Certify, Request};
+use super::asking::{Line, converse, listed};
+use super::message::{Answer, Certify, Request, Rotate};
 use crate::cluster::identity::{
     AdministratorChain, AdministratorName, Administrators, Certificate, CertificateKey, DenyList, Eviction,
-    MeshId, Pin, Principal, Roots, Signed, SigningKey, UnixSeconds,
+    Link, MeshId, Pin, Principal, Root, RootList, Roots, Signed, SigningKey, UnixSeconds,
 };
 
 /// A person who asks.
@@ -23,8 +23,8 @@ pub struct Person<'a> {
     pub signing: &'a SigningKey,
     /// With what they are to connect.
     pub tls: &'a CertificateKey,
-    /// What the mesh's certificates are signed with, as far as they know.
-    pub roots: &'a Roots,
+    /// Which list of roots they know.
+    pub roots_seq: u64,
     /// How far they know the administrators.
     pub pin: Pin,
     /// What time it is.
@@ -37,7 +37,7 @@ pub struct Certified {
     /// The certificate.
     pub certificate: Certificate,
     /// What the mesh's certificates are signed with.
-    pub roots: Roots,
+    pub roots: RootList,
     /// How the administrators came to be.
     pub chain: AdministratorChain,
     /// Who they are.
@@ -68,8 +68,8 @@ where
         }
         _ => return Err(JoinError::OtherAnswer { address }),
     };
-    let roots = Roots::from_pem(&issued.roots, mesh)?;
-    among(&address, &roots, &person.roots.fingerprints())?;
+    let administrators = issued.administrators.replay(mesh, &person.pin)?;
+    let roots = listed(&address, issued.roots, &administrators, mesh, person.roots_seq)?;
     let certificate = Certificate::from_pem(&issued.certificate, mesh)?;
     let other = |what| JoinError::OtherCertificate { address: address.clone(), what };
     if *certificate.key() != person.tls.fingerprint() {
@@ -78,13 +78,46 @@ where
     if *certificate.principal() != Principal::Administrator(person.name.clone()) {
         return Err(other("for this person's name"));
     }
-    roots.verify(&certificate)?;
+    roots.roots().verify(&certificate)?;
     certificate.check_time(person.now)?;
-    let administrators = issued.administrators.replay(mesh, &person.pin)?;
     let mut denied = DenyList::default();
     denied.merge(issued.denied.to_vec(), &administrators, mesh).warn(&address);
     let chain = (*issued.administrators).clone();
     Ok(Certified { certificate, roots, chain, administrators, denied })
+}
+
+/// A root that is to follow, and the link to it: as a server has made it, and not verified by anybody yet.
+#[derive(Clone, Debug)]
+pub struct NextRoot {
+    /// The root.
+    pub root: Root,
+    /// From the root that signs now.
+    pub link: Link,
+}
+
+/// Has a server make the authority that is to follow. Nobody goes by it until an administrator has signed its root.
+///
+/// # Errors
+/// When the server refuses, or answers no root of this mesh.
+pub async fn rotate<S>(line: Line<S>, person: &Person<'_>) -> Result<NextRoot, JoinError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mesh, address) = (person.mesh, line.address.clone());
+    let request = Request::Rotate(Box::new(Rotate { mesh: *mesh, name: person.name.clone() }));
+    match converse(line, &request, Some((mesh, person.signing))).await? {
+        Answer::Rotated(next) => {
+            let roots = Roots::from_pem(&next.root, mesh)?;
+            let other = |_| JoinError::OtherAnswer { address };
+            let link = Link::from_der(&STANDARD.decode(next.link).map_err(other)?, mesh)?;
+            Ok(NextRoot { root: roots.newest().clone(), link })
+        }
+        Answer::Refused(refusal) => {
+            let (name, text) = (person.name.clone(), refusal.shown());
+            Err(JoinError::CertificateRefused { address, name, reason: refusal.reason, text })
+        }
+        _ => Err(JoinError::OtherAnswer { address }),
+    }
 }
 
 /// Tells a server directly who is out. How many of these evictions hold there.

@@ -4,15 +4,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::admission::{Candidate, Certification, Claims, Renewal, may_have_authority, server};
+use super::admission::{Candidate, Certification, Claims, Renewal, may_have_authority, may_rotate, server};
 use super::authority_pem::AuthorityPem;
 use super::frame::{self, MOST_ANSWERED, MOST_ASKED};
 use super::message::{
-    Answer, Binding, Call, Certify, Greeting, Hello, Issued, Join, Renew, Request, VERSION,
+    Answer, Binding, Call, Certify, Greeting, Hello, Issued, Join, NextRoot, Renew, Request, Rotate, VERSION,
 };
 use super::node_registry::is_leaderless;
 use super::reason::{RETRY_BUSY_MS, RETRY_LEADERLESS_MS, RETRY_TROUBLE_MS, Reason, Refusal};
@@ -20,9 +22,9 @@ use super::registry::{Enrolled, Known, Registry};
 use super::{JoinError, PATIENCE};
 use crate::cluster::etcd::node::NodeError;
 use crate::cluster::identity::{
-    AdministratorName, Authority, Certificate, Eviction, Grant, HOST_VALIDITY, MOST_SEEDS,
+    AdministratorName, Authority, Certificate, Eviction, Grant, HOST_VALIDITY, IdentityError, MOST_SEEDS,
 };
-use crate::cluster::identity::{MeshId, Principal, Roots, Signed, SubjectKey, UnixSeconds};
+use crate::cluster::identity::{MeshId, Principal, Root, Signed, SubjectKey, UnixSeconds};
 use crate::engine::world::HostName;
 
 /// How often a host is written down anew because something has changed in between.
@@ -57,6 +59,8 @@ pub enum Answered {
     Renewed(HostName),
     /// A person has a certificate.
     Certified(AdministratorName),
+    /// An authority was made that is to follow, as a person has asked.
+    Rotated(AdministratorName),
     /// So many evictions were handed over that hold.
     Denied(usize),
     /// A host has the authority.
@@ -65,10 +69,17 @@ pub enum Answered {
     Refused(Reason),
 }
 
-/// Takes evictions that are handed over directly: to a server that does not hear of them from the others.
-pub trait Denying: Send + Sync {
-    /// Goes by those that hold, whether they are new or not, and tells how many that are.
+/// Keeps what a desk is told beside identities.
+pub trait Keeper: Send + Sync {
+    /// Evictions that are handed over directly: to a server that does not hear of them from the others. Goes by those that hold,
+    /// whether they are new or not, and tells how many that are.
     fn deny(&self, list: Vec<Signed<Eviction>>) -> usize;
+
+    /// Keeps an authority that is to follow.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn prepare(&self, next: &Authority) -> Result<(), IdentityError>;
 }
 
 /// Gives hosts their identities.
@@ -79,7 +90,7 @@ pub struct Desk {
     clock: Clock,
     settings: DeskSettings,
     seats: Semaphore,
-    denying: Option<Arc<dyn Denying>>,
+    keeper: Option<Arc<dyn Keeper>>,
     /// Who finds that others write at the same time waits for their turn, so that all get through.
     turn: tokio::sync::Mutex<()>,
 }
@@ -101,13 +112,13 @@ impl Desk {
     ) -> Self {
         let (mesh, seats) = (*authority.mesh(), Semaphore::new(settings.seats));
         let (authority, turn) = (Mutex::new(authority), tokio::sync::Mutex::default());
-        Self { mesh, registry, authority, clock, settings, seats, denying: None, turn }
+        Self { mesh, registry, authority, clock, settings, seats, keeper: None, turn }
     }
 
-    /// With somebody who takes evictions that are handed over directly.
+    /// With somebody who keeps what it is told beside identities.
     #[must_use]
-    pub fn denying(self, denying: Arc<dyn Denying>) -> Self {
-        Self { denying: Some(denying), ..self }
+    pub fn with_keeper(self, keeper: Arc<dyn Keeper>) -> Self {
+        Self { keeper: Some(keeper), ..self }
     }
 
     /// What it issues with.
@@ -193,8 +204,12 @@ impl Desk {
                 let (name, issued) = self.certify(&certify, call, binding).await?;
                 Ok((Answer::Certified(Box::new(issued)), Answered::Certified(name)))
             }
+            Request::Rotate(rotate) => {
+                let next = self.rotate(&rotate, call, binding).await?;
+                Ok((Answer::Rotated(next), Answered::Rotated(rotate.name)))
+            }
             Request::Deny(list) => {
-                let held = self.denying.as_ref().map_or(0, |denying| denying.deny(list));
+                let held = self.keeper.as_ref().map_or(0, |keeper| keeper.deny(list));
                 Ok((Answer::Denied(held), Answered::Denied(held)))
             }
             Request::Authority { mesh } => {
@@ -217,9 +232,9 @@ impl Desk {
             let view = self.registry.look(host, Some(by)).await.map_err(unavailable)?;
             let now = (self.clock)();
             let (papers, standing) = candidate.admit(&view, &self.mesh, now)?;
-            let certificate =
+            let (certificate, root) =
                 self.issue(subject, self.grant(host, standing.serve, claims), &view.known, now)?;
-            let enrolled = Enrolled::new(papers, by.key, &certificate);
+            let enrolled = Enrolled::new(papers, by.key, &certificate, &root);
             // What is not written down is given to nobody.
             if self.registry.enrol(host, &enrolled, Some(by), &view).await.map_err(unavailable)? {
                 let invite = view.invite.clone();
@@ -244,8 +259,8 @@ impl Desk {
             let Renewal { papers, key, serve, subject, claims } =
                 Renewal::of(renew, call, binding, &view, &self.mesh)?;
             let grant = self.grant(host, serve, &claims);
-            let certificate = self.issue(&subject, grant, &view.known, (self.clock)())?;
-            let enrolled = Enrolled::new(papers, key, &certificate);
+            let (certificate, root) = self.issue(&subject, grant, &view.known, (self.clock)())?;
+            let enrolled = Enrolled::new(papers, key, &certificate, &root);
             if self.registry.enrol(host, &enrolled, None, &view).await.map_err(unavailable)? {
                 return Ok((host.clone(), self.issued(&certificate, &view.known)));
             }
@@ -262,8 +277,20 @@ impl Desk {
         let known = self.registry.know().await.map_err(unavailable)?;
         let Certification { name, subject } =
             Certification::of(certify, call, binding, &known.administrators, &self.mesh)?;
-        let certificate = self.issue(&subject, Grant::administrator(name.clone()), &known, (self.clock)())?;
+        let grant = Grant::administrator(name.clone());
+        let (certificate, _) = self.issue(&subject, grant, &known, (self.clock)())?;
         Ok((name, self.issued(&certificate, &known)))
+    }
+
+    /// Makes the authority that is to follow, and keeps it: it is nothing until the mesh is told so by an administrator.
+    async fn rotate(&self, rotate: &Rotate, call: &Call, binding: &Binding) -> Result<NextRoot, Refusal> {
+        let known = self.registry.know().await.map_err(unavailable)?;
+        may_rotate(rotate, call, binding, &known.administrators, &self.mesh)?;
+        let made = self.authority().rotate((self.clock)());
+        let (next, link) = made.map_err(|source| unavailable(source.into()))?;
+        let Some(keeper) = &self.keeper else { return Err(Refusal::bad("it keeps no authority")) };
+        keeper.prepare(&next).map_err(|source| unavailable(source.into()))?;
+        Ok(NextRoot { root: next.roots().to_pem(), link: STANDARD.encode(link.der()) })
     }
 
     fn grant(&self, host: &HostName, may_serve: bool, claims: &Claims) -> Grant {
@@ -278,7 +305,7 @@ impl Desk {
         grant: Grant,
         known: &Known,
         now: UnixSeconds,
-    ) -> Result<Certificate, Refusal> {
+    ) -> Result<(Certificate, Root), Refusal> {
         let authority = self.authority();
         let issued = authority.issue(subject, &grant, now);
         let certificate = issued.map_err(|source| unavailable(source.into()))?;
@@ -286,21 +313,19 @@ impl Desk {
             let reason = Reason::Busy { retry_after_ms: RETRY_TROUBLE_MS };
             Refusal { reason, text }
         };
-        let roots = known.roots.as_ref().unwrap_or(authority.roots());
-        if roots.verify(&certificate).is_err() {
+        if known.roots.roots().verify(&certificate).is_err() {
             return Err(later("the mesh has another authority now, and this server not yet".to_owned()));
         }
         match known.denied.denies(&certificate) {
             Some(eviction) => Err(later(format!("whoever had that name is evicted until {}", eviction.at))),
-            None => Ok(certificate),
+            None => Ok((certificate, authority.roots().newest().clone())),
         }
     }
 
     fn issued(&self, certificate: &Certificate, known: &Known) -> Issued {
-        let roots = known.roots.as_ref().map_or_else(|| self.authority().roots().to_pem(), Roots::to_pem);
         Issued {
             certificate: certificate.to_pem(),
-            roots,
+            roots: known.roots.signed().clone(),
             administrators: known.chain.clone(),
             denied: known.evictions.clone(),
             invite: None,
@@ -376,7 +401,7 @@ mod tests {
         for (evictions, fit) in [(1, true), (6, false)] {
             let issued = Issued {
                 certificate: "here".to_owned(),
-                roots: String::new(),
+                roots: scene.root_list().signed().clone(),
                 administrators: Arc::new(scene.chain().clone()),
                 denied: Arc::new(vec![signed.clone(); evictions]),
                 invite: None,

@@ -10,7 +10,7 @@ use super::JoinError;
 use crate::cluster::identity::key_files::HOST_SIGNING_KEY;
 use crate::cluster::identity::{
     AdministratorChain, Administrators, Certificate, DenyList, HostKeys, IdentityError, KeyFolder, MeshId,
-    Papers, Roots,
+    Papers, RootList,
 };
 use crate::engine::world::DeployId;
 
@@ -24,7 +24,7 @@ pub struct Enrolment {
     /// Why others trust its keys.
     pub papers: Papers,
     /// What the mesh's certificates are signed with.
-    pub roots: Roots,
+    pub roots: RootList,
     /// How the administrators came to be.
     pub chain: AdministratorChain,
     /// Who they are.
@@ -54,7 +54,7 @@ impl Enrolment {
         if folder.load_mesh()? == Some(self.mesh) {
             denied.merge(folder.load_denied()?, &self.administrators, &self.mesh).warn("the folder of keys");
         }
-        folder.store_roots(&self.roots)?;
+        self.roots.keep(folder)?;
         folder.store_administrators(&self.chain)?;
         folder.store_denied(&denied)?;
         folder.store_papers(&self.papers)?;

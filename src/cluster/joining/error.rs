@@ -39,6 +39,10 @@ pub enum JoinError {
     OtherAnswer { address: String },
     #[error("{address} shows the authority {found}, which the token does not name")]
     OtherAuthority { address: String, found: Fingerprint },
+    #[error("{address} has the authority {found}, and the mesh has another one")]
+    NotTheAuthority { address: String, found: Fingerprint },
+    #[error("{address} knows list {found} of the mesh's roots, and this host list {known} already")]
+    OldRoots { address: String, found: u64, known: u64 },
     #[error("{address} issued a certificate that is not {what}")]
     OtherCertificate { address: String, what: &'static str },
 

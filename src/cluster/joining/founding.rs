@@ -9,7 +9,7 @@ use super::registry::Enrolled;
 use crate::cluster::identity::key_files::{ADMINISTRATORS, AUTHORITY, HOST_PAPERS, HOST_SIGNING_KEY};
 use crate::cluster::identity::{
     AdministratorChain, AdministratorName, Administrators, Authority, Certificate, CertificateKey, DenyList,
-    Grant, HostKeys, KeyFolder, MeshId, Papers, Pin, Principal, SigningKey, Standing, SubjectKey,
+    Grant, HostKeys, KeyFolder, MeshId, Papers, Pin, Principal, RootList, SigningKey, Standing, SubjectKey,
     UnixSeconds,
 };
 use crate::cluster::world::keys;
@@ -86,11 +86,7 @@ fn make(folder: &KeyFolder, mesh: &MeshId, founder: &Founder<'_>) -> Result<(), 
         return Err(JoinError::NotFounder { path: folder.path_of(HOST_PAPERS) });
     }
     let authority = match folder.load_authority(mesh)? {
-        Some(authority) => {
-            // They are written after the authority.
-            folder.store_roots(authority.roots())?;
-            authority
-        }
+        Some(authority) => authority,
         None => {
             let authority = Authority::new(*mesh, founder.now)?;
             folder.store_authority(&authority)?;
@@ -99,6 +95,10 @@ fn make(folder: &KeyFolder, mesh: &MeshId, founder: &Founder<'_>) -> Result<(), 
     };
     let (ann, chain) = administrator(folder, mesh, founder, &authority)?;
     folder.store_denied(&DenyList::default())?;
+    // One of another mesh is left of an attempt to join that.
+    if !matches!(folder.load_roots(mesh), Ok(Some(_))) {
+        folder.store_roots(&RootList::sign(authority.roots().clone(), 1, mesh, &ann)?)?;
+    }
     let keys = own_keys(folder)?;
     let administrators = chain.replay(mesh, &Pin::default())?;
     let is_good = |papers: &Papers| {
@@ -176,11 +176,13 @@ fn read(folder: &KeyFolder, mesh: MeshId, host: &HostName) -> Result<Founding, J
         return Err(JoinError::OtherHost { path: folder.path().to_owned(), found, host: host.clone() });
     }
     let administrators = chain.replay(&mesh, &Pin::default())?;
-    let enrolled = Enrolled::new(papers.clone(), keys.signing.fingerprint(), &certificate);
+    let roots = folder.roots(&mesh)?;
+    let key = keys.signing.fingerprint();
+    let enrolled = Enrolled::new(papers.clone(), key, &certificate, authority.roots().newest());
     let first_writes = vec![
         (keys::ADMINISTRATORS.to_owned(), chain.to_json()),
         (keys::DENIED.to_owned(), "[]".to_owned()),
-        (keys::ROOTS.to_owned(), authority.roots().to_pem()),
+        (keys::ROOTS.to_owned(), roots.signed().to_json()),
         (keys::enrolled(host), enrolled.to_json()),
     ];
     Ok(Founding { mesh, authority, chain, administrators, keys, papers, certificate, first_writes })
@@ -234,12 +236,13 @@ mod tests {
         let files = [
             key_files::MESH,
             key_files::AUTHORITY,
-            key_files::ROOTS,
             key_files::ADMIN_TLS_KEY,
             key_files::ADMIN_KEY,
             key_files::ADMINISTRATORS,
             key_files::ADMIN_CERTIFICATE,
             key_files::DENIED,
+            key_files::ROOTS,
+            key_files::ROOT_LIST,
             key_files::HOST_TLS_KEY,
             key_files::HOST_RECIPIENT,
             key_files::HOST_SIGNING_KEY,
@@ -256,14 +259,14 @@ mod tests {
             assert_eq!(again.mesh, made.mesh);
             // Of keys that belong together the last one says that all are there.
             let whole_pairs = files[..written].iter().filter(|name| {
-                (**name != key_files::ADMIN_TLS_KEY || written > 4)
-                    && (![key_files::HOST_TLS_KEY, key_files::HOST_RECIPIENT].contains(*name) || written > 10)
+                (**name != key_files::ADMIN_TLS_KEY || written > 3)
+                    && (![key_files::HOST_TLS_KEY, key_files::HOST_RECIPIENT].contains(*name) || written > 11)
             });
             for name in whole_pairs {
                 let (before, after) = (fs::read(whole.path_of(name)), fs::read(part.path_of(name)));
                 assert_eq!(before.unwrap(), after.unwrap(), "{name} after {written} files");
             }
-            assert_eq!(part.load_roots(&made.mesh).unwrap().as_ref(), Some(again.authority.roots()));
+            assert_eq!(part.roots(&made.mesh).unwrap().roots(), again.authority.roots());
             let twice = founded(&part, "db-1").unwrap();
             assert_eq!(twice.first_writes, again.first_writes);
             if written == files.len() {

@@ -12,7 +12,7 @@ use super::JoinError;
 use super::authority_pem::AuthorityPem;
 use super::reason::Refusal;
 use crate::cluster::identity::{
-    AdministratorChain, AdministratorName, Domain, Eviction, HostKey, Invite, MeshId,
+    AdministratorChain, AdministratorName, Domain, Eviction, HostKey, Invite, MeshId, RootsStatement,
 };
 use crate::cluster::identity::{Signature, Signed, SigningKey, VerifyingKey};
 use crate::engine::world::HostName;
@@ -73,6 +73,8 @@ pub(super) enum Request {
     Renew(Box<Renew>),
     /// A certificate for a person.
     Certify(Box<Certify>),
+    /// Another authority for the mesh, asked by a person who administers it.
+    Rotate(Box<Rotate>),
     /// Nothing for who asks: these are out. Whoever hands it on needs to be nobody, since it is signed.
     Deny(Vec<Signed<Eviction>>),
     /// The authority, to issue certificates with.
@@ -127,6 +129,24 @@ pub(super) struct Certify {
     pub request: String,
 }
 
+/// To have an authority made that is to follow: it is nothing until an administrator has signed its root.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Rotate {
+    /// Which mesh.
+    pub mesh: MeshId,
+    /// Who asks.
+    pub name: AdministratorName,
+}
+
+/// A root that is to follow.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct NextRoot {
+    /// PEM.
+    pub root: String,
+    /// The link that leads to it: DER, as base64.
+    pub link: String,
+}
+
 /// What the server answers.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,6 +157,8 @@ pub(super) enum Answer {
     Renewed(Box<Issued>),
     /// Who asked is a person who administers the mesh.
     Certified(Box<Issued>),
+    /// An authority is made.
+    Rotated(NextRoot),
     /// So many of those evictions hold.
     Denied(usize),
     /// The authority.
@@ -150,8 +172,8 @@ pub(super) enum Answer {
 pub(super) struct Issued {
     /// PEM.
     pub certificate: String,
-    /// PEM, the newest first.
-    pub roots: String,
+    /// What signs certificates, as an administrator has signed it.
+    pub roots: Signed<RootsStatement>,
     /// How the administrators came to be.
     pub administrators: Arc<AdministratorChain>,
     /// Who is out. Left out when it is too long for the answer: the store has it.

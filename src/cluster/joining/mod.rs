@@ -42,8 +42,8 @@ mod scene;
 mod tests;
 
 pub use asking::{Applicant, Held, Line, authority, join, renew};
-pub use certifying::{Certified, Person, certify, deny};
-pub use desk::{Answered, Clock, Denying, Desk, DeskSettings};
+pub use certifying::{Certified, NextRoot, Person, certify, deny, rotate};
+pub use desk::{Answered, Clock, Desk, DeskSettings, Keeper};
 pub use enrolment::{Enrolment, has_identity, own_keys};
 pub use error::JoinError;
 pub use founding::{Founder, Founding, found};

@@ -11,7 +11,7 @@ use super::registry::{Enrolled, Known, Registry, Stamp, Use, View};
 use super::{JoinError, registry};
 use crate::cluster::etcd::node::{Node, NodeError};
 use crate::cluster::identity::{
-    AdministratorChain, DenyList, Eviction, IdentityError, MOST_SEEDS, MeshId, Pin, Roots, Signed,
+    AdministratorChain, DenyList, Eviction, MOST_SEEDS, MeshId, Pin, RootList, Signed,
 };
 use crate::cluster::store::id::LeaseId;
 use crate::cluster::store::key::KeyRange;
@@ -100,12 +100,12 @@ impl NodeRegistry {
             None => DenyList::default(),
         };
         denied.merge(listed, &administrators, &self.mesh).warn("the store");
-        let roots = roots.as_ref().map(|kv| {
-            let text = std::str::from_utf8(&kv.value).map_err(|_| IdentityError::NoText);
-            text.and_then(|text| Roots::from_pem(text, &self.mesh)).map_err(bad(keys::ROOTS))
-        });
+        let roots = roots.as_ref().ok_or(JoinError::NoRecord { key: keys::ROOTS })?;
+        let roots = Signed::from_json(&roots.value)
+            .and_then(|signed| RootList::verify(signed, &administrators, &self.mesh))
+            .map_err(bad(keys::ROOTS))?;
         let evictions = Arc::new(denied.iter().cloned().collect());
-        Ok(Known { chain: Arc::new(chain), administrators, denied, evictions, roots: roots.transpose()? })
+        Ok(Known { chain: Arc::new(chain), administrators, denied, evictions, roots })
     }
 
     /// All as it is here.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::JoinError;
 use crate::cluster::identity::{
-    AdministratorChain, Administrators, Certificate, DenyList, Eviction, Fingerprint, Invite, Papers, Roots,
-    Serial, Signed, UnixSeconds,
+    AdministratorChain, Administrators, Certificate, DenyList, Eviction, Fingerprint, Invite, Papers, Root,
+    RootList, Serial, Signed, UnixSeconds,
 };
 use crate::engine::world::HostName;
 
@@ -28,11 +28,13 @@ pub struct Enrolled {
     pub not_before: UnixSeconds,
     /// Until when that is good.
     pub not_after: UnixSeconds,
+    /// What signed it.
+    pub root: Fingerprint,
 }
 
 impl Enrolled {
-    /// A host with these papers, this key that signs, and this newest certificate.
-    pub fn new(papers: Papers, key: Fingerprint, certificate: &Certificate) -> Self {
+    /// A host with these papers, this key that signs, and this newest certificate, which this root signed.
+    pub fn new(papers: Papers, key: Fingerprint, certificate: &Certificate, root: &Root) -> Self {
         Self {
             papers,
             key,
@@ -40,6 +42,7 @@ impl Enrolled {
             serial: certificate.serial().clone(),
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
+            root: *root.fingerprint(),
         }
     }
 
@@ -66,8 +69,8 @@ pub struct Known {
     pub denied: DenyList,
     /// The same, as it was signed.
     pub evictions: Arc<Vec<Signed<Eviction>>>,
-    /// What signs certificates; `None`: the store does not say it.
-    pub roots: Option<Roots>,
+    /// What signs certificates.
+    pub roots: RootList,
 }
 
 /// That a host joins with an invite.

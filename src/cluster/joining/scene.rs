@@ -14,7 +14,8 @@ use crate::cluster::etcd::lone::Lone;
 use crate::cluster::etcd::node::Node as _;
 use crate::cluster::identity::{
     AdministratorChain, Administrators, Authority, Certificate, DenyList, Domain, Eviction, Fingerprint,
-    Grant, HostKeys, JoinToken, MeshId, Papers, Pin, Signed, SigningKey, SubjectKey, UnixSeconds,
+    Grant, HostKeys, JoinToken, MeshId, Papers, Pin, RootList, Roots, Signed, SigningKey, SubjectKey,
+    UnixSeconds,
 };
 use crate::cluster::store::id::LeaseId;
 use crate::cluster::store::request::{Change, Put};
@@ -98,8 +99,26 @@ impl Scene {
         let scene = Self { lone, ann, desk, chain, authority, clock, denied: Mutex::default() };
         scene.put(keys::ADMINISTRATORS, &scene.chain.to_json()).await;
         scene.put(keys::DENIED, "[]").await;
-        scene.put(keys::ROOTS, &scene.authority.roots().to_pem()).await;
+        scene.list(scene.authority.roots().clone(), 1).await;
         scene
+    }
+
+    /// Another authority than the one that the mesh began with, and the roots with it; nobody is told of it.
+    pub(super) fn next(&self) -> (Authority, Roots) {
+        let (next, link) = self.authority.rotate(NOW).unwrap();
+        let roots = self.authority.roots().followed_by(next.roots().newest().clone(), link).unwrap();
+        (next, roots)
+    }
+
+    /// The store says that these are the roots, as the administrator has signed them.
+    pub(super) async fn list(&self, roots: Roots, seq: u64) {
+        let list = RootList::sign(roots, seq, &mesh(), &self.ann).unwrap();
+        self.put(keys::ROOTS, &list.signed().to_json()).await;
+    }
+
+    /// The roots that the mesh began with.
+    pub(super) fn root_list(&self) -> RootList {
+        RootList::sign(self.authority.roots().clone(), 1, &mesh(), &self.ann).unwrap()
     }
 
     pub(super) fn now(&self) -> UnixSeconds {
@@ -138,8 +157,8 @@ impl Scene {
         let statement = keys.statement(host(name), false, NOW);
         let papers = Papers::vouched(&statement, &keys.signing, &self.ann, &mesh()).unwrap();
         let key = keys.signing.fingerprint();
-        let certificate = self.certificate(name, false, &keys);
-        (Use { invite: Fingerprint::of_spki(b"invite"), key }, Enrolled::new(papers, key, &certificate))
+        let (certificate, root) = (self.certificate(name, false, &keys), self.authority.roots().newest());
+        (Use { invite: Fingerprint::of_spki(b"invite"), key }, Enrolled::new(papers, key, &certificate, root))
     }
 
     pub(super) fn certificate(&self, name: &str, may_serve: bool, keys: &HostKeys) -> Certificate {
@@ -198,7 +217,7 @@ impl Scene {
         let held = Held {
             mesh: &mesh(),
             papers: &enrolment.papers,
-            roots: &enrolment.roots,
+            roots_seq: enrolment.roots.seq(),
             pin: Pin { first: None, known: Some(*enrolment.administrators.head()) },
         };
         tokio::join!(renew(line, &held, &applicant), answered).0

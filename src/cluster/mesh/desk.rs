@@ -10,8 +10,9 @@ use super::audit::{self, Author};
 use super::own_identity::OwnIdentity;
 use crate::cluster::identity::{Authority, Certificate, Principal};
 use crate::cluster::joining::{self, Answered, Binding, DeskSettings, NodeRegistry};
-use crate::cluster::link::Link;
+use crate::cluster::link::{Backoff, Link, chance};
 use crate::cluster::node::Handle;
+use crate::cluster::peer::PeerUrl;
 use crate::cluster::tls::{self, Desk, JoinStream};
 use crate::cluster::world::Client;
 use crate::engine::world::Deadline;
@@ -24,6 +25,8 @@ pub(super) struct Issuing {
     desk: joining::Desk,
     own: Arc<OwnIdentity>,
     client: Arc<Client>,
+    /// To the others.
+    link: Link,
 }
 
 impl Issuing {
@@ -34,11 +37,40 @@ impl Issuing {
         authority: Authority,
         own: Arc<OwnIdentity>,
         validity: Duration,
+        link: Link,
     ) -> Self {
         let registry = Arc::new(NodeRegistry::new(Arc::new(node.clone()), own.mesh, own.pin()));
         let (clock, settings) = (Arc::new(tls::now), DeskSettings { validity, ..DeskSettings::default() });
-        let desk = joining::Desk::new(registry, Arc::new(authority), clock, settings).denying(own.clone());
-        Self { desk, own, client }
+        let desk =
+            joining::Desk::new(registry, Arc::new(authority), clock, settings).with_keeper(own.clone());
+        Self { desk, own, client, link }
+    }
+
+    /// Issues with the authority that the mesh has now, whenever it changes, until it is dropped.
+    pub async fn follow_authority(&self) {
+        let mut changes = self.own.tls.changes();
+        let mut backoff = Backoff::default();
+        loop {
+            let newest = self.own.tls.passport().roots.newest().clone();
+            if *self.desk.authority().roots().newest() == newest {
+                backoff = Backoff::default();
+                if changes.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            let from: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|it| it.url).collect();
+            match self.own.get_authority(&from).await {
+                Ok(authority) => {
+                    tracing::info!(root = %newest.fingerprint(), "certificates are issued with the mesh's new authority");
+                    self.desk.set_authority(Arc::new(authority));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the mesh has another authority, and nobody has given it yet");
+                    tokio::time::sleep(backoff.next(chance(), None)).await;
+                }
+            }
+        }
     }
 
     /// Writes down what this host has done.
@@ -71,6 +103,10 @@ impl Desk for Issuing {
                 Ok(Answered::Certified(name)) => {
                     tracing::info!(%name, "an administrator has a new certificate");
                     format!("gave the administrator {name} a certificate")
+                }
+                Ok(Answered::Rotated(name)) => {
+                    tracing::info!(%name, "has made another authority, as an administrator has asked");
+                    format!("made another authority for the mesh, as the administrator {name} has asked")
                 }
                 Ok(Answered::Denied(held)) => {
                     return tracing::info!(held, "was told directly who is out of the mesh");

@@ -71,10 +71,16 @@ pub enum MeshError {
     BadAudit { key: String, source: serde_json::Error },
     #[error("cannot {operation}: somebody else changes the same again and again")]
     Contended { operation: &'static str },
+    #[error("no new certificates in time on {}; both authorities are believed until then", listed(hosts))]
+    Unmoved { hosts: Vec<HostName> },
     #[error("this host takes part in no mesh")]
     Apart,
     #[error("no address to listen at is left")]
     NoAddress,
+}
+
+fn listed(hosts: &[HostName]) -> String {
+    hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl MeshError {
@@ -140,6 +146,11 @@ impl MeshError {
             Self::OnlyWay { .. } => Some("name another host: --seeds HOST:PORT".to_owned()),
             Self::OthersKeys { .. } => Some("name another folder: --to DIR".to_owned()),
             Self::Contended { .. } => Some("try again".to_owned()),
+            Self::Unmoved { .. } => Some(
+                "look at their logs, and run `mgmt mesh rotate-ca` again; with --force the mesh goes on without them, and they get \
+                 theirs when they come back"
+                    .to_owned(),
+            ),
             Self::HasStore { .. } => {
                 Some("--replace puts it aside, and takes the snapshot in its place".to_owned())
             }

@@ -33,7 +33,7 @@ pub async fn invite(
         mesh: &mesh,
         administrator: &signing,
         administrators: &administrators,
-        roots: &roots,
+        roots: roots.roots(),
         seeds: &seeds,
         lowest_deploy: newest_deploy(client, by).await?,
     };

@@ -1,7 +1,7 @@
 //! Keeps this host's identity good: a new certificate in time, and what the mesh says of roots, administrators and who is out.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -9,9 +9,9 @@ use super::desk::place;
 use super::grounds;
 use super::joining::addresses;
 use super::own_identity::{OwnIdentity, Said};
-use crate::cluster::identity::{AdministratorChain, Administrators, DenyList, Eviction, Roots, Signed};
-use crate::cluster::link::{Link, Standing};
-use crate::cluster::tls;
+use crate::cluster::identity::{AdministratorChain, Administrators, DenyList, Eviction, RootList, Signed};
+use crate::cluster::link::{Link, Standing, chance};
+use crate::cluster::tls::{self, Passport};
 use crate::cluster::world::{Client, keys, view};
 use crate::engine::world::{Follow, HostName};
 
@@ -21,6 +21,11 @@ const AGAIN: Duration = Duration::from_secs(60);
 const AGAIN_PART: u32 = 8;
 /// One sleeps no longer than this at a time: a clock may be set meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
+
+/// Within this all hosts ask for a certificate of another authority: a server issues some thousands a second.
+const SPREAD: Duration = Duration::from_secs(1);
+/// A host that has been away from the store for so long may be one whose certificate nobody takes any more.
+const SHUT_OUT: Duration = Duration::from_secs(5);
 
 /// What a host says of itself when it renews.
 pub(super) struct Renewing {
@@ -37,20 +42,43 @@ pub(super) async fn run(own: Arc<OwnIdentity>, client: Arc<Client>, renewing: Re
     tokio::join!(follow(&own, &client), renew(&own, client.link(), &renewing));
 }
 
-/// A new certificate at half of the time of the last one.
+/// A new certificate at half of the time of the last one; and before, when that is of an authority that is about to go, or nobody
+/// takes it any more.
 async fn renew(own: &OwnIdentity, link: &Link, renewing: &Renewing) {
     let addresses = addresses(&renewing.advertised);
     let said = Said { host: &renewing.host, serve: renewing.serve, addresses: &addresses };
+    let (mut changes, mut standing) = (own.tls.changes(), link.follow());
+    let mut early = Early::default();
     loop {
-        let certificate = own.tls.passport().certificate;
-        let (now, at) = (tls::now(), certificate.renew_at());
-        if now < at {
-            let wait = Duration::from_secs(at.0 - now.0);
-            tokio::time::sleep(wait.min(LOOK_EVERY)).await;
+        let Passport { certificate, roots, .. } = own.tls.passport();
+        let now = tls::now();
+        let is_over = now >= certificate.renew_at();
+        let away = match link.standing() {
+            Standing::Up(_) => None,
+            Standing::Away(away) => Some(away.since.elapsed()),
+        };
+        let is_old = !roots.newest().is_issuer_of(&certificate);
+        let wait = match is_over {
+            true => Duration::ZERO,
+            false if is_old || away.is_some_and(|since| since >= SHUT_OUT) => early.wait(),
+            false => {
+                early = Early::default();
+                let soon = away.map_or(LOOK_EVERY, |since| SHUT_OUT.saturating_sub(since));
+                Duration::from_secs(certificate.renew_at().0 - now.0).min(LOOK_EVERY).min(soon)
+            }
+        };
+        if !wait.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = changes.changed() => {}
+                _ = standing.changed() => {}
+            }
             continue;
         }
         let from: Vec<String> = link.endpoints().iter().map(|endpoint| place(&endpoint.url)).collect();
-        match own.renew(&from, said).await {
+        let renewed = own.renew(&from, said).await;
+        early.tried();
+        match renewed {
             Ok(()) => {
                 tracing::info!("this host has a new certificate");
                 // A connection keeps the one that it began with, and ends with it: watches go on over the next one now.
@@ -58,13 +86,37 @@ async fn renew(own: &OwnIdentity, link: &Link, renewing: &Renewing) {
                     link.go_over(line.id, link.endpoints());
                 }
             }
-            Err(error) => {
+            Err(error) if is_over => {
                 let left = Duration::from_secs(certificate.not_after().0.saturating_sub(now.0));
                 tracing::warn!(%error, left_s = left.as_secs(), "no new certificate yet; it is tried again");
                 let wait = (left / AGAIN_PART).clamp(Duration::from_secs(1), AGAIN);
                 tokio::time::sleep(wait).await;
             }
+            Err(error) => tracing::debug!(%error, "no new certificate yet; it is tried again"),
         }
+    }
+}
+
+/// When a certificate is asked for whose time has not come.
+#[derive(Debug, Default)]
+struct Early {
+    at: Option<Instant>,
+    tries: u32,
+}
+
+impl Early {
+    /// How long to wait now: at first a moment, so that not all hosts come at once.
+    fn wait(&mut self) -> Duration {
+        let spread = SPREAD * u32::try_from(chance() % 1024).expect("below 1,024") / 1024;
+        let at = *self.at.get_or_insert_with(|| Instant::now() + spread);
+        at.saturating_duration_since(Instant::now())
+    }
+
+    /// It was tried: the next time comes later each time.
+    fn tried(&mut self) {
+        let pause = SPREAD.saturating_mul(1 << self.tries.min(10)).min(AGAIN);
+        self.at = Some(Instant::now() + pause);
+        self.tries += 1;
     }
 }
 
@@ -151,11 +203,11 @@ impl Told {
         }
         passport = passport.administered_by(administrators);
         if let Some(text) = &self.roots {
-            let roots = Roots::from_pem(std::str::from_utf8(text)?, mesh)?;
-            if roots != passport.roots {
-                // Roots change one at a time: one that is known is still among them.
-                roots.named(&passport.roots.fingerprints())?;
-                folder.store_roots(&roots)?;
+            let known = passport.administrators.as_deref().ok_or("it knows no administrators")?;
+            let list = RootList::verify(Signed::from_json(text)?, known, mesh)?;
+            if list.seq() > folder.roots(mesh)?.seq() {
+                folder.store_roots(&list)?;
+                tracing::info!(root = %list.roots().newest().fingerprint(), "the mesh has other roots now");
                 own.reload()?;
                 changed = false;
             }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::MeshError;
 use super::asking::{Asked, ask_around, dial};
 use crate::cluster::identity::{
-    AdministratorName, Eviction, HOST_VALIDITY, JoinToken, KeyFolder, MeshId, Pin, Principal, Signed,
-    key_files,
+    AdministratorName, Authority, Eviction, HOST_VALIDITY, IdentityError, JoinToken, KeyFolder, MeshId, Pin,
+    Principal, Signed, key_files,
 };
-use crate::cluster::joining::{self, Applicant, Binding, Denying, Founder, Held, JoinError, Line};
+use crate::cluster::joining::{self, Applicant, Binding, Founder, Held, JoinError, Keeper, Line};
 use crate::cluster::link::{Backoff, Endpoint, chance};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::tls::{self, JoinTls, MeshTls, Passport};
@@ -141,7 +141,8 @@ impl OwnIdentity {
         let pin = self.pin();
         let Said { host, serve, addresses } = said;
         let applicant = Applicant { host, keys: &keys, serve, names: &[], addresses, now: tls::now() };
-        let held = Held { mesh: &self.mesh, papers: &papers, roots: &roots, pin };
+        let roots_seq = folder.roots(&self.mesh)?.seq();
+        let held = Held { mesh: &self.mesh, papers: &papers, roots_seq, pin };
         let enrolment = ask_around(from, &tls, |line| joining::renew(line, &held, &applicant)).await?;
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         enrolment.keep(folder)?;
@@ -173,10 +174,17 @@ impl OwnIdentity {
         Ok(self.tls.replace(Passport::of_host(&self.folder)?.ok_or(MeshError::Apart)?)?)
     }
 
-    /// Gets the authority from who has it, unless it is here: who carries the store issues certificates.
-    pub async fn get_authority(&self, from: &[PeerUrl]) -> Result<(), MeshError> {
-        if self.folder.load_authority(&self.mesh)?.is_some() {
-            return Ok(());
+    /// Gets the authority whose root is the newest one from who has it, unless it is here: who carries the store issues
+    /// certificates.
+    pub async fn get_authority(&self, from: &[PeerUrl]) -> Result<Authority, MeshError> {
+        let roots = self.tls.passport().roots;
+        let is_it = |authority: &Authority| authority.roots().newest() == roots.newest();
+        if let Some(own) = self.folder.load_authority(&self.mesh)?.filter(is_it) {
+            return Ok(own);
+        }
+        if let Some(made) = self.folder.load_next_authority(&self.mesh)?.filter(is_it) {
+            self.folder.store_authority(&made)?;
+            return Ok(made);
         }
         let mut last = MeshError::Apart;
         for url in from {
@@ -185,10 +193,13 @@ impl OwnIdentity {
                 let socket = dial(&url.host, url.port).await.map_err(|why| MeshError::Unreached { why })?;
                 let (stream, binding, _) = self.tls.connect_to_join(socket).await?;
                 let line = Line::new(stream, Binding(binding), address);
-                Ok(joining::authority(line, &self.mesh, &self.tls.passport().roots).await?)
+                Ok(joining::authority(line, &self.mesh, &roots).await?)
             };
             match got.await {
-                Ok(authority) => return Ok(self.folder.store_authority(&authority)?),
+                Ok(authority) => {
+                    self.folder.store_authority(&authority)?;
+                    return Ok(authority);
+                }
                 Err(error) => last = error,
             }
         }
@@ -196,7 +207,7 @@ impl OwnIdentity {
     }
 }
 
-impl Denying for OwnIdentity {
+impl Keeper for OwnIdentity {
     fn deny(&self, mut list: Vec<Signed<Eviction>>) -> usize {
         // Anybody may say it, and each costs a signature to be looked at.
         list.truncate(MOST_HANDED);
@@ -204,6 +215,10 @@ impl Denying for OwnIdentity {
             tracing::error!(%error, "an eviction that was handed over cannot be kept");
             0
         })
+    }
+
+    fn prepare(&self, next: &Authority) -> Result<(), IdentityError> {
+        self.folder.store_next_authority(next)
     }
 }
 

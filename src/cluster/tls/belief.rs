@@ -13,7 +13,12 @@ use rustls::{
 
 use super::Passport;
 use super::passport::provider;
-use crate::cluster::identity::{Certificate, DenyList, Fingerprint, MeshId, Root, Roots, UnixSeconds};
+use crate::cluster::identity::{
+    Certificate, DenyList, Fingerprint, Link, MOST_LINKS, MOST_ROOTS, MeshId, Root, Roots, UnixSeconds,
+};
+
+/// The most certificates that are looked at beside the one that is shown: roots, those that were, and links.
+const MOST_SHOWN: usize = MOST_ROOTS + 2 * MOST_LINKS;
 
 /// Whose roots count.
 #[derive(Debug)]
@@ -57,13 +62,14 @@ impl Belief {
     ) -> Result<(), Error> {
         let other = |error| Error::from(CertificateError::Other(OtherError(Arc::new(error))));
         let certificate = Certificate::from_der(shown, &self.mesh).map_err(other)?;
+        let above = &above[..above.len().min(MOST_SHOWN)];
+        let links: Vec<Link> = above.iter().filter_map(|it| Link::from_der(it, &self.mesh).ok()).collect();
         match &self.trust {
-            Trust::Mesh(roots) => roots.verify(&certificate),
+            Trust::Mesh(roots) => roots.verify_through(&certificate, &links),
             Trust::Token(authorities) => {
-                // What is no root at all is a link of a chain that nobody needs.
                 let roots = above.iter().filter_map(|root| Root::from_der(root, &self.mesh).ok()).collect();
-                let named = Roots::new(roots).and_then(|roots| roots.named(authorities));
-                named.and_then(|roots| roots.verify(&certificate))
+                let named = Roots::named(roots, authorities);
+                named.and_then(|roots| roots.verify_through(&certificate, &links))
             }
         }
         .map_err(other)?;

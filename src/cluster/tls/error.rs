@@ -25,6 +25,8 @@ pub enum TlsError {
     Evicted { at: UnixSeconds },
     #[error("{name} administers this mesh no more")]
     Dismissed { name: AdministratorName },
+    #[error("its certificate is of an authority that the mesh has no more")]
+    OldAuthority,
     #[error("its certificate is over since {since}")]
     Expired { since: UnixSeconds },
 }

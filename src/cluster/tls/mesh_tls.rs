@@ -90,7 +90,8 @@ impl MeshTls {
     /// # Errors
     /// When the keys cannot be used; then nothing has changed.
     pub fn replace(&self, passport: Passport) -> Result<(), TlsError> {
-        self.current.send_replace(Arc::new(Current::new(passport)?));
+        let before = self.current.borrow().clone();
+        self.current.send_replace(Arc::new(Current::new(passport.after(&before.passport))?));
         Ok(())
     }
 

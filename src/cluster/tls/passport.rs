@@ -9,9 +9,12 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::TlsError;
 use crate::cluster::identity::{
-    Administrators, Certificate, CertificateKey, DenyList, KeyFolder, MeshId, Pin, Principal, Roots,
+    Administrators, Certificate, CertificateKey, DenyList, KeyFolder, MeshId, Pin, Principal, Root, Roots,
     UnixSeconds,
 };
+
+/// The most roots that are remembered to be gone: a process sees few changes.
+const MOST_GONE: usize = 64;
 
 /// What a connection shows and whom it believes. It is replaced whole: [`MeshTls::replace`](super::MeshTls::replace).
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Passport {
     pub mesh: MeshId,
     /// Its roots: who signs certificates.
     pub roots: Roots,
+    /// Those that it had while this host ran: nobody goes on with a certificate of theirs.
+    gone: Vec<Root>,
     /// Whose this is.
     pub certificate: Certificate,
     /// Who is out.
@@ -44,12 +49,13 @@ impl Passport {
         let private = PrivatePkcs8KeyDer::from(key.to_der().to_vec()).into();
         let signing = any_supported_type(&private).map_err(TlsError::Keys)?;
         let own = CertificateDer::from(certificate.der().to_vec());
-        // The roots too: who joins knows their fingerprints only.
-        let above = roots.iter().map(|root| CertificateDer::from(root.der().to_vec()));
+        // Who joins knows the fingerprint of a root only, and perhaps of an older one.
+        let above = roots.shown().map(|shown| CertificateDer::from(shown.to_vec()));
         let chain = std::iter::once(own).chain(above).collect();
         let key = CertifiedKey::new(chain, signing);
         key.keys_match().map_err(TlsError::Keys)?;
-        Ok(Self { mesh, roots, certificate, denied, administrators: None, key: Arc::new(key) })
+        let (gone, administrators, key) = (Vec::new(), None, Arc::new(key));
+        Ok(Self { mesh, roots, gone, certificate, denied, administrators, key })
     }
 
     /// What a host shows, from the folder of its keys; `None`: it has no identity yet.
@@ -80,7 +86,7 @@ impl Passport {
         certificate: Certificate,
         key: &CertificateKey,
     ) -> Result<Self, TlsError> {
-        let roots = folder.roots(&mesh)?;
+        let roots = folder.roots(&mesh)?.roots().clone();
         let (mut denied, mut known) = (DenyList::default(), None);
         if let Some(chain) = folder.load_administrators()? {
             let administrators = chain.replay(&mesh, &Pin::default())?;
@@ -88,6 +94,13 @@ impl Passport {
             known = Some(Arc::new(administrators));
         }
         Ok(Self { administrators: known, ..Self::new(mesh, roots, certificate, key, denied)? })
+    }
+
+    /// In place of another one: what that one's roots signed counts no more where they are not among these.
+    pub(super) fn after(self, before: &Self) -> Self {
+        let is_gone = |root: &&Root| self.roots.iter().all(|own| own != *root);
+        let gone = before.roots.iter().chain(&before.gone).filter(is_gone).take(MOST_GONE).cloned().collect();
+        Self { gone, ..self }
     }
 
     /// With another list of who is out.
@@ -111,10 +124,13 @@ impl Passport {
     /// with an older session, and of open ones when this passport is replaced.
     ///
     /// # Errors
-    /// When it is out or over, or names somebody who administers no more.
+    /// When it is out or over, a root has signed it that is gone, or it names somebody who administers no more.
     pub fn believes(&self, certificate: &Certificate, now: UnixSeconds) -> Result<(), TlsError> {
         if let Some(eviction) = self.denied.denies(certificate) {
             return Err(TlsError::Evicted { at: eviction.at });
+        }
+        if self.gone.iter().any(|root| root.is_issuer_of(certificate)) {
+            return Err(TlsError::OldAuthority);
         }
         if now >= certificate.not_after() {
             return Err(TlsError::Expired { since: certificate.not_after() });

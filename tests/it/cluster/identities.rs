@@ -11,12 +11,12 @@ use super::process::PATIENCE;
 use crate::control::host::{Agent, mgmt};
 
 /// A user whose agents find one another by the control socket, and speak over TLS.
-struct Mesh {
+pub(super) struct Mesh {
     scratch: TempDir,
 }
 
 impl Mesh {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         for folder in ["run", "state"] {
             fs::create_dir(scratch.path().join(folder)).unwrap();
@@ -24,7 +24,7 @@ impl Mesh {
         Self { scratch }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
     }
 
@@ -35,7 +35,7 @@ impl Mesh {
     }
 
     /// A host that exports a file `from-<its name>`, and collects all.
-    fn start(&self, host: &str, flags: &[&str]) -> Agent {
+    pub(super) fn start(&self, host: &str, flags: &[&str]) -> Agent {
         let folder = self.path(&format!("files-{host}"));
         fs::create_dir_all(&folder).unwrap();
         let folder = folder.display();
@@ -55,7 +55,7 @@ impl Mesh {
     }
 
     /// What a command prints; it must work.
-    fn say(&self, words: &[&str]) -> String {
+    pub(super) fn say(&self, words: &[&str]) -> String {
         let output = self.ask(words);
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -69,7 +69,7 @@ impl Mesh {
     }
 
     /// etcdctl with what lies in a host's folder.
-    fn etcdctl(&self, host: &str, endpoint: &str, words: &[&str]) -> Command {
+    pub(super) fn etcdctl(&self, host: &str, endpoint: &str, words: &[&str]) -> Command {
         let pki = self.path(&format!("state/{host}/pki"));
         let mut command = Command::new("etcdctl");
         command.env("ETCDCTL_API", "3").env("ETCDCTL_ENDPOINTS", endpoint);
@@ -80,7 +80,7 @@ impl Mesh {
     }
 
     /// Where the store of a host is.
-    fn endpoint(&self, host: &str) -> String {
+    pub(super) fn endpoint(&self, host: &str) -> String {
         let told = self.say(&["mesh", "status", "--json", "--hostname", host]);
         let told: serde_json::Value = serde_json::from_str(&told).unwrap();
         let row = told["members"].as_array().unwrap().iter().find(|row| row["host"] == host).unwrap();
@@ -89,12 +89,12 @@ impl Mesh {
 }
 
 /// Waits until a host has the file of another.
-fn collects(agent: &mut Agent, from: &str) {
+pub(super) fn collects(agent: &mut Agent, from: &str) {
     agent.says(&format!("from-{from}\"] put right"));
 }
 
 /// Asks again until it is so.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "{what}");

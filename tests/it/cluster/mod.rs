@@ -24,6 +24,7 @@ mod queues;
 mod rebirth;
 mod refusals;
 mod rights;
+mod rotation;
 mod sim;
 mod snapshot_file;
 mod steward_sim;

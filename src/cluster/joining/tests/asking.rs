@@ -9,7 +9,7 @@ use super::super::message::{Answer, Greeting, Hello, Issued};
 use super::super::scene::{Guest, HERE, NOW, Scene, mesh, terms};
 use super::super::*;
 use crate::cluster::identity::{
-    AdministratorChain, Authority, HostKeys, IdentityError, JoinToken, MeshId, Roots, SigningKey,
+    AdministratorChain, Authority, HostKeys, IdentityError, JoinToken, MeshId, RootList, SigningKey,
 };
 
 /// Says hello as asked, and then this answer, whatever was asked.
@@ -58,10 +58,11 @@ async fn nothing_is_believed_because_a_server_says_it() {
     assert!(matches!(error, Err(JoinError::OtherCertificate { what: "for this host's name", .. })));
 
     let stranger = Authority::new(mesh(), NOW).unwrap();
-    let roots = stranger.roots().to_pem();
+    let planted = RootList::sign(stranger.roots().clone(), 9, &mesh(), &SigningKey::generate().unwrap());
+    let roots = planted.unwrap().signed().clone();
     let error = told(&token, &guest, joined(Issued { roots, ..issued.clone() })).await.unwrap_err();
-    assert!(matches!(error, JoinError::OtherAuthority { .. }), "{error:?}");
-    assert!(error.hint().unwrap().contains("db-1:2379"));
+    let is_it = matches!(&error, JoinError::Identity(IdentityError::NotAdministrator { .. }));
+    assert!(is_it, "roots that no administrator has signed: {error:?}");
 
     let eve = SigningKey::generate().unwrap();
     let chain = AdministratorChain::begin(&mesh(), "ann".parse().unwrap(), &eve, NOW).unwrap();
@@ -99,19 +100,29 @@ async fn a_certificate_that_no_root_of_the_answer_signed_is_refused() {
 }
 
 #[tokio::test]
-async fn roots_that_follow_those_that_the_token_names_are_taken() {
+async fn roots_are_those_that_an_administrator_has_signed_last() {
     let scene = Scene::start().await;
     let token = scene.token(terms()).await;
-    let next = scene.authority().rotate(NOW).unwrap();
-    scene.put(crate::cluster::world::keys::ROOTS, &next.roots().to_pem()).await;
+    let before = scene.join(&token, &Guest::new("web-2")).await.unwrap();
+    let (next, roots) = scene.next();
+    let alone = roots.without_old();
+    scene.list(roots, 2).await;
     scene.desk.set_authority(Arc::new(next));
     let guest = Guest::new("web-1");
     let joined = scene.join(&token, &guest).await.unwrap();
-    assert_eq!(joined.roots, *scene.desk.authority().roots());
-    // Who knows only a root that is gone by now must join anew.
-    let gone: Roots = Authority::new(mesh(), NOW).unwrap().roots().clone();
-    let error = scene.renew(&Enrolment { roots: gone, ..joined }, &guest).await;
-    assert!(matches!(error, Err(JoinError::OtherAuthority { .. })));
+    assert_eq!(joined.roots.roots().newest(), scene.desk.authority().roots().newest());
+    scene.list(alone.clone(), 3).await;
+    // Who was away since before knows none of these roots by itself.
+    let renewed = scene.renew(&joined, &guest).await.unwrap();
+    assert_eq!((renewed.roots.roots(), renewed.roots.seq()), (&alone, 3));
+    before.roots.roots().verify(&before.certificate).unwrap();
+    // A server that is behind, or that would take the mesh back to a root that is gone, is not believed.
+    scene.list(before.roots.roots().clone(), 2).await;
+    let error = scene.renew(&renewed, &guest).await;
+    assert!(
+        matches!(error, Err(JoinError::OldRoots { found: 2, known: 3, .. }) | Err(JoinError::Refused { .. })),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

@@ -7,19 +7,20 @@ use tokio::io::duplex;
 use super::super::scene::{HERE, NOW, Scene, mesh};
 use super::super::*;
 use crate::cluster::identity::{
-    CertificateKey, Domain, Eviction, Pin, Principal, Signed, SigningKey, UnixSeconds,
+    Authority, CertificateKey, Domain, Eviction, Fingerprint, IdentityError, Principal, Signed, SigningKey,
+    UnixSeconds,
 };
 
 async fn ask(scene: &Scene, name: &str, signing: &SigningKey) -> Result<Certified, JoinError> {
     let (name, tls) = (name.parse().unwrap(), CertificateKey::generate().unwrap());
-    let (authority, administrators) = (scene.authority(), scene.administrators());
+    let administrators = scene.administrators();
     let person = Person {
         mesh: &mesh(),
         name: &name,
         signing,
         tls: &tls,
-        roots: authority.roots(),
-        pin: Pin { first: Some(*administrators.first()), known: Some(*administrators.head()) },
+        roots_seq: 1,
+        pin: administrators.pin(),
         now: scene.now(),
     };
     let (line, answered) = scene.line();
@@ -60,9 +61,14 @@ async fn nobody_else_does() {
 
 /// Keeps what it is told.
 #[derive(Default)]
-struct Listener(Mutex<Vec<Signed<Eviction>>>);
+struct Listener(Mutex<Vec<Signed<Eviction>>>, Mutex<Option<Fingerprint>>);
 
-impl Denying for Listener {
+impl Keeper for Listener {
+    fn prepare(&self, next: &Authority) -> Result<(), IdentityError> {
+        *self.1.lock().unwrap() = Some(*next.roots().newest().fingerprint());
+        Ok(())
+    }
+
     fn deny(&self, list: Vec<Signed<Eviction>>) -> usize {
         let mut heard = self.0.lock().unwrap();
         heard.extend(list);
@@ -86,10 +92,47 @@ async fn who_is_out_is_told_a_server_directly_also_without_a_quorum() {
     let clock: Clock = Arc::new(|| NOW);
     let registry = Arc::new(scene.registry());
     let desk =
-        Desk::new(registry, scene.authority(), clock, DeskSettings::default()).denying(listener.clone());
+        Desk::new(registry, scene.authority(), clock, DeskSettings::default()).with_keeper(listener.clone());
     let (near, far) = duplex(64 << 10);
     let told = deny(Line::new(near, HERE, "db-1:2379"), vec![signed.clone()]);
     let (held, answered) = tokio::join!(told, desk.answer(far, &HERE, None));
     assert_eq!((held.unwrap(), answered.unwrap()), (1, Answered::Denied(1)));
     assert_eq!(*listener.0.lock().unwrap(), [signed]);
+}
+
+#[tokio::test]
+async fn a_server_makes_the_next_authority_for_who_administers_and_keeps_it_first() {
+    let scene = Scene::start().await;
+    let listener = Arc::new(Listener::default());
+    let clock: Clock = Arc::new(|| NOW);
+    let registry = Arc::new(scene.registry());
+    let desk =
+        Desk::new(registry, scene.authority(), clock, DeskSettings::default()).with_keeper(listener.clone());
+    let (mesh, name, tls) = (mesh(), "ann".parse().unwrap(), CertificateKey::generate().unwrap());
+    let eve = SigningKey::generate().unwrap();
+    let administrators = scene.administrators();
+    for signing in [&eve, &scene.ann] {
+        let person = Person {
+            mesh: &mesh,
+            name: &name,
+            signing,
+            tls: &tls,
+            roots_seq: 1,
+            pin: administrators.pin(),
+            now: scene.now(),
+        };
+        let (near, far) = duplex(64 << 10);
+        let asked = rotate(Line::new(near, HERE, "db-1:2379"), &person);
+        let (made, _) = tokio::join!(asked, desk.answer(far, &HERE, None));
+        if std::ptr::eq(signing, &eve) {
+            let refused = made.unwrap_err();
+            assert!(matches!(refused, JoinError::CertificateRefused { reason: Reason::WrongProof, .. }));
+            assert!(listener.1.lock().unwrap().is_none());
+            continue;
+        }
+        let NextRoot { root, link } = made.unwrap();
+        assert_eq!(*listener.1.lock().unwrap(), Some(*root.fingerprint()));
+        scene.authority().roots().followed_by(root, link).unwrap();
+        assert_eq!(desk.authority().roots(), scene.authority().roots(), "nobody goes by it yet");
+    }
 }

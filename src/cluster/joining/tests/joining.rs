@@ -186,7 +186,7 @@ async fn a_mesh_that_was_just_made_takes_its_first_guest() {
     // The first host renews like any other.
     let first = Guest { keys: made.keys, serve: true, ..Guest::new("db-1") };
     let (near, far) = tokio::io::duplex(64 << 10);
-    let held = Held { mesh: &made.mesh, papers: &made.papers, roots: authority.roots(), pin };
+    let held = Held { mesh: &made.mesh, papers: &made.papers, roots_seq: 1, pin };
     let applicant = first.at(NOW);
     let asked = renew(Line::new(near, HERE, "db-1:2379"), &held, &applicant);
     let renewed = tokio::join!(asked, desk.answer(far, &HERE, None)).0.unwrap();
@@ -297,6 +297,7 @@ async fn a_host_that_was_interrupted_while_it_kept_its_identity_has_none_and_joi
         key_files::HOST_RECIPIENT,
         key_files::HOST_SIGNING_KEY,
         key_files::ROOTS,
+        key_files::ROOT_LIST,
         key_files::ADMINISTRATORS,
         key_files::DENIED,
         key_files::HOST_PAPERS,

@@ -1,7 +1,7 @@
 //! A person's certificate: given by a server to who has the key that the mesh knows.
 
 use crate::cluster::identity::{
-    AdministratorName, Administrators, CertificateKey, IdentityError, KeyFolder, MeshId, Roots, SigningKey,
+    AdministratorName, Administrators, CertificateKey, IdentityError, KeyFolder, MeshId, RootList, SigningKey,
 };
 use crate::cluster::joining::{self, Certified, Person};
 use crate::cluster::link::Endpoint;
@@ -22,12 +22,12 @@ pub async fn certify(folder: &KeyFolder, at: &[Endpoint]) -> Result<Administrato
         name: &name,
         signing: &signing,
         tls: &connecting,
-        roots: &roots,
+        roots_seq: roots.seq(),
         pin: administrators.pin(),
         now: tls::now(),
     };
     let seeds: Vec<String> = at.iter().map(|at| place(&at.url)).collect();
-    let join_tls = JoinTls::new(mesh, roots.fingerprints())?;
+    let join_tls = JoinTls::new(mesh, roots.roots().fingerprints())?;
     let got = ask_around(&seeds, &join_tls, |line| joining::certify(line, &person)).await?;
     keep(folder, &got)?;
     Ok(name)
@@ -38,7 +38,7 @@ pub(in crate::cluster::mesh) struct OwnPapers {
     pub mesh: MeshId,
     pub signing: SigningKey,
     pub connecting: CertificateKey,
-    pub roots: Roots,
+    pub roots: RootList,
     /// Who administers, as was seen last.
     pub administrators: Administrators,
     /// Whose folder it is.
@@ -58,7 +58,7 @@ pub(in crate::cluster::mesh) fn own_papers(folder: &KeyFolder) -> Result<OwnPape
 
 /// The certificate comes last: each file is good beside the older ones.
 fn keep(folder: &KeyFolder, got: &Certified) -> Result<(), MeshError> {
-    folder.store_roots(&got.roots)?;
+    got.roots.keep(folder)?;
     folder.store_administrators(&got.chain)?;
     let mut denied = got.denied.clone();
     // What was known to be out stays out, if the server has left it out.

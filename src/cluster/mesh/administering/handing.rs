@@ -30,7 +30,7 @@ pub async fn hand_over(folder: &KeyFolder, host: &HostName, at: &Endpoint) -> Re
     let signed = Signed::new(&eviction, Domain::Eviction, &own.mesh, &own.signing)?;
     denied.take(signed.clone(), &own.administrators, &own.mesh)?;
     let address = place(&at.url);
-    let tls = JoinTls::new(own.mesh, own.roots.fingerprints())?;
+    let tls = JoinTls::new(own.mesh, own.roots.roots().fingerprints())?;
     let line = call(&address, &tls)
         .await
         .map_err(|why| MeshError::Unreached { why: format!("{address}: {why}") })?;

@@ -7,6 +7,7 @@
 //! | [`hand_over`] | the same, told directly to a server that is cut off |
 //! | `granting` | hosts may write what is everybody's |
 //! | `staffing` | who else decides |
+//! | `rotating` | another authority for the mesh |
 //! | [`certify`] | a person's certificate |
 //! | `noting` | what was done is written down |
 //!
@@ -18,6 +19,7 @@ mod granting;
 mod handing;
 mod noting;
 mod office;
+mod rotating;
 mod staffing;
 
 pub use certifying::certify;
@@ -25,4 +27,5 @@ pub(in crate::cluster::mesh) use certifying::{OwnPapers, own_papers};
 pub use evicting::Evicted;
 pub use handing::hand_over;
 pub use office::Office;
+pub use rotating::Rotated;
 pub use staffing::{Colleague, Dismissed, export};

@@ -7,7 +7,7 @@ use super::evicting::evictions;
 use super::office::{OPS, Office, TRIES};
 use crate::cluster::identity::{
     AdministratorChange, AdministratorName, CertificateKey, Change, Fingerprint, IdentityError, Invite,
-    KeyFolder, KvGrant, Signed, SigningKey, UnixSeconds, key_files,
+    KeyFolder, KvGrant, RootsStatement, Signed, SigningKey, UnixSeconds, key_files,
 };
 use crate::cluster::joining::Enrolled;
 use crate::cluster::mesh::MeshError;
@@ -108,7 +108,8 @@ impl Office {
             let mut compare = vec![txn::is_unchanged(keys::ADMINISTRATORS, written)];
             // A host that has joined since with an invite of theirs would lose what it stands on.
             compare.extend(
-                [keys::ENROLLED, keys::DENIED, keys::KV_GRANTS].map(|prefix| txn::none_since(prefix, seen)),
+                [keys::ENROLLED, keys::DENIED, keys::ROOTS, keys::KV_GRANTS]
+                    .map(|prefix| txn::none_since(prefix, seen)),
             );
             if !self.commit(operation, compare, vec![txn::put(keys::ADMINISTRATORS, chain.to_json())]).await?
             {
@@ -148,6 +149,10 @@ impl Office {
         kept.seen = kept.seen.max(denied.written);
         let theirs = evictions(&denied)?.into_iter().filter(|signed| signed.by() == whose);
         kept.keep.extend(theirs.map(|signed| signed.digest()));
+        let roots = self.read(operation, keys::ROOTS).await?;
+        kept.seen = kept.seen.max(roots.written);
+        let roots = roots.value.and_then(|value| Signed::<RootsStatement>::from_json(&value).ok());
+        kept.keep.extend(roots.filter(|signed| signed.by() == whose).map(|signed| signed.digest()));
         for (_, entry) in self.read_under(operation, keys::KV_GRANTS).await? {
             kept.seen = kept.seen.max(entry.written.0);
             let signed = Signed::<KvGrant>::from_json(&entry.value).ok();

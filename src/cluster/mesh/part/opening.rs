@@ -21,7 +21,16 @@ impl Part {
             Open::Signpost(_) | Open::Nothing => None,
         };
         if let Some(own) = &self.own {
-            own.tls.set_desk(Some(self.desk(own, client.clone())));
+            let issuing = self.issuing(own, client.clone());
+            let desk: Arc<dyn Desk> = match &issuing {
+                Some(issuing) => issuing.clone(),
+                None => Arc::new(Pointing(self.link.clone())),
+            };
+            own.tls.set_desk(Some(desk));
+            if let Some(issuing) = issuing {
+                let follow = async move { issuing.follow_authority().await };
+                self.duties.push(tokio::spawn(follow).abort_handle());
+            }
         }
         let role = match (&self.open, client) {
             (Open::Store(store), Some(client)) => {
@@ -32,7 +41,7 @@ impl Part {
                 let choose = client.clone().choose_for_all(move || rolling::leads(&node));
                 let copy = backups::run(store.node().clone(), client.clone(), self.options.folder.clone());
                 let tasks = [tokio::spawn(run), tokio::spawn(roll), tokio::spawn(choose), tokio::spawn(copy)];
-                self.duties = tasks.iter().map(|it| it.abort_handle()).collect();
+                self.duties.extend(tasks.iter().map(|it| it.abort_handle()));
                 if let Some(own) = self.own.clone() {
                     let serving = serving::run(own, client, store.grants());
                     self.duties.push(tokio::spawn(serving).abort_handle());
@@ -55,20 +64,18 @@ impl Part {
         });
     }
 
-    /// Who answers those who want a certificate.
-    fn desk(&self, own: &Arc<OwnIdentity>, client: Option<Arc<Client>>) -> Arc<dyn Desk> {
-        let (Open::Store(store), Some(client)) = (&self.open, client) else {
-            return Arc::new(Pointing(self.link.clone()));
-        };
+    /// Who gives certificates; `None`: this host does not, and tells where those are that do.
+    fn issuing(&self, own: &Arc<OwnIdentity>, client: Option<Arc<Client>>) -> Option<Arc<Issuing>> {
+        let (Open::Store(store), Some(client)) = (&self.open, client) else { return None };
         match own.folder.load_authority(&own.mesh) {
-            Ok(Some(authority)) => {
-                let validity = self.options.security.validity();
-                Arc::new(Issuing::new(store.node(), client, authority, own.clone(), validity))
+            Ok(authority) => {
+                let (validity, link) = (self.options.security.validity(), self.link.clone());
+                let issuing = Issuing::new(store.node(), client, authority?, own.clone(), validity, link);
+                Some(Arc::new(issuing))
             }
-            Ok(None) => Arc::new(Pointing(self.link.clone())),
             Err(error) => {
                 tracing::error!(%error, "this host carries the store and cannot issue certificates");
-                Arc::new(Pointing(self.link.clone()))
+                None
             }
         }
     }

@@ -111,6 +111,7 @@ impl Scene {
             serial: "01".parse().unwrap(),
             not_before: NOW,
             not_after: NOW.later(Duration::from_secs(600)),
+            root: host.keys.tls.fingerprint(),
         };
         self.write(&format!("{}{}", keys::ENROLLED, host.name), enrolled.to_json()).await;
     }

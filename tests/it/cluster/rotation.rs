@@ -1,0 +1,103 @@
+//! The mesh gets another authority while it works.
+
+use std::fs;
+use std::process::Command;
+
+use super::identities::{Mesh, collects, until};
+
+/// A host's roots, as other programs read them.
+fn roots(mesh: &Mesh, host: &str) -> String {
+    fs::read_to_string(mesh.path(&format!("state/{host}/pki/roots.pem"))).unwrap()
+}
+
+/// Who carries the store, and votes.
+fn voters(mesh: &Mesh) -> Vec<String> {
+    let told = mesh.say(&["mesh", "status", "--json", "--hostname", "a"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let rows = told["members"].as_array().unwrap().iter().filter(|row| row["votes"] == true);
+    rows.map(|row| row["host"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn five_hosts_move_to_another_authority_and_one_that_was_away_follows() {
+    let mesh = Mesh::new();
+    let mut first = mesh.start("a", &[]);
+    first.says("ready to serve");
+    let mut others = Vec::new();
+    for (host, flags) in [("b", &[][..]), ("c", &[]), ("d", &["--no-server"]), ("e", &["--no-server"])] {
+        let mut agent = mesh.start(host, flags);
+        collects(&mut agent, "a");
+        others.push(agent);
+    }
+    until("three carry the store", || voters(&mesh).len() == 3);
+    let at = mesh.endpoint("a");
+    // Who was away while it happened, and who has an old copy of a host's keys.
+    others.pop().unwrap().stop();
+    let copied = Command::new("cp").arg("-a").args([mesh.path("state/d"), mesh.path("state/copy")]).status();
+    assert!(copied.unwrap().success());
+    let before = roots(&mesh, "d");
+    let put = |host: &str| mesh.etcdctl(host, &at, &["put", "/_mgmt/host/d/x", "1"]).output().unwrap();
+    assert!(put("copy").status.success());
+
+    let told = mesh.say(&["mesh", "rotate-ca", "--hostname", "a"]);
+    assert!(told.contains("4 hosts have new certificates; nobody believes the authority before"), "{told}");
+    assert!(told.contains("not there, and to get theirs when they come back: e"), "{told}");
+    for agent in &mut others {
+        agent.says("this host has a new certificate");
+    }
+    until("all know the new root alone", || {
+        let now = roots(&mesh, "a");
+        now != before
+            && now.matches("BEGIN").count() == 1
+            && ["b", "c", "d"].map(|it| roots(&mesh, it) == now) == [true; 3]
+    });
+    // With its keys a host goes on; with the certificate that it had, and the key to that, nobody does.
+    until("a host goes on", || put("d").status.success());
+    let mut refused = mesh.etcdctl("d", &at, &["put", "/_mgmt/host/d/x", "2"]);
+    refused.env("ETCDCTL_CERT", mesh.path("state/copy/pki/host.pem"));
+    let refused = refused.output().unwrap();
+    assert!(!refused.status.success());
+
+    // What was away knows an older root, and comes back by itself.
+    let mut back = mesh.start("e", &["--no-server"]);
+    back.says("this host has a new certificate");
+    fs::remove_file(mesh.path("files-e/from-b")).unwrap();
+    collects(&mut back, "b");
+    assert_eq!(roots(&mesh, "e"), roots(&mesh, "a"));
+
+    // An administrator's command goes on, too, and tells what was done; and it can be done again.
+    let done = mesh.say(&["audit", "--hostname", "a"]);
+    for what in ["gave the mesh another authority", "took the authority before from the mesh"] {
+        assert!(done.contains(what), "{what}: {done}");
+    }
+    until("the mesh knows that it is back", || {
+        let told = mesh.say(&["mesh", "members", "--json", "--hostname", "a"]);
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        told.as_array().unwrap().iter().any(|row| row["host"] == "e" && row["alive"] == true)
+    });
+    let told = mesh.say(&["mesh", "rotate-ca", "--hostname", "a"]);
+    assert!(told.contains("5 hosts have new certificates"), "{told}");
+}
+
+#[test]
+fn when_a_server_is_evicted_the_key_that_it_had_signs_nothing_any_more() {
+    let mesh = Mesh::new();
+    let mut first = mesh.start("a", &[]);
+    first.says("ready to serve");
+    let mut others: Vec<_> = ["b", "c", "d"].map(|host| mesh.start(host, &[])).into_iter().collect();
+    for agent in &mut others {
+        collects(agent, "a");
+    }
+    until("three carry the store", || voters(&mesh).len() == 3);
+    let server = voters(&mesh).into_iter().find(|host| host != "a").unwrap();
+    let before = roots(&mesh, "a");
+    let told = mesh.say(&["mesh", "evict", &server, "--hostname", "a"]);
+    assert!(told.contains("so that is replaced now") && told.contains("nobody believes"), "{told}");
+    until("its authority is gone", || {
+        let now = roots(&mesh, "a");
+        !now.contains(before.trim()) && now.matches("BEGIN").count() == 1
+    });
+    // It has kept the key, or a copy of it: that is good for nothing. Another host joins as ever.
+    let mut new = mesh.start("e", &[]);
+    collects(&mut new, "a");
+}
