@@ -112,6 +112,7 @@ impl Sieve {
                 continue;
             }
             let found = self.judge(grounds, &key, id, value);
+            self.vouching.judged.fetch_add(1, Ordering::Relaxed);
             match &found {
                 Ok(_) => drop(self.warned.remove(id)),
                 Err(_) => drop(self.dropped.fetch_add(1, Ordering::Relaxed)),

@@ -1,6 +1,7 @@
 //! With which key each host signs, as far as its papers lead to an administrator.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -21,6 +22,8 @@ pub(super) type AllPapers = Arc<BTreeMap<HostName, Bytes>>;
 #[derive(Debug)]
 pub(super) struct Vouching {
     pub trust: Trust,
+    /// How many exports were verified.
+    pub judged: AtomicU64,
     papers: Mutex<Option<Follow<AllPapers>>>,
     known: Mutex<Known>,
 }
@@ -33,7 +36,7 @@ struct Known {
 
 impl Vouching {
     pub fn new(trust: Trust) -> Self {
-        Self { trust, papers: Mutex::default(), known: Mutex::default() }
+        Self { trust, judged: AtomicU64::new(0), papers: Mutex::default(), known: Mutex::default() }
     }
 
     /// The papers of all hosts: followed from the first time on, once for all that is collected.
