@@ -9,7 +9,7 @@ use mgmt::cluster::peer::PeerTls;
 use mgmt::cluster::world::keys::{self, Fact};
 use mgmt::cluster::world::{Client, view};
 use mgmt::engine::world::{Collection, Deadline, Exports as _, Follow};
-use rustix::net::{Shutdown, getpeername, shutdown};
+use rustix::net::{AddressFamily, Shutdown, getpeername, shutdown};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use serde_json::{Value, json};
 
@@ -132,7 +132,9 @@ fn end_connections() -> Result<usize, Failure> {
         };
         // A file, or one that is gone: that of this very folder.
         let Ok(file) = pidfd_getfd(&own, number, PidfdGetfdFlags::empty()) else { continue };
-        if matches!(getpeername(&file), Ok(Some(_))) && shutdown(&file, Shutdown::Both).is_ok() {
+        let Ok(Some(peer)) = getpeername(&file) else { continue };
+        // Not what this process says to itself.
+        if peer.address_family() == AddressFamily::INET && shutdown(&file, Shutdown::Both).is_ok() {
             ended += 1;
         }
     }

@@ -18,6 +18,9 @@ use crate::engine::world::{Follow, HostName};
 /// The papers of all hosts, as they are stored.
 pub(super) type AllPapers = Arc<BTreeMap<HostName, Bytes>>;
 
+/// A host's key, or why it has none.
+pub(super) type Vouched = Arc<Result<VerifyingKey, SealError>>;
+
 /// Verifies papers once, until they or the grounds change.
 #[derive(Debug)]
 pub(super) struct Vouching {
@@ -31,7 +34,7 @@ pub(super) struct Vouching {
 #[derive(Debug, Default)]
 struct Known {
     grounds: Option<Arc<Grounds>>,
-    keys: BTreeMap<HostName, (Bytes, Result<VerifyingKey, SealError>)>,
+    keys: BTreeMap<HostName, (Bytes, Vouched)>,
 }
 
 impl Vouching {
@@ -52,13 +55,8 @@ impl Vouching {
     }
 
     /// With which key a host signs, whose papers are these.
-    pub fn key_of(
-        &self,
-        grounds: &Arc<Grounds>,
-        host: &HostName,
-        papers: Option<&Bytes>,
-    ) -> Result<VerifyingKey, SealError> {
-        let papers = papers.ok_or(SealError::NoPapers)?;
+    pub fn key_of(&self, grounds: &Arc<Grounds>, host: &HostName, papers: Option<&Bytes>) -> Vouched {
+        let Some(papers) = papers else { return Arc::new(Err(SealError::NoPapers)) };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.grounds.as_ref().is_some_and(|known| Arc::ptr_eq(known, grounds)) {
             *known = Known { grounds: Some(grounds.clone()), keys: BTreeMap::new() };
@@ -68,7 +66,7 @@ impl Vouching {
         {
             return key.clone();
         }
-        let key = verified(grounds, host, papers);
+        let key = Arc::new(verified(grounds, host, papers));
         known.keys.insert(host.clone(), (papers.clone(), key.clone()));
         key
     }
