@@ -20,8 +20,9 @@ class Servers:
         self.bench, self.name = bench, name
         self.clients = [free_address() for _ in range(members)]
         self.peers = [free_address() for _ in range(members)]
-        self.folders = [bench.folder(f"{name}-{number}", on=bench.disk) for number in range(members)]
+        self.folders = [bench.folder(f"{name.replace(' ', '-')}-{number}", on=bench.disk) for number in range(members)]
         self.processes = []
+        self.pki = bench.pki(name)
 
     def __enter__(self):
         try:
@@ -45,20 +46,28 @@ class Servers:
         """Starts all members and waits until linearizable gets are answered by each."""
         self.spawn()
         for address in self.clients:
-            self.bench.load("first-get", endpoints=[address], limit_s=320)
+            self.bench.load("first-get", servers=self, endpoints=[address], limit_s=320)
 
     def spawn(self):
         """Starts all members and waits for nothing."""
         cluster = ",".join(f"m{number}=http://{peer}" for number, peer in enumerate(self.peers))
+        scheme = "https" if self.pki else "http"
         self.processes = []
         for number, (client, peer) in enumerate(zip(self.clients, self.peers)):
             command = [*self.bench.servers[self.name], "--name", f"m{number}", "--data-dir", os.path.join(self.folders[number], "data"),
-                       "--listen-client-urls", f"http://{client}", "--advertise-client-urls", f"http://{client}",
+                       "--listen-client-urls", f"{scheme}://{client}", "--advertise-client-urls", f"{scheme}://{client}",
                        "--listen-peer-urls", f"http://{peer}", "--initial-advertise-peer-urls", f"http://{peer}",
-                       "--initial-cluster", cluster, "--quota-backend-bytes", str(QUOTA_BYTES), "--log-level", "error"]
+                       "--initial-cluster", cluster, "--quota-backend-bytes", str(QUOTA_BYTES), "--log-level", "error", *self._tls()]
             with open(self.log(number), "ab") as log:
                 self.processes.append(subprocess.Popen(pinned(command, self.bench.agent_cpus), stdin=subprocess.DEVNULL, stdout=log,
                                                        stderr=log, start_new_session=True, env=self.bench.env, cwd=self.folders[number]))
+
+    def _tls(self):
+        """For those who ask, as an administrator who is careful starts it; members speak plainly to one another."""
+        if not self.pki:
+            return []
+        files = (("--cert-file", "server.pem"), ("--key-file", "server.key"), ("--trusted-ca-file", "ca.pem"))
+        return ["--client-cert-auth", *(word for flag, name in files for word in (flag, os.path.join(self.pki, name)))]
 
     def stop(self):
         """Ends all members politely; raises when one does not."""

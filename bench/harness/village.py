@@ -8,7 +8,7 @@ import time
 
 from . import procfs
 from .generator import pinned
-from .processes import Failed, tail
+from .processes import Failed, tail, until
 from .stopwatch import Stopwatch
 
 # A host that carries the store, or only uses it.
@@ -62,14 +62,14 @@ class Host:
 
 
 class Village:
-    """A user with several agents; a context, that ends them and removes their files."""
+    """A user with several agents; a context, that ends them and removes their files. `secure`: as agents are by default."""
 
-    def __init__(self, bench, on=None):
-        self.bench = bench
+    def __init__(self, bench, on=None, secure=False):
+        self.bench, self.secure = bench, secure
         self.folder = bench.folder("village", on)
-        self.env = {**bench.env, "RUNTIME_DIRECTORY": os.path.join(self.folder, "run"), "STATE_DIRECTORY": os.path.join(self.folder, "state"),
-                    # The figures are of the mesh without TLS.
-                    "MGMT_INSECURE": "true"}
+        self.env = {**bench.env, "RUNTIME_DIRECTORY": os.path.join(self.folder, "run"), "STATE_DIRECTORY": os.path.join(self.folder, "state")}
+        if not secure:
+            self.env["MGMT_INSECURE"] = "true"
         self.stopwatch = Stopwatch(bench.programs["stopwatch"], self.env)
         self.hosts = {}
 
@@ -106,21 +106,34 @@ class Village:
         self.run(host, flags=("--listen", f"127.0.0.1:{port}", *flags), limit_s=limit_s)
         return f"127.0.0.1:{port}"
 
+    def invite(self, by):
+        """A token with which one host may join, in a file."""
+        path = os.path.join(self.folder, "token")
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
+            out.write(self.ask("mesh", "invite", "--hostname", by.name))
+        return path
+
     def serve(self, cpus=None, port=2379):
         """A host whose graph is empty and that carries the store, on these CPUs; where it is."""
         host = self.host("store")
         command = [self.bench.binary, "run", "empty", "--hostname", host.name, "--listen", f"127.0.0.1:{port}"]
         self.stopwatch.start(host.log, pinned(command, cpus))
         host.pid = self.stopwatch.wait().pids[0]
-        self.ask("mesh", "status", "--seeds", f"127.0.0.1:{port}")
-        return host, ("--endpoint", f"127.0.0.1:{port}", "--pids", str(host.pid))
+        # Not before it has keys can it be asked at all.
+        answers = lambda: self._asked("mesh", "status", "--hostname", host.name, "--seeds", f"127.0.0.1:{port}").returncode == 0
+        until(answers, 30, "the store answers", pause_s=0.05)
+        keys = ("--pki", os.path.join(self.folder, "state", host.name, "pki")) if self.secure else ()
+        return host, ("--endpoint", f"127.0.0.1:{port}", "--pids", str(host.pid), *keys)
 
     def ask(self, *words):
         """What a command prints; it waits until the mesh answers."""
-        asked = subprocess.run([self.bench.binary, *words], capture_output=True, stdin=subprocess.DEVNULL, timeout=60, env=self.env, check=False)
+        asked = self._asked(*words)
         if asked.returncode != 0:
             raise Failed(f"mgmt {' '.join(words)}: {asked.stderr.decode().strip()}")
         return asked.stdout
+
+    def _asked(self, *words):
+        return subprocess.run([self.bench.binary, *words], capture_output=True, stdin=subprocess.DEVNULL, timeout=60, env=self.env, check=False)
 
     def change(self, host, content, limit_s=10.0):
         """Saves a host's graph anew, as editors do, and waits for what is watched; the seconds that it took."""

@@ -18,7 +18,7 @@ def run(bench):
 
         def load(connections, seconds):
             runs[0] += 1
-            return bench.generator.run(where, "writers", "--connections", connections, "--seconds", seconds, "--prefix", f"/load/{runs[0]}/")
+            return bench.generator.run(where, "writers", "--connections", connections, "--seconds", seconds, "--prefix", f"load{runs[0]}-")
 
         sweeps = [{count: load(count, step_s) for count in STEPS} for _ in range(rounds)]
         rates = {count: median(sweep[count]["per_second"] for sweep in sweeps) for count in STEPS}

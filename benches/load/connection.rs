@@ -5,9 +5,11 @@ use h2::client::SendRequest;
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Method, Request};
 use prost::Message;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::Failure;
+use super::tls::Tls;
 
 /// Windows that are never what is waited for, in bytes: of a stream, of a connection.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -17,7 +19,8 @@ const CONNECTION_WINDOW: u32 = 64 << 20;
 #[derive(Clone)]
 pub struct Connection {
     sender: SendRequest<Bytes>,
-    authority: String,
+    /// Where it leads, as a URL.
+    origin: String,
 }
 
 /// A method, with the request that calls it, but for its message.
@@ -28,40 +31,52 @@ pub struct RemoteMethod {
 }
 
 /// Opens `count` connections, dealt out among the endpoints.
-pub async fn open(endpoints: &[String], count: usize) -> Result<Vec<Connection>, Failure> {
+pub async fn open(endpoints: &[String], count: usize, tls: &Tls) -> Result<Vec<Connection>, Failure> {
     let mut opened = Vec::with_capacity(count);
     for number in 0..count {
-        opened.push(Connection::open(&endpoints[number % endpoints.len()]).await?);
+        opened.push(Connection::open(&endpoints[number % endpoints.len()], tls).await?);
     }
     Ok(opened)
 }
 
 impl Connection {
     /// Connects, and keeps the connection going in a task of its own.
-    pub async fn open(endpoint: &str) -> Result<Connection, Failure> {
+    pub async fn open(endpoint: &str, tls: &Tls) -> Result<Connection, Failure> {
         let tcp = TcpStream::connect(endpoint).await?;
         tcp.set_nodelay(true)?;
-        let (sender, connection) = h2::client::Builder::new()
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .initial_max_send_streams(1 << 20)
-            .handshake(tcp)
-            .await?;
-        tokio::spawn(connection);
-        Ok(Connection { sender, authority: endpoint.to_owned() })
+        let (sender, scheme) = match tls {
+            Tls::None => (speak(tcp).await?, "http"),
+            Tls::Files(files) => (speak(files.agree(endpoint, tcp).await?).await?, "https"),
+            Tls::Mesh(mesh) => (speak(mesh.connect(tcp).await?.0).await?, "https"),
+        };
+        Ok(Connection { sender, origin: format!("{scheme}://{endpoint}") })
     }
 
     /// The method of this path, such as `etcdserverpb.KV/Put`.
     pub fn method(&self, path: &str) -> RemoteMethod {
         let head = Request::builder()
             .method(Method::POST)
-            .uri(format!("http://{}/{path}", self.authority))
+            .uri(format!("{}/{path}", self.origin))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .body(())
             .expect("all parts are valid");
         RemoteMethod { connection: self.sender.clone(), head }
     }
+}
+
+async fn speak<S>(stream: S) -> Result<SendRequest<Bytes>, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = h2::client::Builder::new()
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_max_send_streams(1 << 20)
+        .handshake(stream)
+        .await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 impl RemoteMethod {

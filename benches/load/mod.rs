@@ -8,6 +8,7 @@ pub mod keys;
 pub mod measured;
 pub mod process;
 pub mod requests;
+pub mod tls;
 
 /// Runs what was asked for on this thread and prints its report. `cargo test --all-targets` starts a generator too:
 /// without a subcommand it does nothing.

@@ -8,7 +8,7 @@ use mgmt::engine::world::{Deadline, Exports as _};
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::hosts::{self, KIND, PATIENCE};
+use crate::hosts::{KIND, Mesh, PATIENCE};
 
 #[derive(clap::Args)]
 pub struct Collectors {
@@ -18,8 +18,8 @@ pub struct Collectors {
 
 impl Collectors {
     /// Says when all collect, and waits for the end of standard input.
-    pub async fn run(self, endpoint: &str) -> Result<Value, Failure> {
-        let opened = hosts::open(endpoint, "collector", self.hosts).await?;
+    pub async fn run(self, mesh: &Mesh) -> Result<Value, Failure> {
+        let opened = mesh.open("collector", self.hosts).await?;
         let mut followed = Vec::with_capacity(opened.len());
         for client in &opened {
             // What an agent follows: what others export, its orders; and its lease says that it is there.

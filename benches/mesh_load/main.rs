@@ -9,12 +9,19 @@
 use clap::{Parser, Subcommand};
 
 mod collectors;
+mod founder;
 mod hosts;
 #[path = "../load/mod.rs"]
 mod load;
+mod reconnect;
 mod reexport;
+mod verify;
 mod writers;
 
+use std::path::PathBuf;
+
+use founder::Founder;
+use hosts::Mesh;
 use load::Failure;
 
 #[derive(Parser)]
@@ -22,6 +29,9 @@ struct Arguments {
     /// Where the store is, HOST:PORT
     #[arg(long, global = true, default_value = "127.0.0.1:2379")]
     endpoint: String,
+    /// Keys of who founded the mesh; without them it is one without TLS
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pki: Option<PathBuf>,
     /// Processes whose time is counted as the server's
     #[arg(long, global = true, value_delimiter = ',')]
     pids: Vec<u32>,
@@ -33,16 +43,25 @@ struct Arguments {
 enum Work {
     /// Hosts that collect, until standard input ends
     Collectors(collectors::Collectors),
+    /// Hosts whose connections all end at once: until each is told of changes again
+    Reconnect(reconnect::Reconnect),
     /// Hosts that export, and then all export anew at once, while one collects everything
     Reexport(reexport::Reexport),
+    /// One host that collects what many have exported, and begins cold
+    Verify(verify::Verify),
     /// Connections over which batches of a host are written, each after the answer to the last
     Writers(writers::Writers),
 }
 
 fn main() -> Result<(), Failure> {
-    load::main(async |Arguments { endpoint, pids, work }| match work {
-        Work::Collectors(work) => work.run(&endpoint).await,
-        Work::Reexport(work) => work.run(&endpoint, &pids).await,
-        Work::Writers(work) => work.run(&endpoint, &pids).await,
+    load::main(async |Arguments { endpoint, pki, pids, work }| {
+        let mesh = Mesh { endpoint, founder: pki.as_deref().map(Founder::load).transpose()? };
+        match work {
+            Work::Collectors(work) => work.run(&mesh).await,
+            Work::Reconnect(work) => work.run(&mesh, &pids).await,
+            Work::Reexport(work) => work.run(&mesh, &pids).await,
+            Work::Verify(work) => work.run(&mesh).await,
+            Work::Writers(work) => work.run(&mesh, &pids).await,
+        }
     })
 }

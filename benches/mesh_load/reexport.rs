@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::Failure;
-use crate::hosts::{self, KIND, PATIENCE};
+use crate::hosts::{self, KIND, Mesh, PATIENCE};
 use crate::load::process::CpuTime;
 
 #[derive(clap::Args)]
@@ -28,9 +28,9 @@ pub struct Reexport {
 
 impl Reexport {
     /// A first round in which everything is new, and a second one in which everything has changed.
-    pub async fn run(self, endpoint: &str, pids: &[u32]) -> Result<Value, Failure> {
-        let clients = hosts::open(endpoint, "host", self.hosts).await?;
-        let collector = hosts::open(endpoint, "collector", 1).await?.pop().ok_or("no collector")?;
+    pub async fn run(self, mesh: &Mesh, pids: &[u32]) -> Result<Value, Failure> {
+        let clients = mesh.open("host", self.hosts).await?;
+        let collector = mesh.open("collector", 1).await?.pop().ok_or("no collector")?;
         let mut collection = collector.collect(KIND);
         collection.first(Deadline::after(PATIENCE)).await?;
         let first = self.round(&clients, &mut collection, 1, pids).await?;

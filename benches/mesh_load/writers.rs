@@ -9,15 +9,19 @@ use bytes::Bytes;
 use mgmt::cluster::etcd::pb::etcdserverpb::{RangeResponse, TxnResponse};
 use mgmt::cluster::link::Backoff;
 use mgmt::cluster::world::batch::{self, Outcome};
+use mgmt::cluster::world::keys;
 use mgmt::cluster::world::outbox::Write;
+use mgmt::engine::world::HostName;
 use prost::Message as _;
 use serde_json::{Value, json};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::Failure;
+use crate::hosts::Mesh;
 use crate::load::connection::{Connection, RemoteMethod, framed};
 use crate::load::measured::Window;
 use crate::load::requests::{self, RANGE, TXN};
+use crate::load::tls::Tls;
 
 #[derive(clap::Args)]
 pub struct Writers {
@@ -32,8 +36,8 @@ pub struct Writers {
     /// Bytes of a value
     #[arg(long, default_value_t = 300)]
     value_size: usize,
-    /// What all keys begin with: each run has its own
-    #[arg(long, default_value = "/load/writers/")]
+    /// What the names of all texts begin with: each run has its own
+    #[arg(long, default_value = "writers-")]
     prefix: String,
 }
 
@@ -50,10 +54,12 @@ struct Writer {
 
 impl Writers {
     /// Writes to the end of the window, then reads everything back.
-    pub async fn run(self, endpoint: &str, pids: &[u32]) -> Result<Value, Failure> {
+    pub async fn run(self, mesh: &Mesh, pids: &[u32]) -> Result<Value, Failure> {
+        let names = (0..self.connections).map(|number| format!("host{number:06}").parse());
+        let names = names.collect::<Result<Vec<HostName>, _>>()?;
         let mut writers = Vec::with_capacity(self.connections);
-        for number in 0..self.connections {
-            writers.push(self.writer(endpoint, number).await?);
+        for (name, tls) in names.iter().zip(mesh.tls(&names).await?) {
+            writers.push(self.writer(&mesh.endpoint, name, &tls).await?);
         }
         let window =
             Window::new(Duration::from_secs_f64(self.warm_up), Duration::from_secs_f64(self.seconds));
@@ -78,13 +84,15 @@ impl Writers {
         Ok(report)
     }
 
-    async fn writer(&self, endpoint: &str, number: usize) -> Result<Writer, Failure> {
-        let connection = Connection::open(endpoint).await?;
+    async fn writer(&self, endpoint: &str, host: &HostName, tls: &Tls) -> Result<Writer, Failure> {
+        let connection = Connection::open(endpoint, tls).await?;
+        // Texts of hosts: what a host may write, and nobody follows.
+        let key = |name: &str| format!("{}{}{name}/{host}", keys::HOST_STRINGS, self.prefix);
         Ok(Writer {
             txn: connection.method(TXN),
             range: connection.method(RANGE),
-            key: Bytes::from(format!("{}{number:06}/value", self.prefix)),
-            seq_key: format!("{}{number:06}/seq", self.prefix),
+            key: Bytes::from(key("value")),
+            seq_key: key("seq"),
             seq: 0,
             value_size: self.value_size,
         })

@@ -10,6 +10,7 @@ use crate::load::Failure;
 use crate::load::connection::Connection;
 use crate::load::keys::key;
 use crate::load::requests::{self, RANGE};
+use crate::load::tls::Tls;
 
 /// Between two tries: small beside what is measured.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -32,19 +33,21 @@ pub struct FirstGet {
 
 impl FirstGet {
     /// Tries until there is an answer.
-    pub async fn run(&self, endpoints: &[String]) -> Result<Value, Failure> {
+    pub async fn run(&self, endpoints: &[String], tls: &Tls) -> Result<Value, Failure> {
         let start = Instant::now();
         loop {
-            let last =
-                match tokio::time::timeout(Duration::from_secs_f64(self.patience), self.ask(&endpoints[0]))
-                    .await
-                {
-                    Ok(Ok(found)) => {
-                        return Ok(json!({ "ms": start.elapsed().as_secs_f64() * 1e3, "found": found }));
-                    }
-                    Ok(Err(error)) => error,
-                    Err(elapsed) => elapsed.into(),
-                };
+            let last = match tokio::time::timeout(
+                Duration::from_secs_f64(self.patience),
+                self.ask(&endpoints[0], tls),
+            )
+            .await
+            {
+                Ok(Ok(found)) => {
+                    return Ok(json!({ "ms": start.elapsed().as_secs_f64() * 1e3, "found": found }));
+                }
+                Ok(Err(error)) => error,
+                Err(elapsed) => elapsed.into(),
+            };
             if start.elapsed().as_secs_f64() > self.within {
                 return Err(last);
             }
@@ -52,8 +55,8 @@ impl FirstGet {
         }
     }
 
-    async fn ask(&self, endpoint: &str) -> Result<bool, Failure> {
-        let method = Connection::open(endpoint).await?.method(RANGE);
+    async fn ask(&self, endpoint: &str, tls: &Tls) -> Result<bool, Failure> {
+        let method = Connection::open(endpoint, tls).await?.method(RANGE);
         let reply = method.call(requests::get(key(&self.prefix, self.number))).await?;
         Ok(RangeResponse::decode(reply)?.count == 1)
     }

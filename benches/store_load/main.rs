@@ -7,6 +7,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod certificates;
 mod fan_out;
 mod fill;
 mod first_get;
@@ -14,7 +15,7 @@ mod first_get;
 mod load;
 mod unary;
 
-use load::{Failure, connection};
+use load::{Failure, connection, tls};
 
 #[derive(Parser)]
 struct Arguments {
@@ -27,6 +28,8 @@ struct Arguments {
     /// How many connections share the load
     #[arg(long, global = true, default_value_t = 100)]
     connections: usize,
+    #[command(flatten)]
+    files: tls::Files,
     #[command(subcommand)]
     work: Work,
 }
@@ -45,21 +48,28 @@ enum Work {
     Fill(fill::Fill),
     /// How long until a linearizable get is answered; connects over and over
     FirstGet(first_get::FirstGet),
+    /// Makes certificates for a server and its clients
+    Certificates(certificates::Certificates),
 }
 
 fn main() -> Result<(), Failure> {
-    load::main(async |Arguments { endpoints, pids, connections, work }| {
-        if let Work::FirstGet(work) = &work {
-            return work.run(&endpoints).await;
+    load::main(async |Arguments { endpoints, pids, connections, files, work }| {
+        let tls = files.load()?;
+        // Neither is of connections that are open.
+        match &work {
+            Work::FirstGet(work) => return work.run(&endpoints, &tls).await,
+            Work::Certificates(work) => return work.run(),
+            _ => {}
         }
-        let connections = connection::open(&endpoints, connections).await?;
+        let connections = connection::open(&endpoints, connections, &tls).await?;
         match work {
             Work::Puts(work) => work.run(&connections, &pids).await,
             Work::Gets(work) => work.run(&connections, &pids).await,
             Work::FanOut(work) => work.run(&connections, &pids).await,
             Work::HoldWatches(work) => work.run(&connections).await,
             Work::Fill(work) => work.run(&connections, &pids).await,
-            Work::FirstGet(work) => work.run(&endpoints).await,
+            Work::FirstGet(work) => work.run(&endpoints, &tls).await,
+            Work::Certificates(work) => work.run(),
         }
     })
 }

@@ -128,6 +128,11 @@ impl Line {
         self.channel.closed().await;
     }
 
+    /// Whether its TLS has gone on with an older session.
+    pub fn is_resumed(&self) -> bool {
+        self.channel.is_resumed()
+    }
+
     /// Whether it holds, as far as is known.
     pub fn is_open(&self) -> bool {
         self.channel.is_open()

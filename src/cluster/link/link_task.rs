@@ -343,7 +343,7 @@ async fn stay(
 ) -> Option<Ended> {
     let alive = shared.upgrade()?;
     *alive.cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(line.cluster);
-    tracing::debug!(endpoint = %line.endpoint, "connected to the store");
+    tracing::debug!(endpoint = %line.endpoint, resumed = line.is_resumed(), "connected to the store");
     let before = match alive.standing.send_replace(Standing::Up(line.clone())) {
         Standing::Away(away) => Some((away.since, away.since_time)),
         Standing::Up(_) => None,

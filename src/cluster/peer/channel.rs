@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -37,6 +38,7 @@ pub(in crate::cluster) struct Channel {
     origin: http::Uri,
     over: watch::Receiver<bool>,
     with: Option<Arc<Certificate>>,
+    resumed: bool,
     _connection: Arc<EndsWithIt>,
 }
 
@@ -99,6 +101,11 @@ impl Channel {
         self.with.as_deref()
     }
 
+    /// Whether its TLS has gone on with an older session, without certificates being verified anew.
+    pub(in crate::cluster) fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
     /// What requests over it are addressed to.
     pub(in crate::cluster) fn origin(&self) -> http::Uri {
         self.origin.clone()
@@ -121,9 +128,10 @@ async fn connect(url: &PeerUrl, tls: Option<&Arc<PeerTls>>) -> Result<Channel, C
     }
     let tls = tls.ok_or_else(|| ConnectError::NoCertificates { url: url.clone() })?;
     let (stream, with) = tls.connect(url, socket).await?;
+    let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
     let with = with.map(Arc::new);
     let until = disbelieved(tls.clone(), with.clone());
-    speak(url, stream, with, until).await
+    Ok(Channel { resumed, ..speak(url, stream, with, until).await? })
 }
 
 /// Returns once the other side is not believed any more.
@@ -162,7 +170,8 @@ where
         ended.send_replace(true);
     });
     let origin = url.to_string().parse().map_err(|_| ConnectError::HostName { url: url.clone() })?;
-    Ok(Channel { sender, origin, over, with, _connection: Arc::new(EndsWithIt(connection.abort_handle())) })
+    let connection = Arc::new(EndsWithIt(connection.abort_handle()));
+    Ok(Channel { sender, origin, over, with, resumed: false, _connection: connection })
 }
 
 impl Service<http::Request<Body>> for Channel {

@@ -206,6 +206,12 @@ impl Client {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    /// How many exports of others were looked at since this host takes part, whether or not they were believed. One that stays
+    /// as it is is not looked at again.
+    pub fn verified_exports(&self) -> u64 {
+        self.vouching.as_ref().map_or(0, |vouching| vouching.judged.load(Ordering::Relaxed))
+    }
+
     /// This host's lease.
     pub fn session(&self) -> &Session {
         &self.session

@@ -1,9 +1,9 @@
 //! What reaches a collector: of all exports those that their host has signed.
 //!
-//! An export is verified when it is new or changed, or its host has another key; what stays costs nothing. It works in a task of
+//! An export is verified when it is new or changed, or its host has another key; what stays is passed over. It works in a task of
 //! its own, and lets others in between, so that thousands that come at once hold up nobody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -15,16 +15,17 @@ use super::export_encoding::decode;
 use super::export_seal::{SealError, open};
 use super::keys;
 use super::trust::Grounds;
-use super::vouching::{AllPapers, Vouching};
+use super::vouching::{AllPapers, Vouched, Vouching};
 use super::watcher::Watcher;
-use crate::cluster::identity::VerifyingKey;
 use crate::cluster::store::key::KeyRange;
 use crate::cluster::world::view::follow_map;
 use crate::engine::id::Label;
-use crate::engine::world::{Collected, CollectedId, Collection, ExportId, Follow, Followed, Seen, follow};
+use crate::engine::world::{
+    Collected, CollectedId, Collection, ExportId, Follow, Followed, HostName, Seen, follow,
+};
 
-/// So many are verified before others get their turn: a millisecond or two.
-const AT_ONCE: usize = 32;
+/// After so long others get their turn.
+const TURN: Duration = Duration::from_millis(2);
 /// The papers of a new host may come a moment after what it exports: so long nobody is warned.
 const GRACE: Duration = Duration::from_secs(5);
 /// Warnings about so many exports, no more: a host that is broken must not fill the log.
@@ -50,6 +51,7 @@ pub(super) fn collect(
         dropped: dropped.clone(),
         judged: BTreeMap::new(),
         warned: BTreeSet::new(),
+        good: Collection::default(),
         tell,
         told: None,
     };
@@ -64,6 +66,8 @@ struct Sieve {
     judged: BTreeMap<CollectedId, Judged>,
     /// Of which somebody was warned.
     warned: BTreeSet<CollectedId>,
+    /// What was told last.
+    good: Collection,
     tell: Followed<Collection>,
     /// What was told last: since when it is stale.
     told: Option<Option<SystemTime>>,
@@ -72,7 +76,7 @@ struct Sieve {
 /// What an export was found to be.
 struct Judged {
     value: Bytes,
-    key: Result<VerifyingKey, SealError>,
+    key: Vouched,
     found: Result<Arc<Collected>, SealError>,
     at: Instant,
 }
@@ -102,50 +106,87 @@ impl Sieve {
 
     /// Looks at all, and tells if anything is other than before.
     async fn look(&mut self, raw: Seen<Raw>, papers: &AllPapers, grounds: &Arc<Grounds>) {
-        let count = self.judged.len();
-        self.judged.retain(|id, _| raw.value.contains_key(id));
-        let mut is_other = self.judged.len() != count;
-        let mut verified = 0;
-        for (id, value) in &*raw.value {
-            let key = self.vouching.key_of(grounds, &id.from, papers.get(&id.from));
-            if self.judged.get(id).is_some_and(|known| known.key == key && known.value == *value) {
-                continue;
-            }
-            let found = self.judge(grounds, &key, id, value);
-            match &found {
-                Ok(_) => drop(self.warned.remove(id)),
-                Err(_) => drop(self.dropped.fetch_add(1, Ordering::Relaxed)),
-            }
-            let judged = Judged { value: value.clone(), key, found, at: Instant::now() };
-            self.judged.insert(id.clone(), judged);
-            is_other = true;
-            verified += 1;
-            if verified % AT_ONCE == 0 {
-                tokio::task::yield_now().await;
-            }
+        let mut turn = Turn::default();
+        let mut keys = HashMap::new();
+        for id in raw.value.keys() {
+            let vouch = || self.vouching.key_of(grounds, &id.from, papers.get(&id.from));
+            keys.entry(&id.from).or_insert_with(vouch);
+            turn.pass().await;
         }
-        if is_other || self.told != Some(raw.stale) {
-            self.told = Some(raw.stale);
-            let good = |(id, judged): (&CollectedId, &Judged)| {
-                Some((id.clone(), judged.found.as_ref().ok()?.clone()))
-            };
-            let value = Arc::new(self.judged.iter().filter_map(good).collect());
-            self.tell.tell(Seen { value, stale: raw.stale });
+        let News { gone, other } = self.news(&raw.value, &keys);
+        let mut changes = Vec::with_capacity(gone.len() + other.len());
+        for id in gone {
+            self.judged.remove(&id);
+            changes.push((id, None));
+        }
+        for (id, value, key) in other {
+            let found = self.judge(grounds, key, id, value);
+            changes.push((id.clone(), found.as_ref().ok().cloned()));
+            let judged = Judged { value: value.clone(), key: key.clone(), found, at: Instant::now() };
+            self.judged.insert(id.clone(), judged);
+            turn.pass().await;
+        }
+        if !changes.is_empty() || self.told != Some(raw.stale) {
+            self.tell(changes, raw.stale);
         }
     }
 
-    fn judge(
+    /// What is not as it was judged: all exports that there are, and all that were judged, side by side.
+    fn news<'r>(
         &self,
+        raw: &'r BTreeMap<CollectedId, Bytes>,
+        keys: &'r HashMap<&HostName, Vouched>,
+    ) -> News<'r> {
+        let mut news = News::default();
+        let mut known = self.judged.iter().peekable();
+        for (id, value) in raw {
+            while let Some((old, _)) = known.next_if(|(old, _)| *old < id) {
+                news.gone.push(old.clone());
+            }
+            let judged = known.next_if(|(old, _)| *old == id);
+            let key = keys.get(&id.from).expect("it was asked for of each");
+            if !judged.is_some_and(|(_, judged)| judged.holds(value, key)) {
+                news.other.push((id, value, key));
+            }
+        }
+        news.gone.extend(known.map(|(old, _)| old.clone()));
+        news
+    }
+
+    fn tell(&mut self, changes: Vec<(CollectedId, Option<Arc<Collected>>)>, stale: Option<SystemTime>) {
+        let Self { good, tell, told, .. } = self;
+        *told = Some(stale);
+        tell.amend(|seen| {
+            // What was told last goes first: then all is copied only for those who still look at it.
+            *seen = None;
+            if !changes.is_empty() {
+                let good = Arc::make_mut(good);
+                for (id, found) in changes {
+                    match found {
+                        Some(found) => drop(good.insert(id, found)),
+                        None => drop(good.remove(&id)),
+                    }
+                }
+            }
+            *seen = Some(Seen { value: good.clone(), stale });
+            true
+        });
+    }
+
+    fn judge(
+        &mut self,
         grounds: &Grounds,
-        key: &Result<VerifyingKey, SealError>,
+        key: &Vouched,
         id: &CollectedId,
         value: &[u8],
     ) -> Result<Arc<Collected>, SealError> {
-        let key = key.as_ref().map_err(Clone::clone)?;
-        let label = Label { kind: self.kind.clone(), name: id.name.clone() };
-        let place = ExportId { to: id.to.clone(), label };
-        let text = open(&grounds.mesh, key, &id.from, &place, value)?;
-        Ok(Arc::new(decode(text)))
+        self.vouching.judged.fetch_add(1, Ordering::Relaxed);
+        let found = verified(&self.kind, grounds, key, id, value);
+        match &found {
+            Ok(_) => drop(self.warned.remove(id)),
+            Err(_) => drop(self.dropped.fetch_add(1, Ordering::Relaxed)),
+        }
+        found
     }
 
     /// Warns of what is dropped, once of each; returns when it is time for those that may still turn out well.
@@ -170,6 +211,53 @@ impl Sieve {
         }
         next
     }
+}
+
+impl Judged {
+    /// Whether this is what was judged, and by this key.
+    fn holds(&self, value: &Bytes, key: &Vouched) -> bool {
+        // Mostly it is the very same bytes, and as long as they are kept nothing else lies there.
+        let same = self.value.as_ptr() == value.as_ptr() && self.value.len() == value.len();
+        (same || self.value == *value) && self.key == *key
+    }
+}
+
+/// What is not as it was judged.
+#[derive(Default)]
+struct News<'r> {
+    gone: Vec<CollectedId>,
+    /// New or changed, or its host has another key.
+    other: Vec<(&'r CollectedId, &'r Bytes, &'r Vouched)>,
+}
+
+/// Lets others get their turn.
+struct Turn(Instant);
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Turn {
+    async fn pass(&mut self) {
+        if self.0.elapsed() >= TURN {
+            tokio::task::yield_now().await;
+            self.0 = Instant::now();
+        }
+    }
+}
+
+fn verified(
+    kind: &Arc<str>,
+    grounds: &Grounds,
+    key: &Vouched,
+    id: &CollectedId,
+    value: &[u8],
+) -> Result<Arc<Collected>, SealError> {
+    let key = key.as_ref().as_ref().map_err(Clone::clone)?;
+    let place = ExportId { to: id.to.clone(), label: Label { kind: kind.clone(), name: id.name.clone() } };
+    Ok(Arc::new(decode(open(&grounds.mesh, key, &id.from, &place, value)?)))
 }
 
 async fn at(time: Option<Instant>) {

@@ -1,6 +1,7 @@
 //! With which key each host signs, as far as its papers lead to an administrator.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -17,10 +18,15 @@ use crate::engine::world::{Follow, HostName};
 /// The papers of all hosts, as they are stored.
 pub(super) type AllPapers = Arc<BTreeMap<HostName, Bytes>>;
 
+/// A host's key, or why it has none.
+pub(super) type Vouched = Arc<Result<VerifyingKey, SealError>>;
+
 /// Verifies papers once, until they or the grounds change.
 #[derive(Debug)]
 pub(super) struct Vouching {
     pub trust: Trust,
+    /// How many exports were verified.
+    pub judged: AtomicU64,
     papers: Mutex<Option<Follow<AllPapers>>>,
     known: Mutex<Known>,
 }
@@ -28,12 +34,12 @@ pub(super) struct Vouching {
 #[derive(Debug, Default)]
 struct Known {
     grounds: Option<Arc<Grounds>>,
-    keys: BTreeMap<HostName, (Bytes, Result<VerifyingKey, SealError>)>,
+    keys: BTreeMap<HostName, (Bytes, Vouched)>,
 }
 
 impl Vouching {
     pub fn new(trust: Trust) -> Self {
-        Self { trust, papers: Mutex::default(), known: Mutex::default() }
+        Self { trust, judged: AtomicU64::new(0), papers: Mutex::default(), known: Mutex::default() }
     }
 
     /// The papers of all hosts: followed from the first time on, once for all that is collected.
@@ -49,13 +55,8 @@ impl Vouching {
     }
 
     /// With which key a host signs, whose papers are these.
-    pub fn key_of(
-        &self,
-        grounds: &Arc<Grounds>,
-        host: &HostName,
-        papers: Option<&Bytes>,
-    ) -> Result<VerifyingKey, SealError> {
-        let papers = papers.ok_or(SealError::NoPapers)?;
+    pub fn key_of(&self, grounds: &Arc<Grounds>, host: &HostName, papers: Option<&Bytes>) -> Vouched {
+        let Some(papers) = papers else { return Arc::new(Err(SealError::NoPapers)) };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.grounds.as_ref().is_some_and(|known| Arc::ptr_eq(known, grounds)) {
             *known = Known { grounds: Some(grounds.clone()), keys: BTreeMap::new() };
@@ -65,7 +66,7 @@ impl Vouching {
         {
             return key.clone();
         }
-        let key = verified(grounds, host, papers);
+        let key = Arc::new(verified(grounds, host, papers));
         known.keys.insert(host.clone(), (papers.clone(), key.clone()));
         key
     }

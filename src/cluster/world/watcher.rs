@@ -137,6 +137,8 @@ impl Task {
         for (id, followed) in &self.mirrors {
             followed.begin(*id, &mut stream);
         }
+        let mut standing = self.link.follow();
+        let is_left = |standing: &Standing| standing.line().is_some_and(|now| now.id != line.id);
         loop {
             tokio::select! {
                 heard = stream.next() => match heard {
@@ -150,13 +152,14 @@ impl Task {
                     Some(order) => self.order(order, Some(&mut stream)),
                     None => return false,
                 },
+                // There is a better connection, and nothing else holds the last one.
+                _ = standing.wait_for(is_left) => break,
                 () = self.keeping.due() => self.keep(),
             }
         }
         self.link.is_useless(line.id);
         self.away = Some((Instant::now(), SystemTime::now()));
         // The link may not have noticed yet.
-        let mut standing = self.link.follow();
         let gone = |standing: &Standing| !matches!(standing, Standing::Up(now) if now.id == line.id);
         standing.wait_for(gone).await.is_ok()
     }

@@ -2,4 +2,5 @@
 
 mod deploys;
 mod exports;
+mod going_over;
 mod scene;

@@ -14,7 +14,7 @@ use crate::cluster::identity::{
     Papers, Pin, Signed, SigningKey, UnixSeconds,
 };
 use crate::cluster::joining::Enrolled;
-use crate::cluster::link::{Line, Link, LinkSettings};
+use crate::cluster::link::{Endpoint, Line, Link, LinkSettings};
 use crate::cluster::world::{Client, ClientSettings, Grounds, Trust, keys};
 use crate::engine::world::{Deadline, Follow, HostName, Seen};
 
@@ -61,9 +61,13 @@ impl Scene {
 
     fn link(&self) -> Link {
         let link = Link::start(LinkSettings::default());
-        let at = self.fake.url.trim_start_matches("http://");
-        link.set_endpoints(vec![format!("etcd://{at}").parse().unwrap()]);
+        link.set_endpoints(vec![self.endpoint()]);
         link
+    }
+
+    /// Where the store is.
+    pub fn endpoint(&self) -> Endpoint {
+        format!("etcd://{}", self.fake.url.trim_start_matches("http://")).parse().unwrap()
     }
 
     pub fn grounds(&self, host: &str) -> Grounds {
