@@ -91,6 +91,7 @@ async fn put(
     let put = client.put_secret(name, to, &value, reach.deadline()).await;
     let recipients = put.map_err(|error| complain(&error))?;
     output::say(&format!("{name} is encrypted for {}", listed(&recipients.hosts)));
+    reach.note(&client, &format!("put the secret {name:?} for hosts called {to}")).await;
     for host in &recipients.without_key {
         output::warn(&format!("{host} cannot read it: {}", NO_KEY));
     }
@@ -183,7 +184,10 @@ async fn remove(name: &str, reach: &MeshReach) -> Result<(), ExitCode> {
     let client = reach.client().await?;
     let removed = client.remove_secret(name, reach.deadline()).await;
     match removed.map_err(|error| complain(&error))? {
-        true => Ok(()),
+        true => {
+            reach.note(&client, &format!("removed the secret {name:?}")).await;
+            Ok(())
+        }
         false => Err(complain(&WorldError::Missing { what: format!("secret {name:?}") })),
     }
 }

@@ -13,7 +13,9 @@ use rustls::{
 
 use super::Passport;
 use super::passport::provider;
-use crate::cluster::identity::{Certificate, DenyList, Fingerprint, MeshId, Root, Roots, UnixSeconds};
+use crate::cluster::identity::{
+    Administrators, Certificate, DenyList, Fingerprint, MeshId, Principal, Root, Roots, UnixSeconds,
+};
 
 /// Whose roots count.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(super) struct Belief {
     mesh: MeshId,
     trust: Trust,
     denied: DenyList,
+    /// Who administers the mesh; `None`: that is not known.
+    administrators: Option<Arc<Administrators>>,
     /// Whether who calls must show a certificate.
     must: bool,
     provider: Arc<CryptoProvider>,
@@ -40,13 +44,15 @@ impl Belief {
     /// What a passport believes.
     pub fn of(passport: &Passport, must: bool) -> Self {
         let trust = Trust::Mesh(passport.roots.clone());
-        Self { mesh: passport.mesh, trust, denied: passport.denied.clone(), must, provider: provider() }
+        let (denied, administrators) = (passport.denied.clone(), passport.administrators.clone());
+        Self { mesh: passport.mesh, trust, denied, administrators, must, provider: provider() }
     }
 
     /// What a token believes.
     pub fn of_token(mesh: MeshId, authorities: Vec<Fingerprint>) -> Self {
         let trust = Trust::Token(authorities);
-        Self { mesh, trust, denied: DenyList::default(), must: true, provider: provider() }
+        let denied = DenyList::default();
+        Self { mesh, trust, denied, administrators: None, must: true, provider: provider() }
     }
 
     fn verify(
@@ -74,10 +80,16 @@ impl Belief {
         if now >= certificate.not_after() {
             return Err(CertificateError::Expired.into());
         }
-        match self.denied.denies(&certificate) {
-            Some(_) => Err(CertificateError::Revoked.into()),
-            None => Ok(()),
+        // Who is refused is told why by the alert that rustls makes of this: revoked, or access denied.
+        if self.denied.denies(&certificate).is_some() {
+            return Err(CertificateError::Revoked.into());
         }
+        if let (Some(known), Principal::Administrator(name)) = (&self.administrators, certificate.principal())
+            && known.key_of(name).is_none()
+        {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
+        Ok(())
     }
 
     fn signed(

@@ -25,7 +25,7 @@ use crate::engine::world::{Collected, CollectedId, Collection, ExportId, Follow,
 
 /// So many are verified before others get their turn: a millisecond or two.
 const AT_ONCE: usize = 32;
-/// The papers of a new host may come a moment after what it exports: so long nobody is warned.
+/// The papers of a new host may come a moment after what it exports: so long nobody is warned, and nothing counted.
 const GRACE: Duration = Duration::from_secs(5);
 /// Warnings about so many exports, no more: a host that is broken must not fill the log.
 const MOST_WARNED: usize = 1_000;
@@ -75,6 +75,8 @@ struct Judged {
     key: Result<VerifyingKey, SealError>,
     found: Result<Arc<Collected>, SealError>,
     at: Instant,
+    /// It is among those that were dropped.
+    counted: bool,
 }
 
 impl Sieve {
@@ -112,11 +114,10 @@ impl Sieve {
                 continue;
             }
             let found = self.judge(grounds, &key, id, value);
-            match &found {
-                Ok(_) => drop(self.warned.remove(id)),
-                Err(_) => drop(self.dropped.fetch_add(1, Ordering::Relaxed)),
+            if found.is_ok() {
+                self.warned.remove(id);
             }
-            let judged = Judged { value: value.clone(), key, found, at: Instant::now() };
+            let judged = Judged { value: value.clone(), key, found, at: Instant::now(), counted: false };
             self.judged.insert(id.clone(), judged);
             is_other = true;
             verified += 1;
@@ -148,17 +149,20 @@ impl Sieve {
         Ok(Arc::new(decode(text)))
     }
 
-    /// Warns of what is dropped, once of each; returns when it is time for those that may still turn out well.
+    /// Counts what is dropped, and warns of it, once of each; returns when it is time for those that may still turn out well.
     fn warn(&mut self) -> Option<Instant> {
         let mut next = None;
-        for (id, judged) in &self.judged {
+        for (id, judged) in &mut self.judged {
             let Err(why) = &judged.found else { continue };
-            if self.warned.len() >= MOST_WARNED || self.warned.contains(id) {
-                continue;
-            }
             let at = judged.at + GRACE;
             if *why == SealError::NoPapers && Instant::now() < at {
                 next = Some(next.map_or(at, |next: Instant| next.min(at)));
+                continue;
+            }
+            if !std::mem::replace(&mut judged.counted, true) {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            if self.warned.len() >= MOST_WARNED || self.warned.contains(id) {
                 continue;
             }
             let (host, to, name) = (&id.from, &id.to, &id.name);
