@@ -6,7 +6,7 @@
 //! | [`watcher`], [`mirror`], [`view`] | what is followed: mirrors of keys, kept up to date and on disk |
 //! | [`writer`], [`outbox`], [`journal`], [`batch`] | what is written: in order, once, also when the store was away |
 //! | [`trust`], [`export_seal`], `vouching`, `sieve`, [`manifest`] | what is signed, by whom, and what is believed |
-//! | `secrets`, `secret_versions`, [`secret_desk`] | secrets as this host reads them, and as an administrator writes them |
+//! | `secrets`, `secret_versions`, [`secret_desk`], `secret_renewal` | secrets as this host reads them, and as an administrator writes them |
 //! | [`snapshot`] | a copy of all of it in a file |
 //! | [`session`] | that this host is there |
 //! | `strings`, `exports`, `directory`, `schedule`, `deploys`, `blobs` | the parts of the world |
@@ -25,6 +25,7 @@ pub mod mirror;
 pub mod outbox;
 mod schedule;
 pub mod secret_desk;
+mod secret_renewal;
 mod secret_versions;
 mod secrets;
 pub mod session;

@@ -203,6 +203,9 @@ pub fn export(from: &KeyFolder, to: &KeyFolder) -> Result<(), MeshError> {
     to.store_administrators(&chain)?;
     let certificate = from.load_admin_certificate(&mesh)?;
     to.store_admin_certificate(&certificate.ok_or_else(|| missing(key_files::ADMIN_CERTIFICATE))?)?;
+    if let Some(reads) = from.load_admin_recipient()? {
+        to.store_admin_recipient(&reads)?;
+    }
     to.store_admin(&key, &connects)?;
     from.remove_admin()?;
     Ok(())
@@ -211,6 +214,7 @@ pub fn export(from: &KeyFolder, to: &KeyFolder) -> Result<(), MeshError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::identity::RecipientKey;
     use crate::cluster::joining::{Founder, found};
 
     #[test]
@@ -227,6 +231,8 @@ mod tests {
         };
         let made = found(&from, &founder).unwrap();
         let key = from.load_admin().unwrap().unwrap().0.fingerprint();
+        let reads = RecipientKey::generate().unwrap();
+        from.store_admin_recipient(&reads).unwrap();
         let to = KeyFolder::make(&safe.path().join("keys")).unwrap();
         export(&from, &to).unwrap();
         assert!(from.load_admin().unwrap().is_none());
@@ -235,6 +241,8 @@ mod tests {
             from.load_host_keys().unwrap().is_some() && from.load_authority(&made.mesh).unwrap().is_some()
         );
         assert_eq!(to.load_admin().unwrap().unwrap().0.fingerprint(), key);
+        assert!(from.load_admin_recipient().unwrap().is_none());
+        assert_eq!(to.load_admin_recipient().unwrap().unwrap().public(), reads.public());
         assert!(to.load_host_keys().unwrap().is_none() && to.load_authority(&made.mesh).unwrap().is_none());
         // What comes with them is enough to take part.
         let passport = crate::cluster::tls::Passport::of_administrator(&to).unwrap().unwrap();
