@@ -204,6 +204,27 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     let listed = mesh.say(&["mesh", "admin", "list", "--keys", &safe("ann"), "--hostname", "a"]);
     assert!(listed.contains("root") && listed.contains("ann"), "{listed}");
 
+    // Bob's keys are his own: only the public half is told, and what he gets back is no secret.
+    let key = mesh.say(&["mesh", "admin", "keys", "--to", &safe("bob")]);
+    let (root, key) = (safe("root"), key.trim());
+    let add = |key: &str| {
+        ["mesh", "admin", "add", "bob", "--key", key, "--to", &safe("for-bob"), "--keys", &root, "--hostname", "a"]
+            .map(str::to_owned)
+    };
+    let nonsense = add("nonsense");
+    let complaint = mesh.complaint(&nonsense.each_ref().map(String::as_str));
+    assert!(complaint.contains("--key has neither a public key nor a file with one"), "{complaint}");
+    mesh.say(&add(key).each_ref().map(String::as_str));
+    let mut handed: Vec<_> = fs::read_dir(mesh.path("for-bob")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    handed.sort();
+    assert_eq!(handed, ["administrators.json", "mesh.id", "roots.pem"]);
+    for file in &handed {
+        fs::copy(mesh.path("for-bob").join(file), mesh.path("bob").join(file)).unwrap();
+    }
+    mesh.say(&["mesh", "admin", "renew", "--keys", &safe("bob"), "--seeds", &at]);
+    let listed = mesh.say(&["mesh", "admin", "list", "--keys", &safe("bob"), "--hostname", "a"]);
+    assert!(listed.lines().any(|line| line.starts_with("bob") && line.ends_with("(these keys)")), "{listed}");
+
     // Ann lets hosts write.
     let put = || {
         mesh.etcdctl("web-1", &at, &["put", "/_mgmt/strings/shared/web/x", "1"]).status().unwrap().success()
@@ -222,7 +243,6 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     assert!(complaint.contains("--keys DIR"), "{complaint}");
     assert!(put());
     let mut revoke = allow.to_vec();
-    let root = safe("root");
     revoke[7] = &root;
     revoke.push("--revoke");
     mesh.say(&revoke);
@@ -231,6 +251,7 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     let done = mesh.say(&["audit", "--keys", &safe("root"), "--hostname", "a"]);
     let order = [
         "added the administrator ann",
+        "added the administrator bob, with a key made elsewhere",
         "administrator ann: let hosts called web-* write",
         "removed the administrator ann",
         "administrator root: took back",

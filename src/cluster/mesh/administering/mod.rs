@@ -24,4 +24,4 @@ pub use certifying::certify;
 pub use evicting::Evicted;
 pub use handing::hand_over;
 pub use office::Office;
-pub use staffing::{Colleague, Dismissed, export};
+pub use staffing::{Colleague, Dismissed, export, make_keys};

@@ -9,7 +9,7 @@ use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::cluster::identity::{
     AdministratorChange, AdministratorName, CertificateKey, Change, Fingerprint, IdentityError, Invite,
-    KeyFolder, KvGrant, Signed, SigningKey, UnixSeconds, key_files,
+    KeyFolder, KvGrant, Signed, SigningKey, UnixSeconds, VerifyingKey, key_files,
 };
 use crate::cluster::joining::Enrolled;
 use crate::cluster::mesh::MeshError;
@@ -37,6 +37,19 @@ pub struct Dismissed {
     pub taken_back: usize,
 }
 
+/// Makes the keys of an administrator in a folder, unless some lie there; returns what others may know of them.
+///
+/// # Errors
+/// When the system refuses.
+pub fn make_keys(to: &KeyFolder) -> Result<VerifyingKey, MeshError> {
+    if let Some((key, _)) = to.load_admin()? {
+        return Ok(key.verifying_key());
+    }
+    let (key, connects) = (SigningKey::generate()?, CertificateKey::generate()?);
+    to.store_admin(&key, &connects)?;
+    Ok(key.verifying_key())
+}
+
 impl Office {
     /// Everybody who decides, in the order in which they came.
     ///
@@ -60,24 +73,49 @@ impl Office {
     /// # Errors
     /// When somebody of that name is there, or was; when another's keys lie in the folder; or the store does not answer.
     pub async fn add(&self, name: &AdministratorName, to: &KeyFolder) -> Result<Fingerprint, MeshError> {
-        let key = match to.load_admin()? {
-            Some((key, _)) => key,
-            None => {
-                let (key, connects) = (SigningKey::generate()?, CertificateKey::generate()?);
-                to.store_admin(&key, &connects)?;
-                key
-            }
-        };
+        let key = make_keys(to)?;
+        self.appoint(name, &key, to).await?;
+        certify(to, &self.client.link().endpoints()).await?;
+        self.note(&format!("added the administrator {name}")).await;
+        Ok(key.fingerprint())
+    }
+
+    /// Adds somebody whose keys were made elsewhere, and are known by their public half only. The folder gets what they need beside
+    /// their keys, none of it secret: which mesh it is, its roots, and who administers it.
+    ///
+    /// # Errors
+    /// As for [`Office::add`].
+    pub async fn add_key(
+        &self,
+        name: &AdministratorName,
+        key: &VerifyingKey,
+        to: &KeyFolder,
+    ) -> Result<Fingerprint, MeshError> {
+        if to.load_admin()?.is_some_and(|(other, _)| other.verifying_key() != *key) {
+            return Err(MeshError::OthersKeys { path: to.path_of(key_files::ADMIN_KEY) });
+        }
+        self.appoint(name, key, to).await?;
+        self.note(&format!("added the administrator {name}, with a key made elsewhere")).await;
+        Ok(key.fingerprint())
+    }
+
+    /// Signs that somebody decides from now on, and puts what they need to know of the mesh into a folder.
+    async fn appoint(
+        &self,
+        name: &AdministratorName,
+        key: &VerifyingKey,
+        to: &KeyFolder,
+    ) -> Result<(), MeshError> {
         let operation = "add an administrator";
         let mut added = false;
         for _ in 0..TRIES {
             let (mut chain, written, administrators) = self.administrators().await?;
-            added = administrators.key_of(name) == Some(&key.verifying_key());
+            added = administrators.key_of(name) == Some(key);
             if added {
                 to.store_administrators(&chain)?;
                 break;
             }
-            let change = Change::Add { name: name.clone(), key: key.verifying_key() };
+            let change = Change::Add { name: name.clone(), key: *key };
             chain.append(&self.mesh, change, &self.key, tls::now())?;
             let compare = vec![unchanged(keys::ADMINISTRATORS, written)];
             self.commit(operation, compare, vec![put(keys::ADMINISTRATORS, chain.to_json())]).await?;
@@ -88,9 +126,7 @@ impl Office {
         let missing = |name: &str| IdentityError::MissingKey { path: self.folder.path_of(name) };
         to.store_mesh(&self.mesh)?;
         to.store_roots(&self.folder.load_roots(&self.mesh)?.ok_or_else(|| missing(key_files::ROOTS))?)?;
-        certify(to, &self.client.link().endpoints()).await?;
-        self.note(&format!("added the administrator {name}")).await;
-        Ok(key.fingerprint())
+        Ok(())
     }
 
     /// Removes somebody. What hosts stand on that they have signed goes on counting, and so do their evictions and what they let
