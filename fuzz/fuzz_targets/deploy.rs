@@ -14,7 +14,8 @@ use mgmt::cluster::world::manifest::Manifest;
 use mgmt::engine::world::{DeployId, Turn, rollout};
 
 static GROUNDS: LazyLock<Grounds> = LazyLock::new(|| {
-    let (mesh, key) = (MeshId::from_bytes([7; 16]), SigningKey::generate().expect("there are random numbers"));
+    let (mesh, key) =
+        (MeshId::from_bytes([7; 16]), SigningKey::generate().expect("there are random numbers"));
     let name = "ann".parse().expect("it is a name");
     let chain = AdministratorChain::begin(&mesh, name, &key, UnixSeconds(0)).expect("it is small");
     Grounds {
@@ -38,7 +39,10 @@ fuzz_target!(|bytes: &[u8]| {
         assert_ne!(manifest.rollout.deploy, id);
         return;
     };
-    assert_eq!((read.deploy.id, &read.deploy.files, &read.deploy.entry), (id, &manifest.deploy.files, &manifest.deploy.entry));
+    assert_eq!(
+        (read.deploy.id, &read.deploy.files, &read.deploy.entry),
+        (id, &manifest.deploy.files, &manifest.deploy.entry)
+    );
     assert!(Manifest::verified(DeployId(id.0.wrapping_add(1)), &stored, &GROUNDS).is_err());
     let labels = read.rollout.only.clone();
     let outcomes = rollout::outcomes(&read.rollout, &GROUNDS.host, &labels);

@@ -8,7 +8,9 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use mgmt::cluster::identity::{AdministratorChain, DenyList, MeshId, Pin, SigningKey, UnixSeconds, VerifyingKey};
+use mgmt::cluster::identity::{
+    AdministratorChain, DenyList, MeshId, Pin, SigningKey, UnixSeconds, VerifyingKey,
+};
 use mgmt::cluster::world::export_encoding::{decode, encode};
 use mgmt::cluster::world::{Grounds, export_seal, keys};
 use mgmt::engine::id::Label;
@@ -20,7 +22,8 @@ struct Host {
 }
 
 static HOST: LazyLock<Host> = LazyLock::new(|| {
-    let (mesh, key) = (MeshId::from_bytes([7; 16]), SigningKey::generate().expect("there are random numbers"));
+    let (mesh, key) =
+        (MeshId::from_bytes([7; 16]), SigningKey::generate().expect("there are random numbers"));
     let name = "ann".parse().expect("it is a name");
     let chain = AdministratorChain::begin(&mesh, name, &key, UnixSeconds(0)).expect("it is small");
     let verifying = key.verifying_key();
@@ -51,7 +54,8 @@ fuzz_target!(|bytes: &[u8]| {
     let written = encode(&export);
     let place = keys::export(&grounds.host, &id);
     let sealed = export_seal::seal(grounds, place.as_bytes(), &written).expect("it is one of this host's");
-    let opened = export_seal::open(&grounds.mesh, key, &grounds.host, &id, &sealed).expect("it was just signed");
+    let opened =
+        export_seal::open(&grounds.mesh, key, &grounds.host, &id, &sealed).expect("it was just signed");
     assert_eq!(opened, &written[..]);
     let Collected::Read { params, meta } = decode(opened) else { panic!("what was written is read") };
     assert!(params.keys().eq(export.params.keys()) && meta.keys().eq(export.meta.keys()));

@@ -99,7 +99,8 @@ fn is_started_by_other() -> bool {
     let place = Path::new("/proc").join(parent.as_raw_nonzero().to_string());
     let is_root = std::fs::metadata(&place).is_ok_and(|found| found.uid() == 0);
     let program = std::fs::read_link(place.join("exe")).ok();
-    let program = program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let program =
+        program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     !is_root || program.is_none_or(|program| LENDERS.iter().any(|lender| program == *lender))
 }
 
@@ -156,7 +157,10 @@ mod tests {
     #[test]
     fn the_kernels_word_is_read() {
         let vector = |pairs: &[(usize, usize)]| -> Vec<u8> {
-            pairs.iter().flat_map(|(what, value)| [what.to_ne_bytes(), value.to_ne_bytes()].concat()).collect()
+            pairs
+                .iter()
+                .flat_map(|(what, value)| [what.to_ne_bytes(), value.to_ne_bytes()].concat())
+                .collect()
         };
         assert!(of_auxiliary(&vector(&[(6, 4096), (AT_SECURE, 1), (0, 0)])));
         assert!(!of_auxiliary(&vector(&[(6, AT_SECURE), (AT_SECURE, 0), (0, 0)])));

@@ -146,7 +146,9 @@ async fn renew(names: &[String], all: bool, reach: &MeshReach) -> Result<(), Exi
         return Err(output::failed(
             &format!("there is no key to read secrets again in {}", folder.path().display()),
             [],
-            Some("who has put them last can renew them: name the folder of their keys, --keys DIR; or put them again"),
+            Some(
+                "who has put them last can renew them: name the folder of their keys, --keys DIR; or put them again",
+            ),
             Class::User,
         ));
     };

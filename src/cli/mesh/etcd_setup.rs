@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use crate::cli::output;
-use crate::cluster::identity::etcd_roles::{self, EtcdCommand};
 use crate::cluster::identity::AdministratorName;
+use crate::cluster::identity::etcd_roles::{self, EtcdCommand};
 use crate::engine::Class;
 use crate::engine::world::HostName;
 

@@ -264,7 +264,8 @@ impl KeyFolder {
     /// # Errors
     /// When the system refuses.
     pub fn remove_admin(&self) -> Result<bool, IdentityError> {
-        let removed = [ADMIN_KEY, ADMIN_TLS_KEY, ADMIN_RECIPIENT, ADMIN_CERTIFICATE].map(|name| self.remove(name));
+        let removed =
+            [ADMIN_KEY, ADMIN_TLS_KEY, ADMIN_RECIPIENT, ADMIN_CERTIFICATE].map(|name| self.remove(name));
         removed.into_iter().try_fold(false, |any, removed| Ok(removed? || any))
     }
 

@@ -31,7 +31,8 @@ pub(super) async fn tell(mut standing: watch::Receiver<Standing>) {
             Ok(Standing::Away(away)) => {
                 let why = in_short(&away.why);
                 let verdict = away.why.values().find(|problem| problem.verdict().is_some());
-                let hint = verdict.or(away.why.values().find(|it| it.hint().is_some())).and_then(Problem::hint);
+                let hint =
+                    verdict.or(away.why.values().find(|it| it.hint().is_some())).and_then(Problem::hint);
                 if let Some(verdict) = verdict.and_then(Problem::verdict) {
                     tracing::error!(hint, "{verdict}");
                 }

@@ -185,9 +185,8 @@ async fn who_is_not_believed_is_told_why() {
     let ann = AdministratorChain::begin(&scene.mesh, "ann".parse().unwrap(), &scene.ann, now()).unwrap();
     let known = ann.replay(&scene.mesh, &Pin::default()).unwrap();
     two.replace(two.passport().administered_by(known)).unwrap();
-    let person = |name: &str| {
-        MeshTls::new(scene.passport_for(Grant::administrator(name.parse().unwrap()))).unwrap()
-    };
+    let person =
+        |name: &str| MeshTls::new(scene.passport_for(Grant::administrator(name.parse().unwrap()))).unwrap();
     assert_eq!(greeted(&person("ann"), &two).await, Ok(()));
     let dismissed = "it says that whose keys these are administers the mesh no more";
     assert_eq!(greeted(&person("bob"), &two).await, told(dismissed));

@@ -19,8 +19,8 @@ use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarg
 use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::link::Line;
 use crate::engine::world::{
-    ContentHash, Deadline, Deploy, DeployId, Deploys, Follow, HostName, HostReport, Passed, Rollout, RolloutState, Turn,
-    Upload, WorldError,
+    ContentHash, Deadline, Deploy, DeployId, Deploys, Follow, HostName, HostReport, Passed, Rollout,
+    RolloutState, Turn, Upload, WorldError,
 };
 
 /// The hash of a deploy: of its text as it is stored.
@@ -239,7 +239,10 @@ impl Client {
             Ok(stored) if *stored == manifest.deploy => return Ok(()),
             Ok(_) => format!("deploy {} was made by someone else meanwhile", deploy.id),
             Err(WorldError::Unbelieved { why, .. }) => {
-                format!("something that is no deploy has come as number {} meanwhile: {why}; try again", deploy.id)
+                format!(
+                    "something that is no deploy has come as number {} meanwhile: {why}; try again",
+                    deploy.id
+                )
             }
             Err(WorldError::Missing { .. }) => match upload {
                 Some(_) => "the store has not heard of its upload for too long".to_owned(),

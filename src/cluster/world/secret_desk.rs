@@ -20,7 +20,8 @@ use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use crate::cluster::identity::{
-    AdministratorName, Domain, HostPattern, IdentityError, RecipientKey, SecretStatement, Signed, Standing, seal,
+    AdministratorName, Domain, HostPattern, IdentityError, RecipientKey, SecretStatement, Signed, Standing,
+    seal,
 };
 use crate::cluster::link::Line;
 use crate::cluster::store::id::Revision;
@@ -249,7 +250,10 @@ impl Client {
 }
 
 /// The hosts that a pattern means, and the keys of those that have one.
-pub(super) fn recipients(standings: &Standings, to: &HostPattern) -> (Recipients, BTreeMap<HostName, String>) {
+pub(super) fn recipients(
+    standings: &Standings,
+    to: &HostPattern,
+) -> (Recipients, BTreeMap<HostName, String>) {
     let (mut recipients, mut keys_of) = (Recipients::default(), BTreeMap::new());
     for (host, standing) in standings.iter().filter(|(host, _)| to.matches(host)) {
         match standing.as_ref().map(|standing| standing.recipient.clone()) {

@@ -62,7 +62,10 @@ impl Client {
             renewed.hosts.retain(|host| keys_of.contains_key(host));
         }
         let sealed = keys_of.iter().map(|(host, key)| {
-            Ok((keys::secret(name, host), Some(sealed(&grounds, (name, host.as_str(), version), &value, key)?)))
+            Ok((
+                keys::secret(name, host),
+                Some(sealed(&grounds, (name, host.as_str(), version), &value, key)?),
+            ))
         });
         let changes: Vec<Change> = sealed.collect::<Result<_, WorldError>>()?;
         self.write_secrets(name, Some(record.written), changes, by).await?;

@@ -208,14 +208,28 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     let key = mesh.say(&["mesh", "admin", "keys", "--to", &safe("bob")]);
     let (root, key) = (safe("root"), key.trim());
     let add = |key: &str| {
-        ["mesh", "admin", "add", "bob", "--key", key, "--to", &safe("for-bob"), "--keys", &root, "--hostname", "a"]
-            .map(str::to_owned)
+        [
+            "mesh",
+            "admin",
+            "add",
+            "bob",
+            "--key",
+            key,
+            "--to",
+            &safe("for-bob"),
+            "--keys",
+            &root,
+            "--hostname",
+            "a",
+        ]
+        .map(str::to_owned)
     };
     let nonsense = add("nonsense");
     let complaint = mesh.complaint(&nonsense.each_ref().map(String::as_str));
     assert!(complaint.contains("--key has neither a public key nor a file with one"), "{complaint}");
     mesh.say(&add(key).each_ref().map(String::as_str));
-    let mut handed: Vec<_> = fs::read_dir(mesh.path("for-bob")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    let mut handed: Vec<_> =
+        fs::read_dir(mesh.path("for-bob")).unwrap().map(|it| it.unwrap().file_name()).collect();
     handed.sort();
     assert_eq!(handed, ["administrators.json", "mesh.id", "roots.pem"]);
     for file in &handed {

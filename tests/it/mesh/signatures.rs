@@ -114,7 +114,10 @@ fn what_nobody_signed_and_what_is_old_runs_nowhere_and_a_signed_rollback_does() 
     let deployed = village.command().arg("deploy").arg(third).args(["--hostname", "a"]).output().unwrap();
     let said = String::from_utf8_lossy(&deployed.stderr).into_owned();
     assert_eq!(String::from_utf8_lossy(&deployed.stdout), "4\n", "{said}");
-    assert!(said.contains("warning: deploy 3 is refused: it was signed as deploy 1; it is passed over"), "{said}");
+    assert!(
+        said.contains("warning: deploy 3 is refused: it was signed as deploy 1; it is passed over"),
+        "{said}"
+    );
     told(&village, "that both run the fourth", |told| {
         let row = &told["deploys"][2];
         row["id"] == 4 && names(&row["hosts"]) == ["a", "b"] && names(&row["converged"]) == ["a", "b"]

@@ -3,3 +3,4 @@
 mod deploys;
 mod exports;
 mod scene;
+mod secrets;
