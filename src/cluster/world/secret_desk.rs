@@ -110,14 +110,15 @@ impl Client {
         let said = SecretStatement { name: name.into(), to: to.as_str().into(), sealed: None, version };
         let own_record = sign(&grounds, &said)?.to_json().into_bytes();
         let mut changes = vec![(keys::secret_record(name), Some(own_record))];
-        for (host, key) in &keys_of {
-            let sealed = sealed(&grounds, (name, host.as_str(), version), value, key)?;
-            changes.push((keys::secret(name, host), Some(sealed)));
-        }
+        // First, so that what is cut off halfway can be renewed.
         if let (Some(reader), Some(me)) = (reader, administrator(&grounds)) {
             let place = (name, &*keys::secret_reader(&me), version);
             let sealed = sealed(&grounds, place, value, reader.public())?;
             changes.push((keys::secret_of_administrator(name, &me), Some(sealed)));
+        }
+        for (host, key) in &keys_of {
+            let sealed = sealed(&grounds, (name, host.as_str(), version), value, key)?;
+            changes.push((keys::secret(name, host), Some(sealed)));
         }
         let kept: BTreeSet<String> = changes.iter().map(|(key, _)| key.clone()).collect();
         for (key, _) in self.read_keys(PUT, &keys::under(&keys::secrets_named(name)), by).await? {

@@ -75,7 +75,7 @@ fn an_etcd_gets_the_users_and_roles_of_a_mesh_and_gets_them_again() {
     let etcd = Process::start(Make::Etcd, &village.path("etcd"), &[]);
     let at = etcd.client();
     let setup =
-        ["mesh", "etcd-setup", "web-1", "web-2", "--administrator", "ann", "--apply", "--endpoints", at];
+        ["mesh", "etcd-setup", "web-1", "web-2", "--administrator", "ann", "--apply", "--endpoints", &at];
     let told = village.say(&setup);
     assert!(told.contains("gave 2 hosts and 1 administrator their users and roles"), "{told}");
     assert!(told.contains("etcdctl auth enable"), "{told}");
