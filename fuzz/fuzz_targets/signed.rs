@@ -13,7 +13,8 @@ use mgmt::cluster::identity::{
 };
 
 static MESH: LazyLock<MeshId> = LazyLock::new(|| MeshId::from_bytes([7; 16]));
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().expect("there are random numbers"));
+static KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::generate().expect("there are random numbers"));
 static ADMINISTRATORS: LazyLock<Administrators> = LazyLock::new(|| {
     let name = "ann".parse().expect("it is a name");
     let chain = AdministratorChain::begin(&MESH, name, &KEY, UnixSeconds(0)).expect("it is small");
@@ -22,7 +23,8 @@ static ADMINISTRATORS: LazyLock<Administrators> = LazyLock::new(|| {
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(signed) = Signed::<Invite>::from_json(bytes) {
-        let again = Signed::<Invite>::from_json(signed.to_json().as_bytes()).expect("what was read can be written");
+        let again =
+            Signed::<Invite>::from_json(signed.to_json().as_bytes()).expect("what was read can be written");
         assert_eq!(again, signed);
         assert_eq!(again.digest(), signed.digest());
         assert!(signed.verify(Domain::Invite, &MESH, &KEY.verifying_key()).is_err());

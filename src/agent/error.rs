@@ -79,6 +79,7 @@ impl AgentError {
             Self::Places(PlacesError::Make(_)) => {
                 Some("name a folder that can be made: --prefix DIR; or do without: --tmp-prefix".to_owned())
             }
+            Self::Places(PlacesError::Open { path, .. }) => Some(format!("chmod o-w {}", path.display())),
             Self::Mesh(error) => error.hint(),
             _ => None,
         };

@@ -67,6 +67,7 @@ impl Live {
             away_s: report.away_since.map(away),
             waiting: report.waiting,
             certificate_until: report.certificate_until.map(|until| until.0),
+            dropped_exports: report.dropped_exports,
             failed: report.failed,
         })
     }

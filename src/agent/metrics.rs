@@ -86,6 +86,7 @@ struct MeshGauges {
     waiting: Gauge,
     carries: Gauge,
     apart: Gauge,
+    dropped_exports: Counter,
     certificate_until: Gauge,
 }
 
@@ -175,6 +176,11 @@ impl Metrics {
             "When this host's certificate is over, in seconds since 1970; 0: it has none",
             mesh.certificate_until.clone(),
         );
+        all.register(
+            "mgmt_mesh_dropped_exports",
+            "Exports that were dropped, as nobody who may has signed them",
+            mesh.dropped_exports.clone(),
+        );
         all.register("mgmt_mesh_apart", "Whether it cannot take part in its mesh", mesh.apart.clone());
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         all.register("mgmt_build", "The program", prometheus_client::metrics::info::Info::new(version));
@@ -209,6 +215,8 @@ impl Metrics {
             let until = mesh.certificate_until.map_or(0, |until| i64::try_from(until).unwrap_or(i64::MAX));
             asked.mesh.certificate_until.set(until);
             asked.mesh.apart.set(mesh.failed.is_some().into());
+            let dropped = &asked.mesh.dropped_exports;
+            dropped.inc_by(mesh.dropped_exports.saturating_sub(dropped.get()));
         }
         let mut out = String::new();
         if text::encode(&mut out, &asked.registry).is_err() {

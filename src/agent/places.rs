@@ -1,6 +1,7 @@
 //! Where an agent keeps what is its own.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::engine::state_dir;
@@ -23,6 +24,8 @@ pub struct Places {
 pub enum PlacesError {
     #[error("there is no folder for what the agent must remember")]
     Make(#[from] state_dir::StateDirError),
+    #[error("anybody may write in {path:?}: its mode is {mode:04o}")]
+    Open { path: PathBuf, mode: u32 },
     #[error("cannot make a temporary folder")]
     Temporary(#[source] io::Error),
 }
@@ -50,14 +53,14 @@ impl Places {
             return Self::temporary();
         }
         let prefix = prefix_of(choice.prefix.as_ref(), choice.host.as_ref());
-        match state_dir::make(&prefix) {
+        match state_dir::make(&prefix).map_err(PlacesError::Make).and_then(|()| is_private(&prefix)) {
             Ok(()) => {
                 let prefix = prefix.canonicalize().unwrap_or(prefix);
                 let socket = socket_of(choice.prefix.is_some().then_some(&prefix), choice.host.as_ref());
                 Ok(Self { prefix, socket, temporary: None })
             }
             Err(_) if choice.allow_temporary => Self::temporary(),
-            Err(source) => Err(PlacesError::Make(source)),
+            Err(error) => Err(error),
         }
     }
 
@@ -69,6 +72,15 @@ impl Places {
     /// Removes a temporary prefix; for an end that runs no destructors.
     pub fn clean_up(&mut self) {
         self.temporary = None;
+    }
+}
+
+/// Whoever can write there could put links in place of what the agent keeps, or a socket in place of its own.
+fn is_private(prefix: &Path) -> Result<(), PlacesError> {
+    let Ok(found) = std::fs::metadata(prefix) else { return Ok(()) };
+    match found.mode() & 0o002 {
+        0 => Ok(()),
+        _ => Err(PlacesError::Open { path: prefix.to_owned(), mode: found.mode() & 0o7777 }),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::agent::error::AgentError;
 use crate::agent::load;
 use crate::cluster::store::go_duration;
 use crate::cluster::world::Client;
-use crate::cluster::world::deploys::hash_of;
+use crate::cluster::world::deploys::{Latest, hash_of};
 use crate::cluster::world::manifest::Manifest;
 use crate::engine::Class;
 use crate::engine::world::gate::Gate;
@@ -136,19 +136,20 @@ async fn deploy(args: &Args, what: &Path) -> Result<(), ExitCode> {
         .map_err(|error| unbundled(&error))?;
     check(&bundle).await?;
     // What it is made from is what was there when it began.
-    let newest = newest(&client, &args.reach).await?;
+    let latest = latest(&client, &args.reach).await?;
     let upload = upload(&client, &bundle, &args.reach).await?;
     let mut next = Next {
         files: bundle.files,
         entry: bundle.entry,
         message: args.message.clone(),
-        newest,
+        latest,
         upload: Some(upload),
         force: args.force,
         back_from: None,
+        back_to: None,
     };
     if args.force {
-        next.newest = self::newest(&client, &args.reach).await?;
+        next.latest = self::latest(&client, &args.reach).await?;
     }
     let staged = |before, beneath, id| {
         let mut steps = args.stage.iter().copied();
@@ -215,10 +216,10 @@ async fn upload(client: &Arc<Client>, bundle: &Bundle, reach: &MeshReach) -> Res
     Ok(upload)
 }
 
-/// The newest deploy.
-pub(super) async fn newest(client: &Arc<Client>, reach: &MeshReach) -> Result<Option<Arc<Deploy>>, ExitCode> {
-    let all = client.deploys().list(reach.deadline()).await.map_err(|error| complain(&error))?;
-    Ok(all.last().cloned())
+/// What the next deploy follows.
+pub(super) async fn latest(client: &Client, reach: &MeshReach) -> Result<Latest, ExitCode> {
+    let stored = client.stored_deploys(reach.deadline()).await.map_err(|error| complain(&error))?;
+    Ok(stored.latest())
 }
 
 /// A deploy that is to follow the newest one.
@@ -229,14 +230,31 @@ pub(super) struct Next {
     pub entry: String,
     /// What it is for.
     pub message: String,
-    /// The one before it.
-    pub newest: Option<Arc<Deploy>>,
+    /// What it follows.
+    pub latest: Latest,
     /// By which its files were stored.
     pub upload: Option<Upload>,
     /// Whatever the one before it is.
     pub force: bool,
     /// It is a roll-back: also for hosts that have gone by deploys up to this one.
     pub back_from: Option<DeployId>,
+    /// It is a roll-back: to this one.
+    pub back_to: Option<DeployId>,
+}
+
+/// As the audit tells it.
+fn done(id: DeployId, back_to: Option<DeployId>, message: &str) -> String {
+    let what = match back_to {
+        Some(to) => format!("rolled back to deploy {to}, as deploy {id}"),
+        None => format!("deployed {id}"),
+    };
+    let says_no_more = message.is_empty() || back_to.is_some_and(|to| message == usual_message(to));
+    if says_no_more { what } else { format!("{what}: {message}") }
+}
+
+/// What is said of a roll-back unless somebody says why.
+pub(super) fn usual_message(to: DeployId) -> String {
+    format!("rollback to deploy {to}")
 }
 
 impl Next {
@@ -247,30 +265,37 @@ impl Next {
         reach: &MeshReach,
         staged: impl FnOnce(Option<DeployId>, Option<Box<Rollout>>, DeployId) -> Rollout,
     ) -> Result<(), ExitCode> {
-        let id = DeployId(self.newest.as_ref().map_or(0, |newest| newest.id.0) + 1);
+        let Latest { deploy: newest, next: id, passed_over } = self.latest;
         let user = uzers::get_current_username().map(|name| name.to_string_lossy().into_owned());
         let user = user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let deploy = Deploy {
             id,
-            parent: self.newest.as_deref().map(hash_of),
+            parent: newest.as_deref().map(hash_of),
             entry: self.entry,
             files: self.files,
             author: format!("{user}@{}", client.name()),
             // Hosts go by none that is older than the last: a clock that is slow must not make one that nobody takes.
-            made_at_s: self.newest.as_ref().map_or(now_s, |newest| newest.made_at_s.max(now_s)),
+            made_at_s: newest.as_ref().map_or(now_s, |newest| newest.made_at_s.max(now_s)),
             message: self.message,
             unknown: BTreeMap::new(),
         };
         let current = current(client, reach).await?;
-        let (before, beneath) = rollout::beneath(current.as_deref());
+        let current = current.map(Arc::unwrap_or_clone);
+        let current = client.signed_rollout(newest.as_deref(), current, reach.deadline()).await;
+        let current = current.map_err(|error| complain(&error))?;
+        let (before, beneath) = rollout::beneath(current.as_ref());
         let rollout = staged(before, beneath, id);
         let message = deploy.message.clone();
         let manifest = Manifest { deploy, rollout, back_from: self.back_from };
         let added = client.add_deploy(manifest, self.upload.as_ref(), self.force, reach.deadline());
         added.await.map_err(|error| complain(&error))?;
+        for why in passed_over {
+            let why = output::clean(&why.to_string());
+            output::warn(&format!("warning: {why}; it is passed over, and stays in the store\n"));
+        }
         output::say(&id.to_string());
-        reach.note(client, &format!("deployed {id}: {message}")).await;
+        reach.note(client, &done(id, self.back_to, &message)).await;
         if let Err(error) = client.blobs().collect_garbage(reach.deadline()).await {
             // Whoever deploys next does it.
             output::warn(&format!("warning: what no deploy names any more is not removed yet: {error}\n"));
@@ -310,6 +335,12 @@ async fn steered(steer: &Steer) -> Result<(), ExitCode> {
         // Whoever leads may have taken a step meanwhile: again, from what it is now.
         let rolled = client.deploys().roll(&current, &to, reach.deadline()).await;
         if rolled.map_err(|error| complain(&error))? {
+            let what = match steer {
+                Steer::Pause(_) => "paused the rollout of deploy",
+                Steer::Resume(_) => "resumed the rollout of deploy",
+                Steer::Abort(_) => "took back deploy",
+            };
+            reach.note(&client, &format!("{what} {}", to.deploy)).await;
             return Ok(());
         }
     }

@@ -94,15 +94,18 @@ impl MeshReach {
                 Standing::Away(away) => away.why,
                 Standing::Up(_) => Default::default(),
             };
-            let hint = why.values().find_map(Problem::hint);
+            // One host that knows better counts for more than others that are away.
+            let decided = why.values().find(|problem| problem.verdict().is_some());
+            let hint = decided.or(why.values().find(|it| it.hint().is_some())).and_then(Problem::hint);
+            let verdict = decided.and_then(Problem::verdict);
             let silent = seeds.into_iter().filter(|seed| !why.contains_key(seed));
             let silent = silent.map(|at| format!("{at}: no answer yet")).collect::<Vec<_>>();
             let causes = why.into_iter().map(|(at, why)| format!("{at}: {why}")).chain(silent);
             return Err(output::failed(
-                "no host of the mesh answers",
+                verdict.unwrap_or("no host of the mesh answers"),
                 causes,
                 Some(hint.unwrap_or("name one that runs: --seeds HOST:PORT")),
-                error.class(),
+                if verdict.is_some() { Class::User } else { error.class() },
             ));
         }
         let host = MeshChoice::default().host();

@@ -10,6 +10,7 @@ mod etcd;
 mod exit;
 mod explain;
 mod fake;
+mod foreign_settings;
 mod graph;
 mod join_token;
 mod kv;
@@ -108,6 +109,9 @@ fn arguments() -> Vec<std::ffi::OsString> {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
+    if let Some(refused) = foreign_settings::refused() {
+        return refused;
+    }
     let parsed =
         definition().try_get_matches_from(arguments()).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::deploy::{Next, newest};
+use super::deploy::{Next, latest, usual_message};
 use super::mesh_reach::{MeshReach, complain};
 use super::reach;
 use crate::engine::world::{DeployId, Rollout, RolloutState, World as _};
@@ -35,22 +35,23 @@ async fn rollback(args: &Args) -> Result<(), ExitCode> {
     client.may_deploy().map_err(|error| complain(&error))?;
     let old = client.deploys().get(DeployId(args.id), args.reach.deadline()).await;
     let old = old.map_err(|error| complain(&error))?;
-    let message = args.message.clone().unwrap_or_else(|| format!("rollback to deploy {}", old.id));
-    let newest = newest(&client, &args.reach).await?;
+    let message = args.message.clone().unwrap_or_else(|| usual_message(old.id));
+    let latest = latest(&client, &args.reach).await?;
     let reports = client.deploys().reports().first(args.reach.deadline()).await;
     let reports = reports.map_err(|error| complain(&error))?.value;
     // A store that has begun anew with an older copy may know of fewer deploys than its hosts.
     let seen = reports.values().flat_map(|report| [report.wanted, report.deploy]).flatten();
-    let back_from = seen.chain(newest.as_ref().map(|newest| newest.id)).max();
+    let back_from = seen.chain(latest.deploy.as_ref().map(|newest| newest.id)).max();
     let next = Next {
         files: old.files.clone(),
         entry: old.entry.clone(),
         message,
-        newest,
+        latest,
         // The older deploy names its files.
         upload: None,
         force: args.force,
         back_from,
+        back_to: Some(old.id),
     };
     let at_once = |before, beneath, deploy| Rollout {
         deploy,

@@ -40,6 +40,8 @@ pub enum ControlError {
     Answer { what: String },
     #[error("{path:?} is in the way, and is no socket")]
     InTheWay { path: PathBuf },
+    #[error("{path:?} belongs to user {owner}, and this is user {own}")]
+    Planted { path: PathBuf, owner: u32, own: u32 },
     #[error("another agent answers at {socket:?}")]
     Taken { socket: PathBuf },
     #[error("the path of the control socket has no folder or no name: {path:?}")]
@@ -61,6 +63,9 @@ impl ControlError {
                 Some("use the `mgmt` of the same version as the agent, or restart the agent")
             }
             Self::Taken { .. } => Some("it has another prefix; give one of the two a --prefix of its own"),
+            Self::Planted { .. } => Some(
+                "somebody else may have put it there to be taken for the agent: name a folder where only its user can write, --prefix DIR",
+            ),
             Self::InTheWay { .. } => Some("move it away"),
             _ => None,
         }

@@ -185,6 +185,9 @@ pub struct MeshFacts {
     /// When its certificate is over, in seconds since 1970; absent: it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_until: Option<u64>,
+    /// How many exports of others were dropped since it takes part: who they say they are from has not signed them.
+    #[serde(default)]
+    pub dropped_exports: u64,
     /// Why it cannot take part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,

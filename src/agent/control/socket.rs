@@ -100,7 +100,12 @@ fn clear(socket: &Path, reachable: &Reachable) -> Result<(), ControlError> {
         Ok(found) if !found.file_type().is_socket() => {
             return Err(ControlError::InTheWay { path: socket.to_owned() });
         }
-        Ok(_) => {}
+        Ok(found) => {
+            let own = rustix::process::geteuid().as_raw();
+            if found.uid() != own {
+                return Err(ControlError::Planted { path: socket.to_owned(), owner: found.uid(), own });
+            }
+        }
     }
     // The prefix is locked, but two prefixes may share the folder of the socket.
     if UnixStream::connect(&reachable.path).is_ok() {
@@ -122,7 +127,24 @@ pub(super) fn connect(socket: &Path) -> Result<UnixStream, ControlError> {
         ControlError::Io { source, .. } => because(source),
         other => other,
     })?;
-    UnixStream::connect(&reachable.path).map_err(because)
+    let stream = UnixStream::connect(&reachable.path).map_err(because)?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream);
+    let owner = peer.map_err(|errno| refused("look at", socket)(errno.into()))?.uid.as_raw();
+    let own = rustix::process::geteuid().as_raw();
+    match is_believed(owner, own, socket) {
+        true => Ok(stream),
+        false => Err(ControlError::Planted { path: socket.to_owned(), owner, own }),
+    }
+}
+
+/// Whether who answers may be the agent that is meant: one's own, or root's, who may do anything here. Root also asks the agents of
+/// others, where nobody but these could have put a socket.
+fn is_believed(owner: u32, own: u32, socket: &Path) -> bool {
+    let is_theirs = || {
+        let folder = socket.parent().and_then(|folder| fs::metadata(folder).ok());
+        folder.is_some_and(|folder| folder.uid() == owner && folder.mode() & 0o022 == 0)
+    };
+    owner == own || owner == 0 || own == 0 && is_theirs()
 }
 
 #[cfg(test)]
@@ -163,6 +185,27 @@ mod tests {
         fs::write(&path, "precious").unwrap();
         assert!(matches!(listen(&path), Err(ControlError::InTheWay { .. })));
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn what_another_user_has_put_there_is_neither_believed_nor_replaced() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("mgmt.sock");
+        let (own, eve) = (rustix::process::geteuid().as_raw(), 4711);
+        assert!(is_believed(own, own, &path) && is_believed(0, 1000, &path));
+        assert!(!is_believed(eve, 1000, &path) && !is_believed(eve, 0, &path));
+        if own != 0 {
+            return; // Only root can give a file away.
+        }
+        std::os::unix::fs::chown(scratch.path(), Some(eve), None).unwrap();
+        assert!(is_believed(eve, 0, &path), "it is the agent of that user");
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(!is_believed(eve, 0, &path), "anybody may have put it there");
+        let (_listener, _file) = listen(&path).unwrap();
+        std::os::unix::fs::chown(&path, Some(eve), None).unwrap();
+        let refused = listen(&path).unwrap_err();
+        assert!(matches!(refused, ControlError::Planted { owner: 4711, .. }), "{refused}");
+        assert!(path.exists());
     }
 
     #[test]

@@ -70,7 +70,7 @@ enum What {
     /// Needs an administrator's keys. It returns once nobody believes the authority before any more; if it is interrupted, run it
     /// again.
     RotateCa(rotate_ca::RotateCa),
-    /// Print what gives an etcd, which stands in for the store, the same rules: users and roles
+    /// Print, or do, what gives an etcd, which stands in for the store, the same rules: users and roles
     EtcdSetup(etcd_setup::EtcdSetup),
     /// Have the agent on this host leave its mesh for good, and end
     Leave(Leaver),

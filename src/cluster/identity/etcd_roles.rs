@@ -1,6 +1,6 @@
 //! The rules as a real etcd can keep them: its users and roles, as commands for `etcdctl`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::{AdministratorName, Principal};
 use crate::cluster::shell_word;
@@ -20,8 +20,54 @@ const CANNOT: &str = "\
 # - Who is evicted: take the user away (etcdctl user delete), and have etcd not believe the certificate (a CRL).
 ";
 
-/// A script that gives hosts and administrators their users and roles in an etcd that stands in for the mesh's store. It may be run
-/// again. Users are known by the common names of their certificates, and have no passwords.
+/// A command for `etcdctl`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EtcdCommand {
+    /// Its words, without `etcdctl` itself.
+    pub words: Vec<String>,
+    /// It makes something; that this is there already is no failure.
+    pub makes: bool,
+}
+
+impl EtcdCommand {
+    fn makes(words: &[&str]) -> Self {
+        Self { makes: true, ..Self::gives(words) }
+    }
+
+    fn gives(words: &[&str]) -> Self {
+        Self { words: words.iter().map(|word| (*word).to_owned()).collect(), makes: false }
+    }
+}
+
+impl fmt::Display for EtcdCommand {
+    /// As a shell takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("etcdctl")?;
+        self.words.iter().try_for_each(|word| write!(f, " {}", shell_word(word)))
+    }
+}
+
+/// What gives hosts and administrators their users and roles in an etcd that stands in for the mesh's store, in order. It may be
+/// done again. Users are known by the common names of their certificates, and have no passwords.
+pub fn commands(hosts: &[HostName], administrators: &[AdministratorName]) -> Vec<EtcdCommand> {
+    let mut all = Vec::new();
+    everybody(&mut all);
+    for host in hosts {
+        of_host(&mut all, host);
+    }
+    if !administrators.is_empty() {
+        // etcd makes it by itself only when authentication is turned on.
+        all.push(EtcdCommand::makes(&["role", "add", "root"]));
+    }
+    for name in administrators {
+        let Some(user) = Principal::Administrator(name.clone()).etcd_user() else { continue };
+        all.push(EtcdCommand::makes(&["user", "add", &user, "--no-password"]));
+        all.push(EtcdCommand::gives(&["user", "grant-role", &user, "root"]));
+    }
+    all
+}
+
+/// The same as a script, for people to read and to run.
 pub fn script(hosts: &[HostName], administrators: &[AdministratorName]) -> String {
     let mut text = "#!/bin/sh\n# Users and roles for an etcd that stands in for the store of a mesh. Run it with the variables\n\
                     # ETCDCTL_ENDPOINTS, ETCDCTL_CACERT and ETCDCTL_USER (root:PASSWORD) set. It may be run again.\n\
@@ -29,23 +75,17 @@ pub fn script(hosts: &[HostName], administrators: &[AdministratorName]) -> Strin
         .to_owned();
     text.push_str(CANNOT);
     text.push_str("once() { \"$@\" 2>&1 | grep -v 'already exists' || true; }\n");
-    everybody(&mut text);
-    for host in hosts {
-        of_host(&mut text, host);
-    }
-    for name in administrators {
-        let Some(user) = Principal::Administrator(name.clone()).etcd_user() else { continue };
-        let user = shell_word(&user);
-        line(&mut text, &format!("once etcdctl user add {user} --no-password"));
-        line(&mut text, &format!("etcdctl user grant-role {user} root"));
+    for command in commands(hosts, administrators) {
+        let once = if command.makes { "once " } else { "" };
+        writeln!(text, "{once}{command}").expect("a text takes all");
     }
     text.push_str("# At last, once root has a user: etcdctl auth enable\n");
     text
 }
 
 /// What every host may.
-fn everybody(text: &mut String) {
-    line(text, "once etcdctl role add mgmt-host");
+fn everybody(all: &mut Vec<EtcdCommand>) {
+    all.push(EtcdCommand::makes(&["role", "add", "mgmt-host"]));
     let read = [
         keys::HOSTS,
         keys::DEPLOYS,
@@ -57,42 +97,36 @@ fn everybody(text: &mut String) {
         keys::SECRETS,
     ];
     for prefix in read {
-        grant(text, "mgmt-host", "read", prefix, true);
+        grant(all, "mgmt-host", "read", prefix, true);
     }
     for key in [keys::POLICY, keys::ROLLOUT, keys::MEMBERS, keys::ADMINISTRATORS, keys::DENIED, keys::ROOTS] {
-        grant(text, "mgmt-host", "read", key, false);
+        grant(all, "mgmt-host", "read", key, false);
     }
     for prefix in [keys::HOST_STRINGS, keys::SCHEDULES] {
-        grant(text, "mgmt-host", "readwrite", prefix, true);
+        grant(all, "mgmt-host", "readwrite", prefix, true);
     }
-    grant(text, "mgmt-host", "write", keys::EXPORTS, true);
-    grant(text, "mgmt-host", "read", &format!("{}*/", keys::EXPORTS), true);
+    grant(all, "mgmt-host", "write", keys::EXPORTS, true);
+    grant(all, "mgmt-host", "read", &format!("{}*/", keys::EXPORTS), true);
 }
 
 /// What only this host may.
-fn of_host(text: &mut String, host: &HostName) {
+fn of_host(all: &mut Vec<EtcdCommand>, host: &HostName) {
     let Some(user) = Principal::Host(host.clone()).etcd_user() else { return };
     let role = format!("mgmt-{user}");
-    line(text, &format!("once etcdctl role add {}", shell_word(&role)));
-    grant(text, &role, "readwrite", &keys::of_host(host), true);
-    grant(text, &role, "read", &format!("{}{host}/", keys::EXPORTS), true);
-    grant(text, &role, "write", &keys::audit_of(host.as_str()), true);
-    line(text, &format!("once etcdctl user add {} --no-password", shell_word(&user)));
+    all.push(EtcdCommand::makes(&["role", "add", &role]));
+    grant(all, &role, "readwrite", &keys::of_host(host), true);
+    grant(all, &role, "read", &format!("{}{host}/", keys::EXPORTS), true);
+    grant(all, &role, "write", &keys::audit_of(host.as_str()), true);
+    all.push(EtcdCommand::makes(&["user", "add", &user, "--no-password"]));
     for role in ["mgmt-host", &role] {
-        line(text, &format!("etcdctl user grant-role {} {}", shell_word(&user), shell_word(role)));
+        all.push(EtcdCommand::gives(&["user", "grant-role", &user, role]));
     }
 }
 
-fn grant(text: &mut String, role: &str, access: &str, key: &str, is_prefix: bool) {
-    let prefix = if is_prefix { " --prefix=true" } else { "" };
-    line(
-        text,
-        &format!("etcdctl role grant-permission {}{prefix} {access} {}", shell_word(role), shell_word(key)),
-    );
-}
-
-fn line(text: &mut String, command: &str) {
-    writeln!(text, "{command}").expect("a text takes all");
+fn grant(all: &mut Vec<EtcdCommand>, role: &str, access: &str, key: &str, is_prefix: bool) {
+    let prefix: &[&str] = if is_prefix { &["--prefix=true"] } else { &[] };
+    let words = [&["role", "grant-permission", role][..], prefix, &[access, key]].concat();
+    all.push(EtcdCommand::gives(&words));
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub const HOST_PAPERS: &str = "host-papers.json";
 pub const ADMIN_KEY: &str = "admin.key";
 /// With what an administrator connects.
 pub const ADMIN_TLS_KEY: &str = "admin-tls.key";
+/// With what an administrator reads again the secrets that they have put.
+pub const ADMIN_RECIPIENT: &str = "admin-recipient.key";
 /// An administrator's certificate.
 pub const ADMIN_CERTIFICATE: &str = "admin.pem";
 /// How the administrators came to be.
@@ -274,12 +276,29 @@ impl KeyFolder {
         self.write(ADMIN_KEY, signing.to_pem().as_bytes())
     }
 
+    /// The key with which an administrator reads again the secrets that they have put; `None`: they have put none with this version.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::load_mesh`].
+    pub fn load_admin_recipient(&self) -> Result<Option<RecipientKey>, IdentityError> {
+        self.load(ADMIN_RECIPIENT, SMALL, RecipientKey::from_text)
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::store_mesh`].
+    pub fn store_admin_recipient(&self, key: &RecipientKey) -> Result<(), IdentityError> {
+        self.write(ADMIN_RECIPIENT, key.to_text().as_bytes())
+    }
+
     /// Forgets an administrator's keys and certificate: they were moved away. Tells whether there were any.
     ///
     /// # Errors
     /// When the system refuses.
     pub fn remove_admin(&self) -> Result<bool, IdentityError> {
-        let removed = [ADMIN_KEY, ADMIN_TLS_KEY, ADMIN_CERTIFICATE].map(|name| self.remove(name));
+        let removed =
+            [ADMIN_KEY, ADMIN_TLS_KEY, ADMIN_RECIPIENT, ADMIN_CERTIFICATE].map(|name| self.remove(name));
         removed.into_iter().try_fold(false, |any, removed| Ok(removed? || any))
     }
 

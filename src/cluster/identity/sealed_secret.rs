@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Administrators, Domain, IdentityError, MeshId, RecipientKey, Signed};
-use crate::engine::world::{ContentHash, HostName};
+use crate::engine::world::ContentHash;
 
 /// The most that a secret may hold, in bytes: keys and certificates have some KiB, and each recipient has a copy.
 pub const MOST_SECRET: usize = 64 << 10;
@@ -22,7 +22,8 @@ pub const MOST_SEALED: usize = MOST_SECRET + (1 << 10);
 pub struct SecretStatement {
     /// What the secret is called.
     pub name: String,
-    /// For which host it is encrypted; of a secret's own record: the pattern of the hosts that are to have it.
+    /// For which host it is encrypted, or `admin:` and which administrator; of a secret's own record: the pattern of the hosts that
+    /// are to have it.
     pub to: String,
     /// The hash of what is encrypted; `None`: this is the secret's own record.
     #[serde(default)]
@@ -32,7 +33,7 @@ pub struct SecretStatement {
 }
 
 impl SecretStatement {
-    /// What is signed, if an administrator signed it for this secret, this host and this content.
+    /// What is signed, if an administrator signed it for this secret, this reader and this content.
     ///
     /// # Errors
     /// When no administrator did, or it was signed for something else.
@@ -40,10 +41,10 @@ impl SecretStatement {
         signed: &Signed<Self>,
         administrators: &Administrators,
         mesh: &MeshId,
-        (name, host, sealed): (&str, &HostName, &[u8]),
+        (name, to, sealed): (&str, &str, &[u8]),
     ) -> Result<Self, IdentityError> {
         let said = administrators.verify(signed, Domain::Secret, mesh)?;
-        let is_it = said.name == name && said.to == host.as_str();
+        let is_it = said.name == name && said.to == to;
         if !is_it || said.sealed != Some(ContentHash::of(sealed)) {
             return Err(IdentityError::OtherSecret { name: said.name, to: said.to });
         }
@@ -128,7 +129,7 @@ mod tests {
         let (ann, eve) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
         let chain = AdministratorChain::begin(&mesh(), name("ann"), &ann, NOW).unwrap();
         let administrators = chain.replay(&mesh(), &Pin::default()).unwrap();
-        let host: HostName = "web-1".parse().unwrap();
+        let host = "web-1";
         let said = SecretStatement {
             name: "db".into(),
             to: "web-1".into(),
@@ -136,22 +137,21 @@ mod tests {
             version: 3,
         };
         let sign = |said: &SecretStatement, key| Signed::new(said, Domain::Secret, &mesh(), key).unwrap();
-        let verify = |signed: &Signed<SecretStatement>, name: &str, host: &HostName, sealed: &[u8]| {
+        let verify = |signed: &Signed<SecretStatement>, name: &str, host: &str, sealed: &[u8]| {
             SecretStatement::verified(signed, &administrators, &mesh(), (name, host, sealed))
         };
         let good = sign(&said, &ann);
-        assert_eq!(verify(&good, "db", &host, b"sealed").unwrap(), said);
-        let other: HostName = "web-2".parse().unwrap();
+        assert_eq!(verify(&good, "db", host, b"sealed").unwrap(), said);
         for wrong in [
-            verify(&good, "api", &host, b"sealed"),
-            verify(&good, "db", &other, b"sealed"),
-            verify(&good, "db", &host, b"planted"),
+            verify(&good, "api", host, b"sealed"),
+            verify(&good, "db", "web-2", b"sealed"),
+            verify(&good, "db", host, b"planted"),
             // The record of the secret itself is no secret.
-            verify(&sign(&SecretStatement { sealed: None, ..said.clone() }, &ann), "db", &host, b"sealed"),
+            verify(&sign(&SecretStatement { sealed: None, ..said.clone() }, &ann), "db", host, b"sealed"),
         ] {
             assert!(matches!(wrong, Err(IdentityError::OtherSecret { .. })), "{wrong:?}");
         }
-        let forged = verify(&sign(&said, &eve), "db", &host, b"sealed");
+        let forged = verify(&sign(&said, &eve), "db", host, b"sealed");
         assert!(matches!(forged, Err(IdentityError::NotAdministrator { .. })));
     }
 }

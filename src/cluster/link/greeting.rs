@@ -53,7 +53,10 @@ pub(super) async fn greet(
         }
         Err(Trouble::Busy(retry_after)) => return Err(Problem::Full { retry_after }),
         Err(Trouble::Line(_)) if by.left().is_zero() => return Err(Problem::Silent),
-        Err(Trouble::Line(why)) => return Err(Problem::Stranger(why)),
+        Err(Trouble::Line(why)) => {
+            let refusal = Channel::refusal(&endpoint.url, expected.tls.as_ref()).await;
+            return Err(refusal.map_or(Problem::Stranger(why), Problem::of_tls));
+        }
         Err(Trouble::Refused(why)) => {
             let told = line::members(&channel, by).await.map_err(|_| Problem::Stranger(why))?;
             let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cluster::peer::ConnectError;
 use crate::cluster::store::id::ClusterId;
+use crate::cluster::tls::TlsError;
 
 /// Why an endpoint is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +24,10 @@ pub enum Problem {
     MayNotServe,
     #[error("no TLS: {0}")]
     NoTls(String),
+    #[error("it says that this host was evicted from the mesh")]
+    Evicted,
+    #[error("it says that whose keys these are administers the mesh no more")]
+    Dismissed,
     #[error("it carries no store")]
     NoStore,
     #[error("it has no leader")]
@@ -34,6 +39,24 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Why TLS has failed.
+    pub(super) fn of_tls(error: TlsError) -> Self {
+        match error {
+            TlsError::OwnEvicted => Self::Evicted,
+            TlsError::OwnDismissed => Self::Dismissed,
+            error => Self::NoTls(error.to_string()),
+        }
+    }
+
+    /// What the mesh has decided about who asks: no host of it will say anything else.
+    pub fn verdict(&self) -> Option<&'static str> {
+        match self {
+            Self::Evicted => Some("this host was evicted from the mesh"),
+            Self::Dismissed => Some("whose keys these are administers the mesh no more"),
+            _ => None,
+        }
+    }
+
     /// It stays until somebody does something about it.
     pub fn lasts(&self) -> bool {
         matches!(self, Self::NotOurs | Self::OtherMesh { .. })
@@ -59,6 +82,14 @@ impl Problem {
                 "hosts of a mesh know one another by certificates: join with a token, `--join TOKEN`; of a mesh without TLS \
                  all are started with --insecure",
             ),
+            Self::Evicted => Some(
+                "to come back it needs new keys and a new token: put its folder away, and join with what `mgmt mesh invite` \
+                 prints elsewhere",
+            ),
+            Self::Dismissed => Some(
+                "name the folder of somebody's keys who does: --keys DIR; they may add you anew, under another name: \
+                 `mgmt mesh admin add`",
+            ),
             Self::Silent | Self::Stranger(_) => Some(
                 "look at the address and its port: hosts of a mesh listen at 2379 unless --listen says otherwise",
             ),
@@ -75,7 +106,7 @@ impl From<ConnectError> for Problem {
             ConnectError::Deadline { after, .. } => {
                 Self::Unreachable(format!("no answer within {} s", after.as_secs()))
             }
-            ConnectError::Tls { cause, .. } => Self::NoTls(cause.to_string()),
+            ConnectError::Tls { cause, .. } => Self::of_tls(cause),
             error @ ConnectError::NoCertificates { .. } => Self::NoTls(error.to_string()),
             error => Self::Unreachable(error.to_string()),
         }

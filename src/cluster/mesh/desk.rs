@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::MeshError;
-use super::audit::{self, Author};
+use super::noting;
 use super::own_identity::OwnIdentity;
-use crate::cluster::identity::{Authority, Certificate, Principal};
+use crate::cluster::identity::{Authority, Certificate};
 use crate::cluster::joining::{self, Answered, Binding, DeskSettings, NodeRegistry};
 use crate::cluster::link::{Backoff, Link, chance};
 use crate::cluster::node::Handle;
@@ -72,18 +71,6 @@ impl Issuing {
             }
         }
     }
-
-    /// Writes down what this host has done.
-    async fn note(&self, what: &str) -> Result<(), MeshError> {
-        let Principal::Host(host) = self.own.tls.passport().certificate.principal().clone() else {
-            return Ok(());
-        };
-        let (Some(keys), papers) = (self.own.folder.load_host_keys()?, self.own.folder.load_papers()?) else {
-            return Ok(());
-        };
-        let author = Author { who: Principal::Host(host), mesh: &self.own.mesh, key: &keys.signing, papers };
-        audit::append(&self.client, &author, what, Deadline::after(NOTED)).await
-    }
 }
 
 impl Desk for Issuing {
@@ -120,7 +107,8 @@ impl Desk for Issuing {
                     return tracing::debug!(%error, "a conversation about joining has ended early");
                 }
             };
-            if let Err(error) = self.note(&what).await {
+            let noted = noting::note(&self.own, &self.client, &what, Deadline::after(NOTED)).await;
+            if let Err(error) = noted {
                 tracing::warn!(%error, what, "this could not be written down");
             }
         })

@@ -78,6 +78,8 @@ pub struct Report {
     pub waiting: usize,
     /// When its certificate is over; `None`: it has none.
     pub certificate_until: Option<UnixSeconds>,
+    /// How many exports of others were dropped: who they say they are from has not signed them.
+    pub dropped_exports: u64,
     /// Why it cannot take part.
     pub failed: Option<String>,
     /// What the steward says, if it works on this host.
@@ -173,6 +175,7 @@ impl Mesh {
             Some(PeerTls::Mesh(tls)) => Some(tls.passport().certificate.not_after()),
             Some(PeerTls::Files(_)) | None => None,
         };
+        report.dropped_exports = self.client.dropped_exports();
         report.waiting = self.client.writer().depth().0;
         report.failed = self.failed.borrow().as_ref().map(ToString::to_string);
         report

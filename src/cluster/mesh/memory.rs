@@ -20,6 +20,9 @@ pub struct Memory {
     pub endpoints: Vec<Endpoint>,
     /// The store has begun anew, and this host has not yet seen to what it had written there.
     pub anew: bool,
+    /// What was done to the mesh on this host while no agent ran, and is not written down there yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undertaken: Vec<String>,
     /// Where others reached this host last: one that boots without a network cannot ask the system.
     pub advertised: Vec<String>,
     /// The port that was free when the usual one was taken.

@@ -27,6 +27,7 @@
 //! | `serving` | what only those go by who carry the store |
 //! | `dismissing` | those who were evicted serve no more |
 //! | `audit` | what was done, in the store |
+//! | `noting` | what this host has done, written down there |
 //! | `outage` | says in the log when the store is away, and why |
 //! | `presence` | that this host is there, and that no other has its name |
 //! | [`steward`] | who votes, who follows as a learner, who is a client: pure |
@@ -48,6 +49,7 @@ mod joining;
 mod keeping;
 mod memory;
 mod nearest;
+mod noting;
 mod options;
 mod outage;
 mod own_identity;

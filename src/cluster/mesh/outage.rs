@@ -30,7 +30,12 @@ pub(super) async fn tell(mut standing: watch::Receiver<Standing>) {
         let since = match away.await.as_deref() {
             Ok(Standing::Away(away)) => {
                 let why = in_short(&away.why);
-                let hint = away.why.values().find_map(Problem::hint);
+                let verdict = away.why.values().find(|problem| problem.verdict().is_some());
+                let hint =
+                    verdict.or(away.why.values().find(|it| it.hint().is_some())).and_then(Problem::hint);
+                if let Some(verdict) = verdict.and_then(Problem::verdict) {
+                    tracing::error!(hint, "{verdict}");
+                }
                 tracing::warn!(why, hint, "the store is away: what was seen last is used, and writes wait");
                 away.since
             }

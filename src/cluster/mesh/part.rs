@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 use super::card::Offer;
 use super::joining::{Leave, Report};
 use super::keeping::{self, Renewing};
+use super::noting;
 use super::own_identity::OwnIdentity;
 use super::presence::{self, Live};
 use super::signpost::Signpost;
@@ -41,6 +42,8 @@ const MEMBERS_SOON: Duration = Duration::from_secs(1);
 const MOVE_EVERY: Duration = Duration::from_secs(60);
 /// How long the others may take to agree that this host leaves.
 const HAND_OVER: Duration = Duration::from_secs(5);
+/// How long the store may take to note that this host leaves.
+const NOTED: Duration = Duration::from_secs(2);
 /// A store that could not be started is tried again after this.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -306,6 +309,11 @@ impl Part {
         }
         if let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) {
             store.end().await;
+        }
+        if let Some(own) = &self.own
+            && let Err(error) = noting::note(own, &self.client, "left the mesh", Deadline::after(NOTED)).await
+        {
+            tracing::warn!(%error, "that this host leaves could not be written down");
         }
         let removed = self.client.remove_traces(Deadline::after(HAND_OVER)).await;
         if let Err(error) = removed {

@@ -41,7 +41,7 @@ pub fn survey(folder: &Path) -> Result<Memory, MeshError> {
 pub fn recover(folder: &Path, host: &HostName) -> Result<Rescued, MeshError> {
     survey(folder)?;
     let reborn = node::recover(&store::folder(folder), &founder(host)).map_err(Box::new)?;
-    settle(folder, reborn)
+    settle(folder, reborn, "what its store held: mgmt mesh recover")
 }
 
 /// Makes a mesh of this host alone out of a snapshot. A store that it has already is put aside if `replace` says so.
@@ -68,7 +68,8 @@ pub fn restore(folder: &Path, host: &HostName, snapshot: &Path, replace: bool) -
     let place = store::folder(folder);
     let failed = |source| MeshError::Memory { operation: "rename", path: cradle.clone(), source };
     std::fs::rename(&cradle, &place).map_err(failed)?;
-    settle(folder, reborn)
+    let name = snapshot.file_name().unwrap_or_default().to_string_lossy();
+    settle(folder, reborn, &format!("the snapshot {name}: mgmt mesh restore"))
 }
 
 fn founder(host: &HostName) -> Founder {
@@ -77,8 +78,10 @@ fn founder(host: &HostName) -> Founder {
     Founder { name: host.to_string(), peer_urls, token }
 }
 
-fn settle(folder: &Path, reborn: Reborn) -> Result<Rescued, MeshError> {
+fn settle(folder: &Path, reborn: Reborn, with: &str) -> Result<Rescued, MeshError> {
     let mut memory = Memory::load(folder)?;
+    // There is no store now in which it could be written down.
+    memory.undertaken.push(format!("began the mesh anew as {}, with {with}", reborn.identity.cluster));
     memory.cluster = Some(reborn.identity.cluster.to_string());
     memory.endpoints.clear();
     memory.anew = true;

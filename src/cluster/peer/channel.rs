@@ -24,6 +24,8 @@ use crate::cluster::tls::TlsError;
 
 /// How long it may take to connect.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long it may take to hear why a connection is refused.
+const REFUSED: Duration = Duration::from_secs(2);
 /// A member is asked so often whether it is still there,
 pub(super) const PING_EVERY: Duration = Duration::from_secs(2);
 /// and taken for gone when it has not answered after this: etcd's time-out of its streams.
@@ -58,6 +60,13 @@ impl Channel {
     ) -> Result<Self, ConnectError> {
         let connected = tokio::time::timeout(CONNECT, connect(url, tls)).await;
         connected.map_err(|_| ConnectError::Deadline { url: url.clone(), after: CONNECT })?
+    }
+
+    /// Why nobody at a URL speaks with this host, if it is because of who this host is.
+    pub(in crate::cluster) async fn refusal(url: &PeerUrl, tls: Option<&Arc<PeerTls>>) -> Option<TlsError> {
+        let tls = tls.filter(|_| url.tls)?;
+        let asked = async { tls.refusal(TcpStream::connect((&*url.host, url.port)).await.ok()?).await };
+        tokio::time::timeout(REFUSED, asked).await.ok().flatten()
     }
 
     /// Over a stream that is there, to who is called so.

@@ -155,6 +155,16 @@ impl PeerTls {
     }
 }
 
+impl PeerTls {
+    /// Why who was called does not believe this host, if it says so: it is told only once TLS is agreed upon.
+    pub(super) async fn refusal(&self, socket: TcpStream) -> Option<TlsError> {
+        match self {
+            Self::Files(_) => None,
+            Self::Mesh(mesh) => mesh.is_greeted(socket).await.err(),
+        }
+    }
+}
+
 impl FilePeerTls {
     fn current(&self) -> Current {
         // What it holds is replaced in one go.

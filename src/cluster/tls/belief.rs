@@ -14,7 +14,8 @@ use rustls::{
 use super::Passport;
 use super::passport::provider;
 use crate::cluster::identity::{
-    Certificate, DenyList, Fingerprint, Link, MOST_LINKS, MOST_ROOTS, MeshId, Root, Roots, UnixSeconds,
+    Administrators, Certificate, DenyList, Fingerprint, Link, MOST_LINKS, MOST_ROOTS, MeshId, Principal,
+    Root, Roots, UnixSeconds,
 };
 
 /// The most certificates that are looked at beside the one that is shown: roots, those that were, and links.
@@ -36,6 +37,8 @@ pub(super) struct Belief {
     mesh: MeshId,
     trust: Trust,
     denied: DenyList,
+    /// Who administers the mesh; `None`: that is not known.
+    administrators: Option<Arc<Administrators>>,
     /// Whether who calls must show a certificate.
     must: bool,
     provider: Arc<CryptoProvider>,
@@ -45,13 +48,15 @@ impl Belief {
     /// What a passport believes.
     pub fn of(passport: &Passport, must: bool) -> Self {
         let trust = Trust::Mesh(passport.roots.clone());
-        Self { mesh: passport.mesh, trust, denied: passport.denied.clone(), must, provider: provider() }
+        let (denied, administrators) = (passport.denied.clone(), passport.administrators.clone());
+        Self { mesh: passport.mesh, trust, denied, administrators, must, provider: provider() }
     }
 
     /// What a token believes.
     pub fn of_token(mesh: MeshId, authorities: Vec<Fingerprint>) -> Self {
         let trust = Trust::Token(authorities);
-        Self { mesh, trust, denied: DenyList::default(), must: true, provider: provider() }
+        let denied = DenyList::default();
+        Self { mesh, trust, denied, administrators: None, must: true, provider: provider() }
     }
 
     fn verify(
@@ -80,10 +85,16 @@ impl Belief {
         if now >= certificate.not_after() {
             return Err(CertificateError::Expired.into());
         }
-        match self.denied.denies(&certificate) {
-            Some(_) => Err(CertificateError::Revoked.into()),
-            None => Ok(()),
+        // Who is refused is told why by the alert that rustls makes of this: revoked, or access denied.
+        if self.denied.denies(&certificate).is_some() {
+            return Err(CertificateError::Revoked.into());
         }
+        if let (Some(known), Principal::Administrator(name)) = (&self.administrators, certificate.principal())
+            && known.key_of(name).is_none()
+        {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
+        Ok(())
     }
 
     fn signed(

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use rustls::{AlertDescription, CertificateError};
+
 use crate::cluster::identity::{AdministratorName, IdentityError, UnixSeconds};
 
 /// Why there is no TLS with somebody.
@@ -21,6 +23,14 @@ pub enum TlsError {
     Nobody,
     #[error("it has not agreed on keys within {} s", after.as_secs())]
     Late { after: Duration },
+    #[error("it says that this host was evicted from the mesh")]
+    OwnEvicted,
+    #[error("it says that whose keys these are administers the mesh no more")]
+    OwnDismissed,
+    #[error("it says that the certificate that it was shown is over")]
+    OwnExpired,
+    #[error("the host there was evicted from the mesh")]
+    OtherEvicted,
     #[error("it was evicted at {at}")]
     Evicted { at: UnixSeconds },
     #[error("{name} administers this mesh no more")]
@@ -32,7 +42,15 @@ pub enum TlsError {
 }
 
 impl From<io::Error> for TlsError {
+    /// What the other side says of what it was shown comes as an alert: `belief` chooses which one.
     fn from(error: io::Error) -> Self {
-        Self::Handshake(error)
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+        match cause {
+            Some(rustls::Error::AlertReceived(AlertDescription::CertificateRevoked)) => Self::OwnEvicted,
+            Some(rustls::Error::AlertReceived(AlertDescription::AccessDenied)) => Self::OwnDismissed,
+            Some(rustls::Error::AlertReceived(AlertDescription::CertificateExpired)) => Self::OwnExpired,
+            Some(rustls::Error::InvalidCertificate(CertificateError::Revoked)) => Self::OtherEvicted,
+            _ => Self::Handshake(error),
+        }
     }
 }

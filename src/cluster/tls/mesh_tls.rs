@@ -10,7 +10,7 @@ use rustls::crypto::ring::Ticketer;
 use rustls::pki_types::ServerName;
 use rustls::server::{Acceptor, NoServerSessionStorage};
 use rustls::{ClientConfig, CommonState, ServerConfig};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::watch;
 use tokio_rustls::{LazyConfigAcceptor, TlsConnector, client, server};
 
@@ -161,6 +161,20 @@ impl MeshTls {
         let stream = current.calling.connect(nowhere(), socket).await?;
         let shown = current.known(stream.get_ref().1)?.ok_or(TlsError::Nobody)?;
         Ok((stream, shown))
+    }
+
+    /// Calls one of the mesh and says nothing: who is believed is greeted, and who is not is told why. A side that has sent something
+    /// may lose that answer, since a connection that is closed with unread data is reset.
+    ///
+    /// # Errors
+    /// Why this host is not believed, or the other one.
+    pub async fn is_greeted<S>(&self, socket: S) -> Result<(), TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut stream, _) = self.connect(socket).await?;
+        stream.read(&mut [0; 1]).await?;
+        Ok(())
     }
 
     /// Calls one of the mesh for another certificate; returns what is this connection's alone, too.

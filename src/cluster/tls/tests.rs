@@ -164,6 +164,34 @@ async fn who_was_evicted_is_not_believed_also_with_an_older_session() {
     assert!(seen.is_err() && shown.is_err(), "{seen:?} {shown:?}");
 }
 
+/// What who calls is told of whether it is believed.
+async fn greeted(caller: &MeshTls, called: &MeshTls) -> Result<(), String> {
+    let (here, there) = tokio::io::duplex(64 << 10);
+    let greets = async { called.accept(there).await.map(drop) };
+    tokio::join!(caller.is_greeted(here), greets).0.map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn who_is_not_believed_is_told_why() {
+    let scene = Scene::new();
+    let (one, two) = (scene.host("one"), scene.host("two"));
+    assert_eq!(greeted(&one, &two).await, Ok(()));
+    let certificate = one.passport().certificate;
+    two.replace(two.passport().denying(scene.denying(&certificate))).unwrap();
+    let told = |why: &str| Err(why.to_owned());
+    assert_eq!(greeted(&one, &two).await, told("it says that this host was evicted from the mesh"));
+    assert_eq!(greeted(&two, &one).await, told("the host there was evicted from the mesh"));
+
+    let ann = AdministratorChain::begin(&scene.mesh, "ann".parse().unwrap(), &scene.ann, now()).unwrap();
+    let known = ann.replay(&scene.mesh, &Pin::default()).unwrap();
+    two.replace(two.passport().administered_by(known)).unwrap();
+    let person =
+        |name: &str| MeshTls::new(scene.passport_for(Grant::administrator(name.parse().unwrap()))).unwrap();
+    assert_eq!(greeted(&person("ann"), &two).await, Ok(()));
+    let dismissed = "it says that whose keys these are administers the mesh no more";
+    assert_eq!(greeted(&person("bob"), &two).await, told(dismissed));
+}
+
 #[tokio::test]
 async fn an_open_connection_ends_with_the_eviction_and_not_with_a_renewal() {
     let scene = Scene::new();

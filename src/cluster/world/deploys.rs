@@ -18,8 +18,8 @@ use super::{Client, VALUE_BYTES};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::link::Line;
 use crate::engine::world::{
-    ContentHash, Deadline, Deploy, DeployId, Deploys, Follow, HostName, HostReport, Passed, Rollout, Turn,
-    Upload, WorldError,
+    ContentHash, Deadline, Deploy, DeployId, Deploys, Follow, HostName, HostReport, Passed, Rollout,
+    RolloutState, Turn, Upload, WorldError,
 };
 
 /// The hash of a deploy: of its text as it is stored.
@@ -46,6 +46,34 @@ pub struct Stored {
     pub good: Vec<Arc<Deploy>>,
     /// Those that no administrator of this mesh has signed, and why they are refused.
     pub refused: Vec<(DeployId, WorldError)>,
+}
+
+/// What the next deploy follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// The newest deploy that counts; `None`: there is none.
+    pub deploy: Option<Arc<Deploy>>,
+    /// The number of the next one.
+    pub next: DeployId,
+    /// Why those that stand between the two do not count: they keep their numbers, since hosts may have gone by one whose signer
+    /// has left, and would not take another one under its number.
+    pub passed_over: Vec<WorldError>,
+}
+
+impl Stored {
+    /// What the next deploy follows. Only what stands directly behind the newest one that counts is passed over: a number that
+    /// somebody has made up must not use up all others.
+    pub fn latest(self) -> Latest {
+        let deploy = self.good.last().cloned();
+        let mut next = DeployId(deploy.as_ref().map_or(0, |deploy| deploy.id.0).saturating_add(1));
+        let mut refused: BTreeMap<DeployId, WorldError> = self.refused.into_iter().collect();
+        let mut passed_over = Vec::new();
+        while let Some(why) = refused.remove(&next) {
+            passed_over.push(why);
+            next = DeployId(next.0.saturating_add(1));
+        }
+        Latest { deploy, next, passed_over }
+    }
 }
 
 impl Client {
@@ -85,7 +113,9 @@ impl Client {
                 continue;
             };
             let number = keys::last_part(keys::DEPLOYS, key).and_then(|number| number.parse().ok());
-            let id = DeployId(number.unwrap_or_default());
+            // A number that is written in another way stands for no deploy, and is nobody's place.
+            let is_place = |id: &DeployId| keys::deploy(*id).as_bytes() == &key[..];
+            let id = number.map(DeployId).filter(is_place).unwrap_or_default();
             match Manifest::verified(id, &entry.value, grounds) {
                 Ok(manifest) => stored.good.push(Arc::new(manifest.deploy)),
                 Err(error) => stored.refused.push((id, error)),
@@ -103,6 +133,28 @@ impl Client {
         });
         let found = found.await?.kvs.into_iter().next();
         Ok(found.ok_or_else(|| WorldError::Missing { what: format!("deploy {id}") })?.value)
+    }
+
+    /// The rollout on which that of the next deploy lies. Of what the store says only how far it has gone is taken: for whom it is,
+    /// and what others run, is what was signed with the newest deploy. Otherwise who signs the next one would sign what somebody
+    /// has written there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn signed_rollout(
+        &self,
+        newest: Option<&Deploy>,
+        current: Option<Rollout>,
+        by: Deadline,
+    ) -> Result<Option<Rollout>, WorldError> {
+        let Some(grounds) = self.grounds("read a deploy")? else { return Ok(current) };
+        let Some(newest) = newest else { return Ok(None) };
+        let signed = Manifest::verified(newest.id, &self.record(newest.id, by).await?, &grounds)?.rollout;
+        let (percent, state) = match current.filter(|current| current.deploy == newest.id) {
+            Some(current) => (current.percent, current.state),
+            None => (100, RolloutState::Done),
+        };
+        Ok(Some(Rollout { percent, state, ..signed }))
     }
 
     /// Stores a deploy as the next one, as [`Deploys::add`] does; as a roll-back it is also for hosts that have gone by deploys up
@@ -131,10 +183,7 @@ impl Client {
             Some(id) => Some(DeployId(id)),
         };
         if !force {
-            let parent = match before {
-                Some(id) => Some(hash_of(&*self.get(id, by).await?)),
-                None => None,
-            };
+            let parent = self.last_that_counts(before, by).await?.map(|parent| hash_of(&parent));
             if parent != deploy.parent {
                 let why = format!("it was made from another deploy than {}", before.unwrap_or_default());
                 return Err(WorldError::BrokenChain { why });
@@ -154,6 +203,12 @@ impl Client {
             // An earlier attempt has done it, its answer lost.
             Ok(stored) if *stored == manifest.deploy => return Ok(()),
             Ok(_) => format!("deploy {} was made by someone else meanwhile", deploy.id),
+            Err(WorldError::Unbelieved { why, .. }) => {
+                format!(
+                    "something that is no deploy has come as number {} meanwhile: {why}; try again",
+                    deploy.id
+                )
+            }
             Err(WorldError::Missing { .. }) => match upload {
                 Some(_) => "the store has not heard of its upload for too long".to_owned(),
                 None => format!("there is no deploy {}", before.unwrap_or_default()),
@@ -161,6 +216,23 @@ impl Client {
             Err(error) => return Err(error),
         };
         Err(WorldError::BrokenChain { why })
+    }
+
+    /// The deploy that counts with this number or, of those under which stands what does not count, the next lower one.
+    async fn last_that_counts(
+        &self,
+        mut id: Option<DeployId>,
+        by: Deadline,
+    ) -> Result<Option<Arc<Deploy>>, WorldError> {
+        while let Some(at) = id {
+            match self.get(at, by).await {
+                Ok(deploy) => return Ok(Some(deploy)),
+                Err(WorldError::Unbelieved { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            id = at.0.checked_sub(1).filter(|below| *below > 0).map(DeployId);
+        }
+        Ok(None)
     }
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cluster::identity::{Fingerprint, KvGrant, Principal};
+use crate::cluster::identity::{AdministratorName, Fingerprint, KvGrant, Principal};
 use crate::cluster::store::key::KeyRange;
 use crate::engine::id::Label;
 use crate::engine::world::{Audience, CollectedId, ContentHash, DeployId, ExportId, HostName, Slot};
@@ -277,6 +277,16 @@ pub fn secrets_named(name: &str) -> String {
 /// A secret for a host.
 pub fn secret(name: &str, host: &HostName) -> String {
     format!("{}{host}", secrets_named(name))
+}
+
+/// A secret as the administrator who has put it may read it again: no host has a `:` in its name.
+pub fn secret_of_administrator(name: &str, administrator: &AdministratorName) -> String {
+    format!("{}{}", secrets_named(name), secret_reader(administrator))
+}
+
+/// What stands in the place of a host's name there.
+pub fn secret_reader(administrator: &AdministratorName) -> String {
+    format!("admin:{administrator}")
 }
 
 /// The record of a secret.

@@ -6,7 +6,7 @@
 //! | [`watcher`], [`mirror`], [`view`] | what is followed: mirrors of keys, kept up to date and on disk |
 //! | [`writer`], [`outbox`], [`journal`], [`batch`] | what is written: in order, once, also when the store was away |
 //! | [`trust`], [`export_seal`], `vouching`, `sieve`, [`manifest`] | what is signed, by whom, and what is believed |
-//! | `secrets`, `secret_versions`, [`secret_desk`] | secrets as this host reads them, and as an administrator writes them |
+//! | `secrets`, `secret_versions`, [`secret_desk`], `secret_renewal` | secrets as this host reads them, and as an administrator writes them |
 //! | [`txn`] | the pieces of a transaction |
 //! | [`snapshot`] | a copy of all of it in a file |
 //! | [`session`] | that this host is there |
@@ -26,6 +26,7 @@ pub mod mirror;
 pub mod outbox;
 mod schedule;
 pub mod secret_desk;
+mod secret_renewal;
 mod secret_versions;
 mod secrets;
 pub mod session;

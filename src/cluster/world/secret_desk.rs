@@ -1,9 +1,9 @@
 //! Secrets as an administrator writes them: encrypted for each host that is to have one, and signed.
 //!
-//! A secret has a record beside what is encrypted: for which hosts it is, signed too. The administrator keeps nothing, and can
-//! read nothing back; whoever joins later gets a secret when somebody gives it again.
+//! A secret has a record beside what is encrypted: for which hosts it is, signed too. Whoever joins later gets a secret when
+//! somebody gives it again, or who has put it renews it ([`Client::renew_secret`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,10 @@ use super::txn;
 use super::vouching::standing;
 use super::{Client, keys};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
-use crate::cluster::identity::{Domain, HostPattern, IdentityError, SecretStatement, Signed, Standing, seal};
+use crate::cluster::identity::{
+    AdministratorName, Domain, HostPattern, IdentityError, RecipientKey, SecretStatement, Signed, Standing,
+    seal,
+};
 use crate::cluster::store::id::Revision;
 use crate::cluster::store::key::KeyRange;
 use crate::engine::world::{ContentHash, Deadline, HostName, WorldError};
@@ -55,6 +58,8 @@ pub struct SecretCard {
     pub missing: Vec<HostName>,
     /// The hosts that it is for, and that have no key.
     pub without_key: Vec<HostName>,
+    /// The administrator who asks can read it, and so renew it.
+    pub renewable: bool,
 }
 
 /// Why a name is none for a secret.
@@ -68,14 +73,14 @@ pub fn why_no_name(name: &str) -> Option<&'static str> {
 }
 
 /// What follows from the papers of hosts.
-type Standings = BTreeMap<HostName, Result<Standing, SealError>>;
+pub(super) type Standings = BTreeMap<HostName, Result<Standing, SealError>>;
 
 /// A key to be written or removed.
-type Change = (String, Option<Vec<u8>>);
+pub(super) type Change = (String, Option<Vec<u8>>);
 
 impl Client {
     /// Encrypts a secret for every host that it is for, and writes it. Those that had one and that it is not for any more have
-    /// none afterwards.
+    /// none afterwards. With the administrator's own key, `reader`, they can renew it.
     ///
     /// # Errors
     /// When no administrator's key is here, no host that it is for can read it, somebody else puts it meanwhile, or the store
@@ -85,6 +90,7 @@ impl Client {
         name: &str,
         to: &HostPattern,
         value: &[u8],
+        reader: Option<&RecipientKey>,
         by: Deadline,
     ) -> Result<Recipients, WorldError> {
         let grounds = self.grounds_of_secrets(PUT)?;
@@ -98,23 +104,24 @@ impl Client {
         let known = record.as_ref().and_then(|entry| read_record(&grounds, &entry.value));
         let known = known.filter(|known| known.name == name).map(|known| known.version);
         let version = now_ms().max(known.map_or(0, |known| known.saturating_add(1)));
-        let sign = |to: &str, sealed| {
-            sign(&grounds, SecretStatement { name: name.into(), to: to.into(), sealed, version })
-        };
-        let own_record = sign(to.as_str(), None)?.to_json().into_bytes();
+        let said = SecretStatement { name: name.into(), to: to.as_str().into(), sealed: None, version };
+        let own_record = sign(&grounds, &said)?.to_json().into_bytes();
         let mut changes = vec![(keys::secret_record(name), Some(own_record))];
-        for (key, _) in self.read_keys(PUT, &keys::under(&keys::secrets_named(name)), by).await? {
-            let host = keys::last_part(&keys::secrets_named(name), &key).map(str::to_owned);
-            if let Some(host) = host.filter(|host| !keys_of.keys().any(|known| known.as_str() == host)) {
-                changes.push((format!("{}{host}", keys::secrets_named(name)), None));
-            }
+        // First, so that what is cut off halfway can be renewed.
+        if let (Some(reader), Some(me)) = (reader, administrator(&grounds)) {
+            let place = (name, &*keys::secret_reader(&me), version);
+            let sealed = sealed(&grounds, place, value, reader.public())?;
+            changes.push((keys::secret_of_administrator(name, &me), Some(sealed)));
         }
         for (host, key) in &keys_of {
-            let sealed = seal(value, key).map_err(refused)?;
-            let statement = sign(host.as_str(), Some(ContentHash::of(&sealed)))?;
-            let stored = StoredSecret { sealed: STANDARD.encode(sealed), statement };
-            let stored = serde_json::to_vec(&stored).expect("texts can be written");
-            changes.push((keys::secret(name, host), Some(stored)));
+            let sealed = sealed(&grounds, (name, host.as_str(), version), value, key)?;
+            changes.push((keys::secret(name, host), Some(sealed)));
+        }
+        let kept: BTreeSet<String> = changes.iter().map(|(key, _)| key.clone()).collect();
+        for (key, _) in self.read_keys(PUT, &keys::under(&keys::secrets_named(name)), by).await? {
+            if let Some(key) = String::from_utf8(key.to_vec()).ok().filter(|key| !kept.contains(key)) {
+                changes.push((key, None));
+            }
         }
         self.write_secrets(name, record.map(|entry| entry.written), changes, by).await?;
         Ok(recipients)
@@ -128,6 +135,7 @@ impl Client {
         let grounds = self.grounds_of_secrets(LIST)?;
         let all = "*".parse().expect("a star is a pattern");
         let standings = self.standings(&grounds, &all, by).await?;
+        let me = administrator(&grounds);
         let mut cards = Vec::new();
         for (key, entry) in self.read_all(LIST, &keys::under(keys::SECRET_RECORDS), by).await? {
             let Some(said) = read_record(&grounds, &entry.value) else {
@@ -144,7 +152,12 @@ impl Client {
                 .collect();
             let missing = keys_of.into_keys().filter(|host| !newest.contains(host)).collect();
             let SecretRecord { name, to, .. } = said;
-            cards.push(SecretCard { name, to, hosts: newest, missing, without_key: recipients.without_key });
+            let own = me.as_ref().map(|me| keys::secret_of_administrator(&name, me));
+            let renewable = there.iter().any(|(key, written)| {
+                *written >= entry.written && own.as_ref().is_some_and(|own| own.as_bytes() == &key[..])
+            });
+            let without_key = recipients.without_key;
+            cards.push(SecretCard { name, to, hosts: newest, missing, without_key, renewable });
         }
         cards.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(cards)
@@ -165,7 +178,7 @@ impl Client {
         Ok(removed)
     }
 
-    fn grounds_of_secrets(&self, operation: &'static str) -> Result<Arc<Grounds>, WorldError> {
+    pub(super) fn grounds_of_secrets(&self, operation: &'static str) -> Result<Arc<Grounds>, WorldError> {
         self.trust().and_then(super::Trust::now).ok_or_else(|| {
             let why = "this mesh runs without TLS: its hosts have no keys to encrypt for".to_owned();
             WorldError::Refused { operation, why }
@@ -173,7 +186,7 @@ impl Client {
     }
 
     /// What follows from the papers of the hosts that a pattern means.
-    async fn standings(
+    pub(super) async fn standings(
         &self,
         grounds: &Grounds,
         to: &HostPattern,
@@ -188,7 +201,7 @@ impl Client {
     }
 
     /// Writes in transactions, of which the first one fails if somebody else has put the secret since its record was read.
-    async fn write_secrets(
+    pub(super) async fn write_secrets(
         &self,
         name: &str,
         record: Option<Revision>,
@@ -213,7 +226,10 @@ impl Client {
 }
 
 /// The hosts that a pattern means, and the keys of those that have one.
-fn recipients(standings: &Standings, to: &HostPattern) -> (Recipients, BTreeMap<HostName, String>) {
+pub(super) fn recipients(
+    standings: &Standings,
+    to: &HostPattern,
+) -> (Recipients, BTreeMap<HostName, String>) {
     let (mut recipients, mut keys_of) = (Recipients::default(), BTreeMap::new());
     for (host, standing) in standings.iter().filter(|(host, _)| to.matches(host)) {
         match standing.as_ref().map(|standing| standing.recipient.clone()) {
@@ -249,22 +265,42 @@ fn portions(changes: Vec<Change>) -> Vec<Vec<Change>> {
 }
 
 /// The record of a secret that an administrator has signed.
-struct SecretRecord {
-    name: String,
-    to: HostPattern,
-    version: u64,
+pub(super) struct SecretRecord {
+    pub name: String,
+    pub to: HostPattern,
+    pub version: u64,
 }
 
-fn read_record(grounds: &Grounds, stored: &[u8]) -> Option<SecretRecord> {
+pub(super) fn read_record(grounds: &Grounds, stored: &[u8]) -> Option<SecretRecord> {
     let signed = Signed::<SecretStatement>::from_json(stored).ok()?;
     let said = grounds.administrators.verify(&signed, Domain::Secret, &grounds.mesh).ok()?;
     let to = said.to.parse().ok()?;
     said.sealed.is_none().then_some(SecretRecord { name: said.name, to, version: said.version })
 }
 
-fn sign(grounds: &Grounds, said: SecretStatement) -> Result<Signed<SecretStatement>, WorldError> {
+/// Who puts it, as the mesh knows them.
+pub(super) fn administrator(grounds: &Grounds) -> Option<AdministratorName> {
+    let key = grounds.administrator.as_ref()?.fingerprint();
+    grounds.administrators.name_of(&key).cloned()
+}
+
+/// A secret as it is stored for one reader: its name, who reads it, its version.
+pub(super) fn sealed(
+    grounds: &Grounds,
+    (name, to, version): (&str, &str, u64),
+    value: &[u8],
+    key: &str,
+) -> Result<Vec<u8>, WorldError> {
+    let sealed = seal(value, key).map_err(refused)?;
+    let hash = Some(ContentHash::of(&sealed));
+    let said = SecretStatement { name: name.into(), to: to.into(), sealed: hash, version };
+    let stored = StoredSecret { sealed: STANDARD.encode(sealed), statement: sign(grounds, &said)? };
+    Ok(serde_json::to_vec(&stored).expect("texts can be written"))
+}
+
+fn sign(grounds: &Grounds, said: &SecretStatement) -> Result<Signed<SecretStatement>, WorldError> {
     let key = grounds.administrator.as_ref().ok_or(WorldError::NoSigner { operation: PUT })?;
-    Signed::new(&said, Domain::Secret, &grounds.mesh, key).map_err(refused)
+    Signed::new(said, Domain::Secret, &grounds.mesh, key).map_err(refused)
 }
 
 fn refused(error: IdentityError) -> WorldError {

@@ -8,12 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::secret_versions::SecretVersions;
 use super::trust::{Grounds, Trust};
 use super::view::follow_one;
 use super::{Client, keys};
-use crate::cluster::identity::{IdentityError, MOST_SEALED, SecretStatement, Signed, open};
+use crate::cluster::identity::{IdentityError, MOST_SEALED, RecipientKey, SecretStatement, Signed, open};
 use crate::engine::world::{Follow, Followed, Secret, SecretState, Secrets, Seen, WorldError, follow};
 
 /// The most that is looked at of what is stored, in bytes: base64 makes four of three, and a statement has some hundred.
@@ -30,7 +31,7 @@ pub(super) struct StoredSecret {
 
 /// Why a secret is not believed, or cannot be read.
 #[derive(Debug, thiserror::Error)]
-enum SecretError {
+pub(super) enum SecretError {
     #[error("this mesh is without identities, and has no secrets: it runs with --insecure")]
     Insecure,
     #[error("this host has no key for secrets: it joined with a version that made none")]
@@ -105,17 +106,27 @@ fn read(
     stored: &[u8],
     versions: &SecretVersions,
 ) -> Result<Secret, SecretError> {
+    let key = grounds.recipient.as_ref().ok_or(SecretError::NoKey)?;
+    let (found, value) = opened(grounds, (name, grounds.host.as_str()), stored, key)?;
+    versions.take(name, found).map_err(|known| SecretError::Older { found, known })?;
+    Secret::of(value).ok_or(SecretError::NoText)
+}
+
+/// What is stored as a secret for somebody, if an administrator has signed it as that, and its version.
+pub(super) fn opened(
+    grounds: &Grounds,
+    (name, to): (&str, &str),
+    stored: &[u8],
+    key: &RecipientKey,
+) -> Result<(u64, Zeroizing<Vec<u8>>), SecretError> {
     if stored.len() > MOST_STORED {
         return Err(SecretError::Damaged);
     }
     let stored: StoredSecret = serde_json::from_slice(stored).map_err(|_| SecretError::Damaged)?;
     let sealed = STANDARD.decode(&stored.sealed).map_err(|_| SecretError::Damaged)?;
-    let place = (name, &grounds.host, &*sealed);
+    let place = (name, to, &*sealed);
     let said = SecretStatement::verified(&stored.statement, &grounds.administrators, &grounds.mesh, place)?;
-    let key = grounds.recipient.as_ref().ok_or(SecretError::NoKey)?;
-    let older = |known| SecretError::Older { found: said.version, known };
-    versions.take(name, said.version).map_err(older)?;
-    Secret::of(open(&sealed, key)?).ok_or(SecretError::NoText)
+    Ok((said.version, open(&sealed, key)?))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::engine::world::{
 
 /// After so long others get their turn.
 const TURN: Duration = Duration::from_millis(2);
-/// The papers of a new host may come a moment after what it exports: so long nobody is warned.
+/// The papers of a new host may come a moment after what it exports: so long nobody is warned, and nothing counted.
 const GRACE: Duration = Duration::from_secs(5);
 /// Warnings about so many exports, no more: a host that is broken must not fill the log.
 const MOST_WARNED: usize = 1_000;
@@ -79,6 +79,8 @@ struct Judged {
     key: Vouched,
     found: Result<Arc<Collected>, SealError>,
     at: Instant,
+    /// It is among those that were dropped.
+    counted: bool,
 }
 
 impl Sieve {
@@ -122,7 +124,8 @@ impl Sieve {
         for (id, value, key) in other {
             let found = self.judge(grounds, key, id, value);
             changes.push((id.clone(), found.as_ref().ok().cloned()));
-            let judged = Judged { value: value.clone(), key: key.clone(), found, at: Instant::now() };
+            let (value, key) = (value.clone(), key.clone());
+            let judged = Judged { value, key, found, at: Instant::now(), counted: false };
             self.judged.insert(id.clone(), judged);
             turn.pass().await;
         }
@@ -182,24 +185,26 @@ impl Sieve {
     ) -> Result<Arc<Collected>, SealError> {
         self.vouching.judged.fetch_add(1, Ordering::Relaxed);
         let found = verified(&self.kind, grounds, key, id, value);
-        match &found {
-            Ok(_) => drop(self.warned.remove(id)),
-            Err(_) => drop(self.dropped.fetch_add(1, Ordering::Relaxed)),
+        if found.is_ok() {
+            self.warned.remove(id);
         }
         found
     }
 
-    /// Warns of what is dropped, once of each; returns when it is time for those that may still turn out well.
+    /// Counts what is dropped, and warns of it, once of each; returns when it is time for those that may still turn out well.
     fn warn(&mut self) -> Option<Instant> {
         let mut next = None;
-        for (id, judged) in &self.judged {
+        for (id, judged) in &mut self.judged {
             let Err(why) = &judged.found else { continue };
-            if self.warned.len() >= MOST_WARNED || self.warned.contains(id) {
-                continue;
-            }
             let at = judged.at + GRACE;
             if *why == SealError::NoPapers && Instant::now() < at {
                 next = Some(next.map_or(at, |next: Instant| next.min(at)));
+                continue;
+            }
+            if !std::mem::replace(&mut judged.counted, true) {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            if self.warned.len() >= MOST_WARNED || self.warned.contains(id) {
                 continue;
             }
             let (host, to, name) = (&id.from, &id.to, &id.name);

@@ -3,6 +3,7 @@
 mod check;
 mod examples;
 mod explain;
+mod foreign_settings;
 mod graph;
 mod plan;
 mod run_flags;

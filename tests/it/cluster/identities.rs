@@ -148,9 +148,19 @@ fn a_host_that_is_evicted_in_the_middle_of_a_stream_is_out_and_its_name_is_free(
     watch.kill().unwrap();
     watch.wait().unwrap();
     assert!(mesh.say(&["mesh", "evict", "bad", "--hostname", "a"]).contains("was evicted already"));
+    // Whoever asks with its keys hears why, and so does its agent when it is started again.
+    let own = mesh.path("state/bad/pki");
+    let as_bad = ["kv", "list", "--seeds", &at, "--timeout=3", "--keys", own.to_str().unwrap()];
+    let complaint = mesh.complaint(&as_bad);
+    assert!(complaint.starts_with("error: this host was evicted from the mesh"), "{complaint}");
+    assert!(complaint.contains("new keys and a new token"), "{complaint}");
+    bad.kill();
+    let mut again = mesh.start("bad", &["--no-server"]);
+    let line = again.says("this host was evicted from the mesh");
+    assert!(line.contains("new keys and a new token"), "{line}");
+    again.kill();
 
     // Its name is free for a host with other keys.
-    bad.kill();
     fs::rename(mesh.path("state/bad"), mesh.path("old")).unwrap();
     let mut new = mesh.start("bad", &["--no-server"]);
     new.says("the graph runs");
@@ -194,6 +204,41 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     let listed = mesh.say(&["mesh", "admin", "list", "--keys", &safe("ann"), "--hostname", "a"]);
     assert!(listed.contains("root") && listed.contains("ann"), "{listed}");
 
+    // Bob's keys are his own: only the public half is told, and what he gets back is no secret.
+    let key = mesh.say(&["mesh", "admin", "keys", "--to", &safe("bob")]);
+    let (root, key) = (safe("root"), key.trim());
+    let add = |key: &str| {
+        [
+            "mesh",
+            "admin",
+            "add",
+            "bob",
+            "--key",
+            key,
+            "--to",
+            &safe("for-bob"),
+            "--keys",
+            &root,
+            "--hostname",
+            "a",
+        ]
+        .map(str::to_owned)
+    };
+    let nonsense = add("nonsense");
+    let complaint = mesh.complaint(&nonsense.each_ref().map(String::as_str));
+    assert!(complaint.contains("--key has neither a public key nor a file with one"), "{complaint}");
+    mesh.say(&add(key).each_ref().map(String::as_str));
+    let mut handed: Vec<_> =
+        fs::read_dir(mesh.path("for-bob")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    handed.sort();
+    assert_eq!(handed, ["administrators.json", "mesh.id", "roots.pem"]);
+    for file in &handed {
+        fs::copy(mesh.path("for-bob").join(file), mesh.path("bob").join(file)).unwrap();
+    }
+    mesh.say(&["mesh", "admin", "renew", "--keys", &safe("bob"), "--seeds", &at]);
+    let listed = mesh.say(&["mesh", "admin", "list", "--keys", &safe("bob"), "--hostname", "a"]);
+    assert!(listed.lines().any(|line| line.starts_with("bob") && line.ends_with("(these keys)")), "{listed}");
+
     // Ann lets hosts write.
     let put = || {
         mesh.etcdctl("web-1", &at, &["put", "/_mgmt/strings/shared/web/x", "1"]).status().unwrap().success()
@@ -206,13 +251,12 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
 
     // She goes, and what she allowed stays until it is taken back.
     mesh.say(&["mesh", "admin", "remove", "ann", "--keys", &safe("root"), "--hostname", "a"]);
-    assert!(
-        mesh.ask(&["mesh", "admin", "list", "--keys", &safe("ann"), "--hostname", "a"]).status.code()
-            != Some(0)
-    );
+    let as_ann = ["mesh", "admin", "list", "--keys", &safe("ann"), "--timeout=3", "--hostname", "a"];
+    let complaint = mesh.complaint(&as_ann);
+    assert!(complaint.starts_with("error: whose keys these are administers the mesh no more"), "{complaint}");
+    assert!(complaint.contains("--keys DIR"), "{complaint}");
     assert!(put());
     let mut revoke = allow.to_vec();
-    let root = safe("root");
     revoke[7] = &root;
     revoke.push("--revoke");
     mesh.say(&revoke);
@@ -221,6 +265,7 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     let done = mesh.say(&["audit", "--keys", &safe("root"), "--hostname", "a"]);
     let order = [
         "added the administrator ann",
+        "added the administrator bob, with a key made elsewhere",
         "administrator ann: let hosts called web-* write",
         "removed the administrator ann",
         "administrator root: took back",

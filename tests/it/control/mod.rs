@@ -1,7 +1,7 @@
 //! What a running agent tells of itself, asked of the real program in scratch folders.
 
 pub mod host;
-mod pages;
+pub mod pages;
 mod protocol;
 mod status;
 mod systemd;

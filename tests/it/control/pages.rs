@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::host::{Agent, Host, ILL, LONG, WELL, rest};
 
 /// Where an agent says that it shows its pages.
-fn address(agent: &mut Agent, shows: &str) -> String {
+pub fn address(agent: &mut Agent, shows: &str) -> String {
     let line = agent.says(shows);
     let after = line.split("http://").nth(1).unwrap();
     after.split('/').next().unwrap().to_owned()
@@ -24,7 +24,7 @@ fn ask_as(address: &str, method: &str, path: &str, host: &str) -> (String, Strin
     (head.to_lowercase(), body.to_owned())
 }
 
-fn get(address: &str, path: &str) -> (String, String) {
+pub fn get(address: &str, path: &str) -> (String, String) {
     ask_as(address, "GET", path, address)
 }
 

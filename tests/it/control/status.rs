@@ -1,11 +1,14 @@
 //! `mgmt status`, as people and programs call it.
 
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::host::{Host, ILL, RETRIED, WELL, mgmt};
+use super::host::{Agent, Host, ILL, RETRIED, WELL, mgmt, without_settings};
 
 #[test]
 fn without_an_agent_it_says_where_it_looked() {
@@ -108,4 +111,36 @@ fn top_needs_a_terminal() {
     let asked = host.ask("top", &[]);
     assert_eq!(asked.status.code(), Some(64));
     assert!(String::from_utf8_lossy(&asked.stderr).contains("status --watch"));
+}
+
+#[test]
+fn a_socket_that_somebody_else_has_put_there_is_refused_with_the_reason() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can be somebody else");
+        return;
+    }
+    let host = Host::new(WELL);
+    let (program, home) = (host.path("program"), host.path("eve"));
+    fs::copy(env!("CARGO_BIN_EXE_mgmt"), &program).unwrap();
+    for folder in [&home, &host.prefix] {
+        fs::create_dir(folder).unwrap();
+    }
+    chown(&home, Some(4711), Some(4711)).unwrap();
+    fs::set_permissions(host.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let mut command = without_settings(Command::new(program));
+    command.args(["run", "--prefix"]).arg(&home).arg(host.path("site.yaml")).uid(4711).gid(4711);
+    let mut eve = Agent::start(command);
+    eve.says("the graph runs");
+    // Where anybody may write, she was faster.
+    symlink(home.join("mgmt.sock"), host.socket()).unwrap();
+    let said = host.ask("status", &[]);
+    let complaint = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(complaint.contains("belongs to user 4711, and this is user 0"), "{complaint}");
+    assert!(complaint.contains("--prefix DIR"), "{complaint}");
+    // Nor does an agent start in such a folder.
+    fs::set_permissions(&host.prefix, Permissions::from_mode(0o1777)).unwrap();
+    let output = host.command(&["--converged-timeout=1"]).output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && complaint.contains("anybody may write in"), "{complaint}");
+    assert!(complaint.contains("chmod o-w"), "{complaint}");
 }

@@ -68,3 +68,39 @@ fn three_hosts_exchange_files_over_an_etcd_that_is_killed_under_them() {
     versions.sort_unstable();
     assert_eq!(versions, [1, 2]);
 }
+
+#[test]
+fn an_etcd_gets_the_users_and_roles_of_a_mesh_and_gets_them_again() {
+    let village = Village::new();
+    let etcd = Process::start(Make::Etcd, &village.path("etcd"), &[]);
+    let at = etcd.client();
+    let setup =
+        ["mesh", "etcd-setup", "web-1", "web-2", "--administrator", "ann", "--apply", "--endpoints", &at];
+    let told = village.say(&setup);
+    assert!(told.contains("gave 2 hosts and 1 administrator their users and roles"), "{told}");
+    assert!(told.contains("etcdctl auth enable"), "{told}");
+    village.say(&setup);
+    let roles = etcd.say("user get host:web-2").worked();
+    assert!(roles.contains("mgmt-host mgmt-host:web-2"), "{roles}");
+    let may = etcd.say("role get mgmt-host:web-2").worked();
+    assert!(may.contains("/_mgmt/host/web-2/") && !may.contains("web-1"), "{may}");
+    assert!(etcd.say("user get admin:ann").worked().contains("root"));
+
+    for words in ["user add root:secret", "user grant-role root root", "auth enable"] {
+        etcd.say(words).worked();
+    }
+    let refused = village.command().args(setup).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{said}");
+    assert!(said.contains("error: etcd refuses: etcdctl role add mgmt-host"), "{said}");
+    assert!(said.contains("--user"), "{said}");
+    let as_root: Vec<&str> = setup.into_iter().chain(["--user", "root:secret"]).collect();
+    let told = village.say(&as_root);
+    assert!(!told.contains("auth enable"), "{told}");
+
+    // Without etcdctl it says so.
+    let mut command = village.command();
+    let without = command.args(setup).env("PATH", village.path("nowhere")).output().unwrap();
+    let said = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert!(said.contains("error: cannot run etcdctl") && said.contains("without --apply"), "{said}");
+}

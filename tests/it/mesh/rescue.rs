@@ -71,6 +71,10 @@ fn one_survivor_begins_a_mesh_anew_and_those_who_come_back_join_it() {
     village.wait_for("c", "f5b");
     // The steward asks it to carry the store again, and soon the two who are there do.
     second.says("this host carries the store from now on");
+    let done = village.say(&["audit", "--hostname", "c"]);
+    let recovered =
+        |line: &str| line.contains("host c: began the mesh anew as") && line.contains("mgmt mesh recover");
+    assert!(done.lines().any(recovered), "{done}");
 }
 
 #[test]

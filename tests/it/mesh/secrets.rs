@@ -179,3 +179,41 @@ fn a_secret_is_removed_from_all_hosts_and_what_is_none_is_refused() {
         assert!(!refused.status.success() && complaint.contains(why), "{complaint}");
     }
 }
+
+#[test]
+fn a_host_that_joins_later_gets_its_secret_once_that_is_renewed() {
+    let village = Village::new();
+    let mut first = village.run("a", &["--no-join", "--listen", "127.0.0.1:0"]);
+    first.says("ready to serve");
+    assert!(put(&village, "db/password", "*", CANARY).status.success());
+    let key = fs::read_to_string(village.path("state/a/pki/admin-recipient.key")).unwrap();
+    assert!(key.contains("AGE-SECRET-KEY-"), "with which it is read again");
+    let token = village.say(&["mesh", "invite", "--hostname", "a"]);
+    let mut second = run(&village, "b", &["--no-join", &format!("--join={}", token.trim())]);
+    second.says("there is no secret \"db/password\" for b");
+    let list = ["secret", "list", "--hostname", "a"];
+    let told = village.told(&list, "b", |told| told[0]["missing"] == serde_json::json!(["b"]));
+    assert_eq!(told[0]["renewable"], true);
+    let told = village.say(&list);
+    assert!(told.contains("b has none, or an old one:\n  mgmt secret renew 'db/password'"), "{told}");
+    let renewed = village.say(&["secret", "renew", "--hostname", "a"]);
+    assert_eq!(renewed, "db/password is encrypted for b\n");
+    files::wait_for(&village.path("files-b/kept"), "the secret", |text| text == CANARY);
+    assert_eq!(village.say(&["secret", "renew", "--hostname", "a"]), "there is nothing to renew\n");
+    let done = village.say(&["audit", "--hostname", "a"]);
+    for what in
+        ["put the secret \"db/password\" for hosts called *", "renewed the secret \"db/password\" for b"]
+    {
+        assert!(done.contains(what), "{what}: {done}");
+    }
+    // A host's own keys renew nothing.
+    let own = village.path("state/b/pki");
+    let as_b = ["secret", "renew", "--hostname", "b", "--keys", own.to_str().unwrap()];
+    let refused = village.command().args(as_b).output().unwrap();
+    let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && complaint.contains("there is no key to read secrets again"),
+        "{complaint}"
+    );
+    assert_eq!(holding(&village.path("state"), CANARY, Path::new("")), Vec::<PathBuf>::new());
+}

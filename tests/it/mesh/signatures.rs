@@ -12,8 +12,9 @@ use mgmt::cluster::world::{Client, keys};
 use mgmt::engine::world::{Deadline, DeployId};
 use serde_json::{Value, json};
 
-use super::deploys::{all_run, deploy, graph, mesh, runs, save, told};
+use super::deploys::{all_run, deploy, graph, mesh, names, runs, save, told};
 use super::village::Village;
+use crate::control::pages::{address, get};
 
 /// Somebody who may write everything, as a voter that was turned may.
 struct Turned {
@@ -108,11 +109,24 @@ fn what_nobody_signed_and_what_is_old_runs_nowhere_and_a_signed_rollback_does() 
     let listed: Value =
         serde_json::from_str(&village.say(&["deploys", "--json", "--hostname", "a"])).unwrap();
     assert!(listed["refused"]["3"].as_str().unwrap().contains("it was signed as deploy 1"), "{listed}");
+    // It holds up nobody.
+    let third = save(&village, "third.yaml", &graph("third", "true"));
+    let deployed = village.command().arg("deploy").arg(third).args(["--hostname", "a"]).output().unwrap();
+    let said = String::from_utf8_lossy(&deployed.stderr).into_owned();
+    assert_eq!(String::from_utf8_lossy(&deployed.stdout), "4\n", "{said}");
+    assert!(
+        said.contains("warning: deploy 3 is refused: it was signed as deploy 1; it is passed over"),
+        "{said}"
+    );
+    told(&village, "that both run the fourth", |told| {
+        let row = &told["deploys"][2];
+        row["id"] == 4 && names(&row["hosts"]) == ["a", "b"] && names(&row["converged"]) == ["a", "b"]
+    });
     turned.remove(&keys::deploy(DeployId(3)));
     // What ran once.
     turned.rollout(1, None);
     for host in ["a", "b"] {
-        turned.broken(host, "this host has gone by deploy 2 already");
+        turned.broken(host, "this host has gone by deploy 4 already");
     }
     assert_eq!((runs(&village, "a", "first"), runs(&village, "b", "first")), (1, 1));
     // A host's keys sign no deploy; an administrator's do.
@@ -121,15 +135,19 @@ fn what_nobody_signed_and_what_is_old_runs_nowhere_and_a_signed_rollback_does() 
     let refused = village.command().args(as_b).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("--keys DIR"), "{said}");
-    assert_eq!(village.say(&["rollback", "1", "--hostname", "a"]), "3\n");
-    told(&village, "that both are back", all_run(&["a", "b"], 3));
+    assert_eq!(village.say(&["rollback", "1", "--hostname", "a"]), "5\n");
+    told(&village, "that both are back", |told| {
+        let row = &told["deploys"][3];
+        row["id"] == 5 && names(&row["hosts"]) == ["a", "b"] && names(&row["converged"]) == ["a", "b"]
+    });
     assert_eq!((runs(&village, "a", "first"), runs(&village, "b", "first")), (2, 2));
 }
 
 #[test]
 fn a_forged_export_reaches_no_host_and_is_named() {
     let village = Village::new();
-    let mut a = village.run("a", &[]);
+    let mut a = village.run("a", &["--metrics", "127.0.0.1:0"]);
+    let metrics = address(&mut a, "shows metrics");
     a.says("the graph runs");
     village.wait_for("a", "f3a");
     let turned = Turned::new(&village);
@@ -137,6 +155,9 @@ fn a_forged_export_reaches_no_host_and_is_named() {
     turned.write("/_mgmt/export/*/file/b/evil", forged);
     let line = a.says("an export is dropped");
     assert!(line.contains("evil") && !line.contains("content"), "{line}");
+    let counted = "mgmt_mesh_dropped_exports_total 1";
+    let (_, page) = get(&metrics, "/metrics");
+    assert!(page.lines().any(|line| line == counted), "{page}");
     let _b = village.run("b", &[]);
     village.wait_for("a", "f3b");
     assert!(!village.files("a").contains(&"evil".to_owned()));

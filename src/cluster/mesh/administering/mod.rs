@@ -28,4 +28,4 @@ pub use evicting::Evicted;
 pub use handing::hand_over;
 pub use office::Office;
 pub use rotating::Rotated;
-pub use staffing::{Colleague, Dismissed, export};
+pub use staffing::{Colleague, Dismissed, export, make_keys};

@@ -7,7 +7,7 @@ use super::evicting::evictions;
 use super::office::{OPS, Office, TRIES};
 use crate::cluster::identity::{
     AdministratorChange, AdministratorName, CertificateKey, Change, Fingerprint, IdentityError, Invite,
-    KeyFolder, KvGrant, RootsStatement, Signed, SigningKey, UnixSeconds, key_files,
+    KeyFolder, KvGrant, RootsStatement, Signed, SigningKey, UnixSeconds, VerifyingKey, key_files,
 };
 use crate::cluster::joining::Enrolled;
 use crate::cluster::mesh::MeshError;
@@ -35,6 +35,19 @@ pub struct Dismissed {
     pub taken_back: usize,
 }
 
+/// Makes the keys of an administrator in a folder, unless some lie there; returns what others may know of them.
+///
+/// # Errors
+/// When the system refuses.
+pub fn make_keys(to: &KeyFolder) -> Result<VerifyingKey, MeshError> {
+    if let Some((key, _)) = to.load_admin()? {
+        return Ok(key.verifying_key());
+    }
+    let (key, connects) = (SigningKey::generate()?, CertificateKey::generate()?);
+    to.store_admin(&key, &connects)?;
+    Ok(key.verifying_key())
+}
+
 impl Office {
     /// Everybody who decides, in the order in which they came.
     ///
@@ -58,24 +71,49 @@ impl Office {
     /// # Errors
     /// When somebody of that name is there, or was; when another's keys lie in the folder; or the store does not answer.
     pub async fn add(&self, name: &AdministratorName, to: &KeyFolder) -> Result<Fingerprint, MeshError> {
-        let key = match to.load_admin()? {
-            Some((key, _)) => key,
-            None => {
-                let (key, connects) = (SigningKey::generate()?, CertificateKey::generate()?);
-                to.store_admin(&key, &connects)?;
-                key
-            }
-        };
+        let key = make_keys(to)?;
+        self.appoint(name, &key, to).await?;
+        certify(to, &self.client.link().endpoints()).await?;
+        self.note(&format!("added the administrator {name}")).await;
+        Ok(key.fingerprint())
+    }
+
+    /// Adds somebody whose keys were made elsewhere, and are known by their public half only. The folder gets what they need beside
+    /// their keys, none of it secret: which mesh it is, its roots, and who administers it.
+    ///
+    /// # Errors
+    /// As for [`Office::add`].
+    pub async fn add_key(
+        &self,
+        name: &AdministratorName,
+        key: &VerifyingKey,
+        to: &KeyFolder,
+    ) -> Result<Fingerprint, MeshError> {
+        if to.load_admin()?.is_some_and(|(other, _)| other.verifying_key() != *key) {
+            return Err(MeshError::OthersKeys { path: to.path_of(key_files::ADMIN_KEY) });
+        }
+        self.appoint(name, key, to).await?;
+        self.note(&format!("added the administrator {name}, with a key made elsewhere")).await;
+        Ok(key.fingerprint())
+    }
+
+    /// Signs that somebody decides from now on, and puts what they need to know of the mesh into a folder.
+    async fn appoint(
+        &self,
+        name: &AdministratorName,
+        key: &VerifyingKey,
+        to: &KeyFolder,
+    ) -> Result<(), MeshError> {
         let operation = "add an administrator";
         let mut added = false;
         for _ in 0..TRIES {
             let (mut chain, written, administrators) = self.administrators().await?;
-            added = administrators.key_of(name) == Some(&key.verifying_key());
+            added = administrators.key_of(name) == Some(key);
             if added {
                 to.store_administrators(&chain)?;
                 break;
             }
-            let change = Change::Add { name: name.clone(), key: key.verifying_key() };
+            let change = Change::Add { name: name.clone(), key: *key };
             chain.append(&self.mesh, change, &self.key, tls::now())?;
             let compare = vec![txn::is_unchanged(keys::ADMINISTRATORS, written)];
             self.commit(operation, compare, vec![txn::put(keys::ADMINISTRATORS, chain.to_json())]).await?;
@@ -85,9 +123,7 @@ impl Office {
         }
         to.store_mesh(&self.mesh)?;
         to.store_roots(&self.folder.roots(&self.mesh)?)?;
-        certify(to, &self.client.link().endpoints()).await?;
-        self.note(&format!("added the administrator {name}")).await;
-        Ok(key.fingerprint())
+        Ok(())
     }
 
     /// Removes somebody. What hosts stand on that they have signed goes on counting, and so do their evictions and what they let
@@ -193,6 +229,9 @@ pub fn export(from: &KeyFolder, to: &KeyFolder) -> Result<(), MeshError> {
     to.store_administrators(&from.administrator_chain()?)?;
     let certificate = from.load_admin_certificate(&mesh)?;
     to.store_admin_certificate(&certificate.ok_or_else(|| from.missing(key_files::ADMIN_CERTIFICATE))?)?;
+    if let Some(reads) = from.load_admin_recipient()? {
+        to.store_admin_recipient(&reads)?;
+    }
     to.store_admin(&key, &connects)?;
     from.remove_admin()?;
     Ok(())
@@ -201,6 +240,7 @@ pub fn export(from: &KeyFolder, to: &KeyFolder) -> Result<(), MeshError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::identity::RecipientKey;
     use crate::cluster::joining::{Founder, found};
 
     #[test]
@@ -217,6 +257,8 @@ mod tests {
         };
         let made = found(&from, &founder).unwrap();
         let key = from.load_admin().unwrap().unwrap().0.fingerprint();
+        let reads = RecipientKey::generate().unwrap();
+        from.store_admin_recipient(&reads).unwrap();
         let to = KeyFolder::make(&safe.path().join("keys")).unwrap();
         export(&from, &to).unwrap();
         assert!(from.load_admin().unwrap().is_none());
@@ -225,6 +267,8 @@ mod tests {
             from.load_host_keys().unwrap().is_some() && from.load_authority(&made.mesh).unwrap().is_some()
         );
         assert_eq!(to.load_admin().unwrap().unwrap().0.fingerprint(), key);
+        assert!(from.load_admin_recipient().unwrap().is_none());
+        assert_eq!(to.load_admin_recipient().unwrap().unwrap().public(), reads.public());
         assert!(to.load_host_keys().unwrap().is_none() && to.load_authority(&made.mesh).unwrap().is_none());
         // What comes with them is enough to take part.
         let passport = crate::cluster::tls::Passport::of_administrator(&to).unwrap().unwrap();

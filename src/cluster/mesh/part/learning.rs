@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{MOVE_EVERY, Open, PATIENCE, Part};
 use crate::cluster::link::{Endpoint, Line, Trouble};
 use crate::cluster::mesh::nearest::{self, Place};
+use crate::cluster::mesh::noting;
 use crate::engine::world::Deadline;
 
 impl Part {
@@ -13,6 +14,20 @@ impl Part {
         self.outlived(line).await;
         if self.memory.anew {
             self.begin_anew().await;
+        }
+        self.confess().await;
+    }
+
+    /// What was done to the mesh on this host while no agent ran is written down.
+    async fn confess(&mut self) {
+        while let Some(what) = self.memory.undertaken.first() {
+            if let Some(own) = &self.own
+                && let Err(error) = noting::note(own, &self.client, what, Deadline::after(PATIENCE)).await
+            {
+                return tracing::warn!(%error, what, "this could not be written down; it is tried again");
+            }
+            self.memory.undertaken.remove(0);
+            self.remember();
         }
     }
 

@@ -194,3 +194,65 @@ async fn without_an_administrators_key_nothing_is_deployed() {
     assert!(matches!(refused, Err(WorldError::NoSigner { .. })));
     scene.administrator().may_deploy().unwrap();
 }
+
+#[tokio::test]
+async fn a_number_under_which_nobody_signed_a_deploy_is_passed_over() {
+    let scene = Scene::new().await;
+    let administrator = deployed(&scene, 2).await;
+    let forged = administrator.trust().unwrap().now().map(|grounds| Grounds {
+        administrator: Some(Arc::new(SigningKey::generate().unwrap())),
+        ..Grounds::clone(&grounds)
+    });
+    let forged = manifest(3, Some(2)).sign(&forged.unwrap()).unwrap();
+    scene.write(&keys::deploy(DeployId(3)), forged).await;
+    scene.write(&keys::deploy(DeployId(4)), "nonsense").await;
+    // What uses up all numbers, and what stands where none does.
+    scene.write(&keys::deploy(DeployId(u64::MAX)), "nonsense").await;
+    scene.write(&format!("{}5", keys::DEPLOYS), "nonsense").await;
+    let latest = administrator.stored_deploys(soon()).await.unwrap().latest();
+    assert_eq!((latest.next, latest.passed_over.len()), (DeployId(5), 2));
+    assert!(latest.passed_over[0].to_string().starts_with("deploy 3 is refused: nobody who administers"));
+    let newest = latest.deploy.unwrap();
+    assert_eq!(newest.id, DeployId(2));
+
+    let parent = Some(crate::cluster::world::deploys::hash_of(&newest));
+    let mut next = manifest(5, Some(2));
+    let wrong = administrator.add_deploy(next.clone(), None, false, soon()).await;
+    assert!(matches!(wrong, Err(WorldError::BrokenChain { .. })), "{wrong:?}");
+    next.deploy.parent = parent;
+    administrator.add_deploy(next, None, false, soon()).await.unwrap();
+    let host = scene.host("a").await.client;
+    assert_eq!(turn(&host, &rollout(5, Some(2)), Some(2)).await.unwrap().unwrap().id, DeployId(5));
+    refused(turn(&host, &rollout(3, Some(2)), Some(2)).await);
+    assert_eq!(administrator.stored_deploys(soon()).await.unwrap().latest().next, DeployId(6));
+}
+
+#[tokio::test]
+async fn what_comes_under_the_next_number_meanwhile_is_named() {
+    let scene = Scene::new().await;
+    let administrator = deployed(&scene, 1).await;
+    scene.write(&keys::deploy(DeployId(2)), "nonsense").await;
+    let late = administrator.add_deploy(manifest(2, Some(1)), None, true, soon()).await.unwrap_err();
+    assert!(late.to_string().contains("something that is no deploy has come as number 2"), "{late}");
+}
+
+#[tokio::test]
+async fn what_only_the_store_says_that_hosts_run_is_not_signed_with_the_next_deploy() {
+    let scene = Scene::new().await;
+    let administrator = deployed(&scene, 3).await;
+    let newest = administrator.get(DeployId(3), soon()).await.unwrap();
+    let under = Some(Box::new(rollout(1, None)));
+    let turned = Rollout {
+        beneath: under,
+        percent: 40,
+        state: RolloutState::Paused,
+        only: [("role".to_owned(), "web".to_owned())].into(),
+        ..rollout(3, Some(1))
+    };
+    let stands = administrator.signed_rollout(Some(&newest), Some(turned), soon()).await.unwrap().unwrap();
+    let signed = Rollout { percent: 40, state: RolloutState::Paused, ..rollout(3, Some(2)) };
+    assert_eq!(stands, signed);
+    // One of another deploy says nothing of the newest one.
+    let old = administrator.signed_rollout(Some(&newest), Some(rollout(1, None)), soon()).await.unwrap();
+    assert_eq!(old, Some(rollout(3, Some(2))));
+}

@@ -63,7 +63,8 @@ async fn what_a_turned_store_makes_up_moves_or_changes_reaches_nobody() {
     exports(&b, "/last", "good").await;
     let mut collected = c.client.collect("file");
     until(&mut collected, |now| names(now) == ["a//x", "b//last"]).await;
-    assert_eq!(c.client.dropped_exports(), 7);
+    // The stranger's papers may come yet.
+    assert_eq!(c.client.dropped_exports(), 6);
     // What was good is gone when it is changed in place, and comes back with what its host has written.
     scene.write(&key("a", "/x"), changed).await;
     until(&mut collected, |now| names(now) == ["b//last"]).await;

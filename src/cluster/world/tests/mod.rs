@@ -4,3 +4,4 @@ mod deploys;
 mod exports;
 mod going_over;
 mod scene;
+mod secrets;
