@@ -81,14 +81,6 @@ impl KeyFolder {
         })
     }
 
-    /// Keeps it.
-    ///
-    /// # Errors
-    /// As for [`KeyFolder::store_mesh`].
-    pub fn store_lowest_deploy(&self, lowest: DeployId) -> Result<(), IdentityError> {
-        self.write(LOWEST_DEPLOY, format!("{lowest}\n").as_bytes())
-    }
-
     /// The roots of the mesh.
     ///
     /// # Errors
@@ -156,11 +148,38 @@ impl KeyFolder {
     /// # Errors
     /// As for [`KeyFolder::store_mesh`].
     pub fn store_host_keys(&self, keys: &HostKeys) -> Result<(), IdentityError> {
-        self.write(HOST_TLS_KEY, keys.tls.to_pem().as_bytes())?;
-        if let Some(key) = &keys.recipient {
-            self.write(HOST_RECIPIENT, key.to_text().as_bytes())?;
-        }
-        self.write(HOST_SIGNING_KEY, keys.signing.to_pem().as_bytes())
+        let (tls, signing) = (keys.tls.to_pem(), keys.signing.to_pem());
+        let recipient = keys.recipient.as_ref().map(RecipientKey::to_text);
+        let mut files = vec![(HOST_TLS_KEY, tls.as_bytes())];
+        files.extend(recipient.as_ref().map(|text| (HOST_RECIPIENT, text.as_bytes())));
+        files.push((HOST_SIGNING_KEY, signing.as_bytes()));
+        self.write_together(&files)
+    }
+
+    /// Keeps what a host is given when it joins, or has a new certificate: who it is, and whom it believes. Which mesh it is of
+    /// comes after that ([`KeyFolder::store_mesh`]).
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::store_mesh`].
+    pub fn store_enrolment(
+        &self,
+        certificate: &Certificate,
+        papers: &Papers,
+        roots: &Roots,
+        administrators: &AdministratorChain,
+        denied: &DenyList,
+        lowest_deploy: Option<DeployId>,
+    ) -> Result<(), IdentityError> {
+        let mut texts = vec![
+            (ROOTS, roots.to_pem()),
+            (ADMINISTRATORS, administrators.to_json()),
+            (DENIED, denied_text(denied)),
+            (HOST_PAPERS, papers.to_json()),
+            (HOST_CERTIFICATE, certificate.to_pem()),
+        ];
+        texts.extend(lowest_deploy.map(|lowest| (LOWEST_DEPLOY, format!("{lowest}\n"))));
+        let files: Vec<(&str, &[u8])> = texts.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+        self.write_together(&files)
     }
 
     /// This host's certificate.
@@ -237,8 +256,8 @@ impl KeyFolder {
     /// # Errors
     /// As for [`KeyFolder::store_mesh`].
     pub fn store_admin(&self, signing: &SigningKey, tls: &CertificateKey) -> Result<(), IdentityError> {
-        self.write(ADMIN_TLS_KEY, tls.to_pem().as_bytes())?;
-        self.write(ADMIN_KEY, signing.to_pem().as_bytes())
+        let (tls, signing) = (tls.to_pem(), signing.to_pem());
+        self.write_together(&[(ADMIN_TLS_KEY, tls.as_bytes()), (ADMIN_KEY, signing.as_bytes())])
     }
 
     /// Forgets an administrator's keys and certificate: they were moved away. Tells whether there were any.
@@ -298,10 +317,13 @@ impl KeyFolder {
     /// # Errors
     /// As for [`KeyFolder::store_mesh`].
     pub fn store_denied(&self, list: &DenyList) -> Result<(), IdentityError> {
-        let all: Vec<&Signed<Eviction>> = list.iter().collect();
-        let text = serde_json::to_string(&all).expect("texts can be written");
-        self.write(DENIED, text.as_bytes())
+        self.write(DENIED, denied_text(list).as_bytes())
     }
+}
+
+fn denied_text(list: &DenyList) -> String {
+    let all: Vec<&Signed<Eviction>> = list.iter().collect();
+    serde_json::to_string(&all).expect("texts can be written")
 }
 
 #[cfg(test)]

@@ -56,14 +56,8 @@ impl Enrolment {
                 tracing::warn!(%error, "an eviction that was kept here does not count any more");
             }
         }
-        folder.store_roots(&self.roots)?;
-        folder.store_administrators(&self.chain)?;
-        folder.store_denied(&denied)?;
-        folder.store_papers(&self.papers)?;
-        folder.store_host_certificate(&self.certificate)?;
-        if let Some(lowest) = self.lowest_deploy {
-            folder.store_lowest_deploy(lowest)?;
-        }
+        let Self { certificate, papers, roots, chain, lowest_deploy, .. } = self;
+        folder.store_enrolment(certificate, papers, roots, chain, &denied, *lowest_deploy)?;
         folder.store_mesh(&self.mesh)?;
         Ok(())
     }
