@@ -138,17 +138,65 @@ impl KeyFolder {
     /// # Errors
     /// When the system refuses.
     pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), IdentityError> {
-        let number = getrandom::u64().map_err(IdentityError::Random)?;
-        let beside = format!(".{name}.{number:016x}");
-        let written = self.write_beside(&beside, content).and_then(|()| {
-            rustix::fs::renameat(&self.dir, &*beside, &self.dir, name)?;
-            Ok(rustix::fs::fsync(&self.dir)?)
-        });
-        written.map_err(|source| {
-            // Gone already when only the last step failed.
-            let _ = rustix::fs::unlinkat(&self.dir, &*beside, AtFlags::empty());
-            IdentityError::Folder { operation: "write", path: self.path_of(name), source }
+        self.write_together(&[(name, content)])
+    }
+
+    /// Writes some files, each whole or not at all, the first one first: they are on disk when this returns. A disk takes hardly
+    /// longer for them than for one.
+    ///
+    /// # Errors
+    /// When the system refuses: then those that were there before it did so are written.
+    pub(super) fn write_together(&self, files: &[(&str, &[u8])]) -> Result<(), IdentityError> {
+        let beside = |(name, _): &(&str, &[u8])| {
+            let number = getrandom::u64().map_err(IdentityError::Random)?;
+            Ok(format!(".{name}.{number:016x}"))
+        };
+        let besides = files.iter().map(beside).collect::<Result<Vec<String>, IdentityError>>()?;
+        let written = self.write_besides(files, &besides).and_then(|()| self.put_in_place(files, &besides));
+        if written.is_err() {
+            for beside in &besides {
+                // Gone already when it is in its place.
+                let _ = rustix::fs::unlinkat(&self.dir, &**beside, AtFlags::empty());
+            }
+        }
+        written
+    }
+
+    /// All at once: what waits for the disk waits for the same.
+    fn write_besides(&self, files: &[(&str, &[u8])], besides: &[String]) -> Result<(), IdentityError> {
+        let one = |(name, content): &(&str, &[u8]), beside: &str| {
+            self.write_beside(beside, content).map_err(|source| self.not_written(name, source))
+        };
+        std::thread::scope(|scope| {
+            let mut others = Vec::with_capacity(files.len());
+            let mut done = Ok(());
+            for (file, beside) in files.iter().zip(besides).skip(1) {
+                match std::thread::Builder::new().spawn_scoped(scope, move || one(file, beside)) {
+                    Ok(thread) => others.push(thread),
+                    // There is no room for a thread.
+                    Err(_) => done = done.and_then(|()| one(file, beside)),
+                }
+            }
+            if let (Some(file), Some(beside)) = (files.first(), besides.first()) {
+                done = done.and(one(file, beside));
+            }
+            others.into_iter().fold(done, |done, thread| {
+                done.and(thread.join().expect("a file is written without a panic"))
+            })
         })
+    }
+
+    fn put_in_place(&self, files: &[(&str, &[u8])], besides: &[String]) -> Result<(), IdentityError> {
+        for ((name, _), beside) in files.iter().zip(besides) {
+            let renamed = rustix::fs::renameat(&self.dir, &**beside, &self.dir, *name);
+            renamed.map_err(|errno| self.not_written(name, errno.into()))?;
+        }
+        let name = files.last().map_or("", |(name, _)| *name);
+        rustix::fs::fsync(&self.dir).map_err(|errno| self.not_written(name, errno.into()))
+    }
+
+    fn not_written(&self, name: &str, source: io::Error) -> IdentityError {
+        IdentityError::Folder { operation: "write", path: self.path_of(name), source }
     }
 
     fn write_beside(&self, beside: &str, content: &[u8]) -> io::Result<()> {
@@ -233,6 +281,20 @@ mod tests {
         KeyFolder::open(prefix.path()).unwrap();
         assert!(folder.remove("a.key").unwrap());
         assert!(!folder.remove("a.key").unwrap());
+    }
+
+    #[test]
+    fn files_that_are_written_together_are_all_there_and_one_that_cannot_be_spoils_none() {
+        let prefix = prefix();
+        let folder = KeyFolder::open(prefix.path()).unwrap();
+        folder.write_together(&[("a", b"1"), ("b", b"2"), ("c", b"3")]).unwrap();
+        for (name, content) in [("a", b"1"), ("b", b"2"), ("c", b"3")] {
+            assert_eq!(**folder.read(name, 10).unwrap().unwrap(), *content);
+        }
+        let error = folder.write_together(&[("a", b"4"), ("no/where", b"5"), ("c", b"6")]).unwrap_err();
+        assert!(error.to_string().contains("no/where"), "{error}");
+        assert_eq!(**folder.read("a", 10).unwrap().unwrap(), *b"1");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing else is left there");
     }
 
     #[test]

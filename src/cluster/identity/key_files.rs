@@ -89,14 +89,6 @@ impl KeyFolder {
         })
     }
 
-    /// Keeps it.
-    ///
-    /// # Errors
-    /// As for [`KeyFolder::store_mesh`].
-    pub fn store_lowest_deploy(&self, lowest: DeployId) -> Result<(), IdentityError> {
-        self.write(LOWEST_DEPLOY, format!("{lowest}\n").as_bytes())
-    }
-
     /// The roots of the mesh.
     ///
     /// # Errors
@@ -110,8 +102,8 @@ impl KeyFolder {
     /// # Errors
     /// As for [`KeyFolder::store_mesh`].
     pub fn store_roots(&self, list: &RootList) -> Result<(), IdentityError> {
-        self.write(ROOTS, list.roots().to_pem().as_bytes())?;
-        self.write(ROOT_LIST, list.signed().to_json().as_bytes())
+        let (roots, list) = (list.roots().to_pem(), list.signed().to_json());
+        self.write_together(&[(ROOTS, roots.as_bytes()), (ROOT_LIST, list.as_bytes())])
     }
 
     /// The authority, where this host has it.
@@ -190,11 +182,39 @@ impl KeyFolder {
     /// # Errors
     /// As for [`KeyFolder::store_mesh`].
     pub fn store_host_keys(&self, keys: &HostKeys) -> Result<(), IdentityError> {
-        self.write(HOST_TLS_KEY, keys.tls.to_pem().as_bytes())?;
-        if let Some(key) = &keys.recipient {
-            self.write(HOST_RECIPIENT, key.to_text().as_bytes())?;
-        }
-        self.write(HOST_SIGNING_KEY, keys.signing.to_pem().as_bytes())
+        let (tls, signing) = (keys.tls.to_pem(), keys.signing.to_pem());
+        let recipient = keys.recipient.as_ref().map(RecipientKey::to_text);
+        let mut files = vec![(HOST_TLS_KEY, tls.as_bytes())];
+        files.extend(recipient.as_ref().map(|text| (HOST_RECIPIENT, text.as_bytes())));
+        files.push((HOST_SIGNING_KEY, signing.as_bytes()));
+        self.write_together(&files)
+    }
+
+    /// Keeps what a host is given when it joins, or has a new certificate: who it is, and whom it believes. Which mesh it is of
+    /// comes after that ([`KeyFolder::store_mesh`]).
+    ///
+    /// # Errors
+    /// As for [`KeyFolder::store_mesh`].
+    pub fn store_enrolment(
+        &self,
+        certificate: &Certificate,
+        papers: &Papers,
+        roots: &RootList,
+        administrators: &AdministratorChain,
+        denied: &DenyList,
+        lowest_deploy: Option<DeployId>,
+    ) -> Result<(), IdentityError> {
+        let mut texts = vec![
+            (ROOTS, roots.roots().to_pem()),
+            (ROOT_LIST, roots.signed().to_json()),
+            (ADMINISTRATORS, administrators.to_json()),
+            (DENIED, denied_text(denied)),
+            (HOST_PAPERS, papers.to_json()),
+            (HOST_CERTIFICATE, certificate.to_pem()),
+        ];
+        texts.extend(lowest_deploy.map(|lowest| (LOWEST_DEPLOY, format!("{lowest}\n"))));
+        let files: Vec<(&str, &[u8])> = texts.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+        self.write_together(&files)
     }
 
     /// This host's certificate.
@@ -272,8 +292,8 @@ impl KeyFolder {
     /// # Errors
     /// As for [`KeyFolder::store_mesh`].
     pub fn store_admin(&self, signing: &SigningKey, tls: &CertificateKey) -> Result<(), IdentityError> {
-        self.write(ADMIN_TLS_KEY, tls.to_pem().as_bytes())?;
-        self.write(ADMIN_KEY, signing.to_pem().as_bytes())
+        let (tls, signing) = (tls.to_pem(), signing.to_pem());
+        self.write_together(&[(ADMIN_TLS_KEY, tls.as_bytes()), (ADMIN_KEY, signing.as_bytes())])
     }
 
     /// The key with which an administrator reads again the secrets that they have put; `None`: they have put none with this version.
@@ -405,10 +425,13 @@ impl KeyFolder {
     /// # Errors
     /// As for [`KeyFolder::store_mesh`].
     pub fn store_denied(&self, list: &DenyList) -> Result<(), IdentityError> {
-        let all: Vec<&Signed<Eviction>> = list.iter().collect();
-        let text = serde_json::to_string(&all).expect("texts can be written");
-        self.write(DENIED, text.as_bytes())
+        self.write(DENIED, denied_text(list).as_bytes())
     }
+}
+
+fn denied_text(list: &DenyList) -> String {
+    let all: Vec<&Signed<Eviction>> = list.iter().collect();
+    serde_json::to_string(&all).expect("texts can be written")
 }
 
 #[cfg(test)]

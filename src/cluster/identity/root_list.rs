@@ -69,18 +69,15 @@ impl RootList {
         Ok(Self { signed, seq, roots })
     }
 
-    /// Keeps it in a folder, unless that has a later one.
+    /// This one, or a later one that is kept in a folder.
     ///
     /// # Errors
-    /// When the system refuses.
-    pub fn keep(&self, folder: &KeyFolder) -> Result<(), IdentityError> {
+    /// When the folder cannot be read.
+    pub fn or_later(&self, folder: &KeyFolder) -> Result<Self, IdentityError> {
         let mesh = folder.load_mesh()?;
         // One of another mesh, or one that cannot be read, is no later one.
         let there = mesh.and_then(|mesh| folder.load_roots(&mesh).ok().flatten());
-        match there.is_some_and(|there| there.seq > self.seq) {
-            true => Ok(()),
-            false => folder.store_roots(self),
-        }
+        Ok(there.filter(|there| there.seq > self.seq).unwrap_or_else(|| self.clone()))
     }
 
     /// The roots.

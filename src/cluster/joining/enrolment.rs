@@ -54,14 +54,9 @@ impl Enrolment {
         if folder.load_mesh()? == Some(self.mesh) {
             denied.merge(folder.load_denied()?, &self.administrators, &self.mesh).warn("the folder of keys");
         }
-        self.roots.keep(folder)?;
-        folder.store_administrators(&self.chain)?;
-        folder.store_denied(&denied)?;
-        folder.store_papers(&self.papers)?;
-        folder.store_host_certificate(&self.certificate)?;
-        if let Some(lowest) = self.lowest_deploy {
-            folder.store_lowest_deploy(lowest)?;
-        }
+        let Self { certificate, papers, chain, lowest_deploy, .. } = self;
+        let roots = self.roots.or_later(folder)?;
+        folder.store_enrolment(certificate, papers, &roots, chain, &denied, *lowest_deploy)?;
         folder.store_mesh(&self.mesh)?;
         Ok(())
     }

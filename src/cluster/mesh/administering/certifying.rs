@@ -58,7 +58,7 @@ pub(in crate::cluster::mesh) fn own_papers(folder: &KeyFolder) -> Result<OwnPape
 
 /// The certificate comes last: each file is good beside the older ones.
 fn keep(folder: &KeyFolder, got: &Certified) -> Result<(), MeshError> {
-    got.roots.keep(folder)?;
+    folder.store_roots(&got.roots.or_later(folder)?)?;
     folder.store_administrators(&got.chain)?;
     let mut denied = got.denied.clone();
     // What was known to be out stays out, if the server has left it out.
