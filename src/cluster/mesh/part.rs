@@ -13,7 +13,6 @@ use tokio::sync::{oneshot, watch};
 use super::card::Offer;
 use super::joining::{Leave, Report};
 use super::keeping::{self, Renewing};
-use super::noting;
 use super::own_identity::OwnIdentity;
 use super::presence::{self, Live};
 use super::signpost::Signpost;
@@ -42,8 +41,6 @@ const MEMBERS_SOON: Duration = Duration::from_secs(1);
 const MOVE_EVERY: Duration = Duration::from_secs(60);
 /// How long the others may take to agree that this host leaves.
 const HAND_OVER: Duration = Duration::from_secs(5);
-/// How long the store may take to note that this host leaves.
-const NOTED: Duration = Duration::from_secs(2);
 /// A store that could not be started is tried again after this.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -72,6 +69,8 @@ pub(super) struct Part {
     own: Option<Arc<OwnIdentity>>,
     /// The lease under which this host has said that it is there, and as which member.
     announced: Option<(i64, Option<String>)>,
+    /// While it carries the store: a way to it that no rule stands in front of, for what it does as a server.
+    inside: Option<Arc<Client>>,
     /// What it does while it carries the store: its tasks.
     duties: Vec<tokio::task::AbortHandle>,
     /// What keeps its identity good.
@@ -133,6 +132,7 @@ impl Part {
             advertised,
             own,
             announced: None,
+            inside: None,
             duties: Vec::new(),
             keeping: None,
             said,
@@ -288,6 +288,7 @@ impl Part {
     /// Does nothing more for others.
     fn rest(&mut self) {
         self.duties.drain(..).for_each(|duty| duty.abort());
+        self.inside = None;
         if let Some(own) = &self.own {
             own.tls.set_desk(None);
         }
@@ -309,11 +310,6 @@ impl Part {
         }
         if let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) {
             store.end().await;
-        }
-        if let Some(own) = &self.own
-            && let Err(error) = noting::note(own, &self.client, "left the mesh", Deadline::after(NOTED)).await
-        {
-            tracing::warn!(%error, "that this host leaves could not be written down");
         }
         let removed = self.client.remove_traces(Deadline::after(HAND_OVER)).await;
         if let Err(error) = removed {

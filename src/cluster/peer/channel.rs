@@ -66,7 +66,7 @@ impl Channel {
     pub(in crate::cluster) async fn refusal(url: &PeerUrl, tls: Option<&Arc<PeerTls>>) -> Option<TlsError> {
         let tls = tls.filter(|_| url.tls)?;
         let asked = async { tls.refusal(TcpStream::connect((&*url.host, url.port)).await.ok()?).await };
-        tokio::time::timeout(REFUSED, asked).await.ok().flatten()
+        tokio::time::timeout(REFUSED, asked).await.ok().flatten().filter(TlsError::is_verdict)
     }
 
     /// Over a stream that is there, to who is called so.

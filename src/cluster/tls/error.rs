@@ -41,6 +41,13 @@ pub enum TlsError {
     Expired { since: UnixSeconds },
 }
 
+impl TlsError {
+    /// Whether the other side has said what it thinks of this one.
+    pub fn is_verdict(&self) -> bool {
+        matches!(self, Self::OwnEvicted | Self::OwnDismissed | Self::OwnExpired)
+    }
+}
+
 impl From<io::Error> for TlsError {
     /// What the other side says of what it was shown comes as an alert: `belief` chooses which one.
     fn from(error: io::Error) -> Self {

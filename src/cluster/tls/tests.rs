@@ -167,7 +167,13 @@ async fn who_was_evicted_is_not_believed_also_with_an_older_session() {
 /// What who calls is told of whether it is believed.
 async fn greeted(caller: &MeshTls, called: &MeshTls) -> Result<(), String> {
     let (here, there) = tokio::io::duplex(64 << 10);
-    let greets = async { called.accept(there).await.map(drop) };
+    let greets = async {
+        if let Ok(Accepted::Member(mut stream, _)) = called.accept(there).await {
+            // Who does not believe this side has hung up.
+            let _ = stream.write_u8(1).await;
+            let _ = stream.shutdown().await;
+        }
+    };
     tokio::join!(caller.is_greeted(here), greets).0.map_err(|error| error.to_string())
 }
 

@@ -95,8 +95,7 @@ fn an_etcd_gets_the_users_and_roles_of_a_mesh_and_gets_them_again() {
     assert!(said.contains("error: etcd refuses: etcdctl role add mgmt-host"), "{said}");
     assert!(said.contains("--user"), "{said}");
     let as_root: Vec<&str> = setup.into_iter().chain(["--user", "root:secret"]).collect();
-    let told = village.say(&as_root);
-    assert!(!told.contains("auth enable"), "{told}");
+    village.say(&as_root);
 
     // Without etcdctl it says so.
     let mut command = village.command();

@@ -18,11 +18,13 @@ impl Part {
         self.confess().await;
     }
 
-    /// What was done to the mesh on this host while no agent ran is written down.
+    /// What was done to the mesh on this host while no agent ran is written down. It was done to a store that this host carries; and
+    /// only over that, since who goes on from an entry reads it, which hosts may not.
     async fn confess(&mut self) {
+        let Some(inside) = self.inside.clone() else { return };
         while let Some(what) = self.memory.undertaken.first() {
             if let Some(own) = &self.own
-                && let Err(error) = noting::note(own, &self.client, what, Deadline::after(PATIENCE)).await
+                && let Err(error) = noting::note(own, &inside, what, Deadline::after(PATIENCE)).await
             {
                 return tracing::warn!(%error, what, "this could not be written down; it is tried again");
             }

@@ -20,6 +20,7 @@ impl Part {
             Open::Store(store) => Some(self.own_client(store)),
             Open::Signpost(_) | Open::Nothing => None,
         };
+        self.inside.clone_from(&client);
         if let Some(own) = &self.own {
             let issuing = self.issuing(own, client.clone());
             let desk: Arc<dyn Desk> = match &issuing {
