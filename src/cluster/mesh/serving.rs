@@ -2,21 +2,56 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::keeping;
 use super::own_identity::OwnIdentity;
 use crate::cluster::etcd::guard::Grants;
 use crate::cluster::identity::rules::KvGrant;
-use crate::cluster::identity::{Domain, Signed};
+use crate::cluster::identity::{Domain, RootList, Signed};
 use crate::cluster::world::mirror::Entry;
-use crate::cluster::world::{Client, keys, view};
-use crate::engine::world::Follow;
+use crate::cluster::world::{Client, keys, txn, view};
+use crate::engine::world::{Deadline, Follow};
+
+/// How long a write may take.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 type Stored = Arc<BTreeMap<String, Arc<Signed<KvGrant>>>>;
 
 /// Goes by it until it is dropped. `client` leads into this host's own store.
 pub(super) async fn run(own: Arc<OwnIdentity>, client: Arc<Client>, grants: Grants) {
-    tokio::join!(keeping::follow(&own, &client), grant(&own, &client, &grants));
+    tokio::join!(keeping::follow(&own, &client), grant(&own, &client, &grants), list_roots(&own, &client));
+}
+
+/// A store that is a copy of long ago lists roots that are gone. Hosts know a later list, which an administrator has signed, and
+/// nobody would get a certificate that others believe: so that list is put back.
+async fn list_roots(own: &OwnIdentity, client: &Arc<Client>) {
+    let mut stored: Follow<Option<(i64, Bytes)>> =
+        view::follow_one(client.watcher(), keys::ROOTS.to_owned(), |entry| {
+            Some((entry.written.0, entry.value.clone()))
+        });
+    while stored.changed().await.is_some() {
+        let Some((written, text)) = stored.now().and_then(|seen| seen.value) else { continue };
+        let administrators = own.tls.passport().administrators;
+        let said = Signed::from_json(&text).ok().zip(administrators);
+        let said = said.and_then(|(signed, known)| RootList::verify(signed, &known, &own.mesh).ok());
+        let Ok(known) = own.folder.roots(&own.mesh) else { continue };
+        if said.is_some_and(|said| said.seq() >= known.seq()) {
+            continue;
+        }
+        let back = txn::put(keys::ROOTS, known.signed().to_json());
+        let change = txn::when(vec![txn::is_unchanged(keys::ROOTS, written)], vec![back]);
+        match client.link().transact("list the mesh's roots", Deadline::after(PATIENCE), change).await {
+            Ok(answer) if answer.succeeded => {
+                tracing::warn!("the store listed roots of before; what is known here is put back");
+            }
+            // Another server has been faster.
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the store lists roots of before"),
+        }
+    }
 }
 
 /// Keeps what hosts may write of what is everybody's, as administrators have signed it.

@@ -38,6 +38,16 @@ fn five_hosts_move_to_another_authority_and_one_that_was_away_follows() {
     let copied = Command::new("cp").arg("-a").args([mesh.path("state/d"), mesh.path("state/copy")]).status();
     assert!(copied.unwrap().success());
     let before = roots(&mesh, "d");
+    let listed = |words: &[&str]| {
+        let mut command = mesh.etcdctl("a", &at, words);
+        let pki = mesh.path("state/a/pki");
+        command.env("ETCDCTL_CERT", pki.join("admin.pem")).env("ETCDCTL_KEY", pki.join("admin-tls.key"));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let get = ["get", "--print-value-only", "/_mgmt/pki/roots"];
+    let old_list = listed(&get);
     let put = |host: &str| mesh.etcdctl(host, &at, &["put", "/_mgmt/host/d/x", "1"]).output().unwrap();
     assert!(put("copy").status.success());
 
@@ -59,6 +69,10 @@ fn five_hosts_move_to_another_authority_and_one_that_was_away_follows() {
     refused.env("ETCDCTL_CERT", mesh.path("state/copy/pki/host.pem"));
     let refused = refused.output().unwrap();
     assert!(!refused.status.success());
+
+    // As an old copy of the store has it.
+    listed(&["put", "/_mgmt/pki/roots", old_list.trim()]);
+    until("the list is put back", || listed(&get) != old_list);
 
     // What was away knows an older root, and comes back by itself.
     let mut back = mesh.start("e", &["--no-server"]);
