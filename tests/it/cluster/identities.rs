@@ -231,7 +231,7 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     let mut handed: Vec<_> =
         fs::read_dir(mesh.path("for-bob")).unwrap().map(|it| it.unwrap().file_name()).collect();
     handed.sort();
-    assert_eq!(handed, ["administrators.json", "mesh.id", "roots.pem"]);
+    assert_eq!(handed, ["administrators.json", "mesh.id", "roots.json", "roots.pem"]);
     for file in &handed {
         fs::copy(mesh.path("for-bob").join(file), mesh.path("bob").join(file)).unwrap();
     }

@@ -195,7 +195,7 @@ fn a_host_that_joins_later_gets_its_secret_once_that_is_renewed() {
     let told = village.told(&list, "b", |told| told[0]["missing"] == serde_json::json!(["b"]));
     assert_eq!(told[0]["renewable"], true);
     let told = village.say(&list);
-    assert!(told.contains("b has none, or an old one:\n  mgmt secret renew 'db/password'"), "{told}");
+    assert!(told.contains("b has none, or an old one:\n  mgmt secret renew db/password"), "{told}");
     let renewed = village.say(&["secret", "renew", "--hostname", "a"]);
     assert_eq!(renewed, "db/password is encrypted for b\n");
     files::wait_for(&village.path("files-b/kept"), "the secret", |text| text == CANARY);
