@@ -105,6 +105,11 @@ fix: cargo-present ## format, apply what clippy can mend, write the generated pa
 sim: cargo-present ## seeded simulations of the engine, of store clusters and of the steward: SEEDS=7 or SEEDS=0..5000
 	MGMT_SIM_SEEDS=$(SEEDS) $(CARGO) test --release $(LOCKED) --test it -- sim:: --nocapture
 
+.PHONY: soak
+soak: cargo-present ## hosts that write and watch for five minutes while their certificates of 20 s are renewed: nothing is lost or repeated
+	MGMT_SOAK_SECONDS=300 MGMT_SOAK_VALIDITY=20 \
+		$(CARGO) test $(LOCKED) --test it -- mesh::renewals --nocapture
+
 .PHONY: failpoints
 failpoints: cargo-present ## store members killed at each failpoint: what was acknowledged is there afterwards
 	$(CARGO) test $(LOCKED) --features failpoints --test it -- cluster::failpoints --nocapture

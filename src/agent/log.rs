@@ -1,5 +1,6 @@
 //! Logs: text for people, JSON for machines, journald's native fields under systemd.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -105,12 +106,21 @@ struct Fields {
     rest: String,
 }
 
+/// What a field holds may come from another host: it makes no line of its own, and commands no terminal.
+fn on_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         match field.name() {
             "message" => self.message = format!("{value:?}"),
             "vertex" => self.vertex = Some(format!("{value:?}")),
-            name => drop(write!(self.rest, " {name}={value:?}")),
+            name => drop(write!(self.rest, " {name}={}", on_one_line(&format!("{value:?}")))),
         }
     }
 

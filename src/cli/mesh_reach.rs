@@ -10,11 +10,12 @@ use super::reach::{self, Reach};
 use crate::agent::control::client::Client as Control;
 use crate::agent::error::AgentError;
 use crate::agent::mesh_choice::MeshChoice;
-use crate::cluster::identity::{IdentityError, KeyFolder};
+use crate::cluster::identity::{IdentityError, KeyFolder, MeshId, key_files};
 use crate::cluster::link::{Endpoint, Link, LinkSettings, Problem, Standing};
 use crate::cluster::mesh::administering::{self, Office};
 use crate::cluster::mesh::{MeshError, grounds, inviting};
-use crate::cluster::peer::PeerTls;
+use crate::cluster::peer::{PeerTls, PeerTlsFiles, PeerTrust};
+use crate::cluster::server::ServerError;
 use crate::cluster::store::id::ClusterId;
 use crate::cluster::tls::{MeshTls, Passport};
 use crate::cluster::world::{Client, ClientSettings, Trust, keys};
@@ -40,6 +41,9 @@ pub(super) struct MeshReach {
     #[command(flatten)]
     agent: Reach,
 }
+
+/// With what TLS is spoken, if it is, and what is signed and believed.
+type Protection = (Option<Arc<PeerTls>>, Trust);
 
 impl MeshReach {
     /// Until when an answer is waited for.
@@ -78,7 +82,7 @@ impl MeshReach {
             (true, _) => self.known_to_the_agent().await?,
         };
         let (tls, trust) = match self.tls(&seeds)? {
-            Some((tls, trust)) => (Some(tls), Some(trust)),
+            Some((tls, trust)) => (tls, Some(trust)),
             None => (None, None),
         };
         // Where a host of the mesh was, one of another may be by now.
@@ -147,9 +151,12 @@ impl MeshReach {
         passport.is_some_and(|passport| tls.replace(passport).is_ok())
     }
 
-    /// With what TLS is spoken: as the administrator whose keys lie there, or else as the host.
-    fn tls(&self, seeds: &[Endpoint]) -> Result<Option<(Arc<PeerTls>, Trust)>, ExitCode> {
-        if !seeds.iter().any(|seed| seed.url.tls && !seed.etcd) {
+    /// With what TLS is spoken, and what is signed: as the administrator whose keys lie there, or else as the host.
+    fn tls(&self, seeds: &[Endpoint]) -> Result<Option<Protection>, ExitCode> {
+        if seeds.iter().any(|seed| seed.etcd) {
+            return self.tls_with_an_etcd(seeds.iter().any(|seed| seed.url.tls));
+        }
+        if !seeds.iter().any(|seed| seed.url.tls) {
             return Ok(None);
         }
         let folder = self.keys().map_err(failed)?;
@@ -167,11 +174,29 @@ impl MeshReach {
                 Class::User,
             ));
         };
-        let trust = Trust::default();
-        let grounds = grounds::of_administrator(&folder, passport.mesh, MeshChoice::default().host());
-        trust.set(grounds.map_err(failed)?);
+        let trust = trust(&folder, passport.mesh)?;
         let tls = MeshTls::new(passport).map_err(failed)?;
-        Ok(Some((Arc::new(PeerTls::Mesh(tls)), trust)))
+        Ok(Some((Some(Arc::new(PeerTls::Mesh(tls))), trust)))
+    }
+
+    /// An etcd knows nobody of the mesh. Whoever has keys of one signs with them there too, and comes with their certificate if
+    /// TLS is spoken; who has none signs nothing.
+    fn tls_with_an_etcd(&self, is_tls: bool) -> Result<Option<Protection>, ExitCode> {
+        let Ok(folder) = self.keys() else { return Ok(None) };
+        let Some(mesh) = folder.load_mesh().map_err(failed)? else { return Ok(None) };
+        let is_administrator = folder.load_admin().map_err(failed)?.is_some();
+        let (certificate, key) = match is_administrator {
+            true => (key_files::ADMIN_CERTIFICATE, key_files::ADMIN_TLS_KEY),
+            false => (key_files::HOST_CERTIFICATE, key_files::HOST_TLS_KEY),
+        };
+        let files = PeerTlsFiles {
+            certificate: folder.path_of(certificate),
+            key: folder.path_of(key),
+            trust: PeerTrust::Signed { by: folder.path_of(key_files::ROOTS), client_must: false },
+        };
+        let tls = is_tls.then(|| PeerTls::new(files)).transpose();
+        let tls = tls.map_err(|error| failed(Box::new(ServerError::from(error))))?;
+        Ok(Some((tls.map(Arc::new), trust(&folder, mesh)?)))
     }
 
     /// The folder of keys.
@@ -213,6 +238,13 @@ impl MeshReach {
         let cluster = mesh.and_then(|mesh| u64::from_str_radix(&mesh.cluster?, 16).ok());
         Ok((endpoints, cluster.map(ClusterId)))
     }
+}
+
+/// What follows from a folder of keys.
+fn trust(folder: &KeyFolder, mesh: MeshId) -> Result<Trust, ExitCode> {
+    let trust = Trust::default();
+    trust.set(grounds::of_administrator(folder, mesh, MeshChoice::default().host()).map_err(failed)?);
+    Ok(trust)
 }
 
 /// Says why the mesh does not do what was asked.

@@ -16,7 +16,7 @@ const CANNOT: &str = "\
 # - That a key may be written once only. So a host may change what it has written below /_mgmt/audit/ about itself:
 #   `mgmt audit` tells where the chain is broken.
 # - That a value is signed. Hosts verify that themselves.
-# - Which host a lease belongs to, and that only administrators compact.
+# - Which host a lease belongs to; and, to older versions (3.5.30 knows it), that only administrators compact.
 # - Who is evicted: take the user away (etcdctl user delete), and have etcd not believe the certificate (a CRL).
 ";
 
@@ -71,7 +71,8 @@ pub fn commands(hosts: &[HostName], administrators: &[AdministratorName]) -> Vec
 pub fn script(hosts: &[HostName], administrators: &[AdministratorName]) -> String {
     let mut text = "#!/bin/sh\n# Users and roles for an etcd that stands in for the store of a mesh. Run it with the variables\n\
                     # ETCDCTL_ENDPOINTS, ETCDCTL_CACERT and ETCDCTL_USER (root:PASSWORD) set. It may be run again.\n\
-                    # etcd must know its clients by their certificates: --client-cert-auth --trusted-ca-file.\n"
+                    # etcd must know its clients by their certificates: --client-cert-auth --trusted-ca-file. Then it asks\n\
+                    # for one here too: ETCDCTL_CERT and ETCDCTL_KEY.\n"
         .to_owned();
     text.push_str(CANNOT);
     text.push_str("once() { \"$@\" 2>&1 | grep -v 'already exists' || true; }\n");

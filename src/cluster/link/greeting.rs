@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::line::{self, Line, LineId};
 use super::{Endpoint, Problem, Trouble};
+use crate::cluster::etcd::pb::etcdserverpb::ResponseHeader;
 use crate::cluster::etcd::serve::Inside;
 use crate::cluster::etcd::surface::VERSION_OF_OURS;
 use crate::cluster::peer::{Channel, PeerTls};
@@ -46,10 +47,11 @@ pub(super) async fn greet(
         Some(inside) => Channel::over(&endpoint.url, inside.connect()).await?,
         None => Channel::connect(&endpoint.url, expected.tls.as_ref()).await?,
     };
-    let (status, is_ours) = match line::status(&channel, by).await {
+    let (header, has_leader, is_ours) = match line::status(&channel, by).await {
         Ok(answer) => {
             let is_ours = answer.metadata().contains_key(VERSION_OF_OURS);
-            (answer.into_inner(), is_ours)
+            let status = answer.into_inner();
+            (status.header, status.leader != 0, is_ours)
         }
         Err(Trouble::Busy(retry_after)) => return Err(Problem::Full { retry_after }),
         Err(Trouble::Line(_)) if by.left().is_zero() => return Err(Problem::Silent),
@@ -59,6 +61,10 @@ pub(super) async fn greet(
         }
         Err(Trouble::Refused(why)) => {
             let told = line::members(&channel, by).await.map_err(|_| Problem::Stranger(why))?;
+            if endpoint.etcd {
+                // It says how it stands to its administrators only. Whether it has a leader shows in what is asked next.
+                return at_an_etcd(channel, endpoint, number, told.header, &expected);
+            }
             let urls = told.members.iter().flat_map(|member| &member.client_ur_ls);
             return Ok(Greeting::Signpost(urls.filter_map(|url| url.parse().ok()).collect()));
         }
@@ -71,9 +77,8 @@ pub(super) async fn greet(
     if channel.with().is_some_and(|certificate| !certificate.may_serve()) {
         return Err(Problem::MayNotServe);
     }
-    let header = status.header.ok_or_else(|| Problem::Stranger("its answers have no header".to_owned()))?;
+    let header = header.ok_or_else(without_header)?;
     let found = ClusterId(header.cluster_id);
-    let has_leader = status.leader != 0;
     if let Some(was) = expected.cluster.filter(|expected| *expected != found) {
         if !has_leader || !has_been(&channel, expected.lineage, was).await {
             return Err(Problem::OtherMesh { found, expected: was });
@@ -85,6 +90,26 @@ pub(super) async fn greet(
     }
     let member = MemberId(header.member_id);
     Ok(Greeting::Store(Box::new(Line { channel, id: number, endpoint, cluster: found, member })))
+}
+
+/// An etcd that tells no more than who its members are.
+fn at_an_etcd(
+    channel: Channel,
+    endpoint: Endpoint,
+    id: LineId,
+    header: Option<ResponseHeader>,
+    expected: &Expected,
+) -> Result<Greeting, Problem> {
+    let header = header.ok_or_else(without_header)?;
+    let (cluster, member) = (ClusterId(header.cluster_id), MemberId(header.member_id));
+    match expected.cluster.filter(|expected| *expected != cluster) {
+        Some(expected) => Err(Problem::OtherMesh { found: cluster, expected }),
+        None => Ok(Greeting::Store(Box::new(Line { channel, id, endpoint, cluster, member }))),
+    }
+}
+
+fn without_header() -> Problem {
+    Problem::Stranger("its answers have no header".to_owned())
 }
 
 /// Whether a store was another one before it began anew.

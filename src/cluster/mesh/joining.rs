@@ -15,10 +15,11 @@ use super::part::{Open, Part};
 use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
 use super::{
-    Memory, MeshError, Options, Said, Security, Volunteer, administrator, door, grounds, inviting, outage,
+    Memory, MeshError, Options, Said, Security, Volunteer, administrator, door, grounds, inviting, keeping,
+    outage,
 };
 use crate::cluster::etcd::serve::Address;
-use crate::cluster::identity::{JoinToken, UnixSeconds};
+use crate::cluster::identity::{JoinToken, UnixSeconds, key_files};
 use crate::cluster::joining::Terms;
 use crate::cluster::link::{Endpoint, Link, LinkSettings};
 use crate::cluster::peer::PeerTls;
@@ -121,8 +122,11 @@ impl Mesh {
             zone: options.zone.clone(),
             folder: Some(options.folder.clone()),
         };
-        // An etcd knows no identities; and who this host is in its mesh, it knows when it has joined.
-        let is_signed = !options.security.is_plain() && !options.seeds.iter().any(|seed| seed.etcd);
+        // Who this host is in its mesh, it knows when it has joined. An etcd gives nobody an identity; who has one keeps to it
+        // there too, since roles of an etcd cannot say which exports are whose.
+        let is_of_an_etcd = options.seeds.iter().any(|seed| seed.etcd);
+        let has_identity = || options.security.prefix().join("pki").join(key_files::MESH).exists();
+        let is_signed = !options.security.is_plain() && (!is_of_an_etcd || has_identity());
         let client = match is_signed {
             true => Client::start_signed(settings, link.clone(), Trust::default())?,
             false => Client::start(settings, link.clone())?,
@@ -152,6 +156,11 @@ impl Mesh {
     /// The world as this host sees it.
     pub fn world(&self) -> Arc<dyn World> {
         self.client.clone()
+    }
+
+    /// The same below what resources see of it: keys as they are written and followed.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
     }
 
     /// Returns once anybody has needed the world.
@@ -392,6 +401,17 @@ impl Joining {
 
     /// An etcd is used, and never served.
     fn of_an_etcd(self) -> Result<Part, MeshError> {
+        if let Some(trust) = self.client.trust() {
+            let own = self.identity()?.ok_or(MeshError::Apart)?;
+            trust.set(grounds::of_host(&own.folder, own.mesh, self.options.host.clone())?);
+            // As long as this process takes part.
+            let client = self.client.clone();
+            tokio::spawn(async move { keeping::follow(&own, &client).await });
+        } else {
+            tracing::warn!(
+                "this host has no identity of a mesh: over an etcd it signs nothing, and believes whatever stands there"
+            );
+        }
         if let Some(files) = self.options.etcd_tls.clone() {
             self.link.set_tls(Arc::new(PeerTls::new(files).map_err(ServerError::from).map_err(Box::new)?));
         }
@@ -421,7 +441,7 @@ impl Joining {
             }
             Security::Plain { prefix } => {
                 let path = prefix.join("pki");
-                match path.join(crate::cluster::identity::key_files::MESH).exists() {
+                match path.join(key_files::MESH).exists() {
                     true => Err(MeshError::KeysHere { path }),
                     false => Ok(None),
                 }

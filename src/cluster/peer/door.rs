@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hyper::{Request, Response};
 use tonic::body::Body;
 use tonic::codegen::Service as _;
+use tonic::{Status, metadata::MetadataMap};
 
 use super::channel::MESSAGE_LIMIT_BYTES;
 use super::pb::peering_server::PeeringServer;
@@ -18,7 +19,10 @@ pub const PATH: &str = "/mgmt.peer.Peering/";
 
 /// Answers peers' calls. Cheap to clone.
 #[derive(Clone)]
-pub struct PeerDoor(PeeringServer<PeerService>);
+pub struct PeerDoor {
+    service: PeerService,
+    server: PeeringServer<PeerService>,
+}
 
 impl PeerDoor {
     /// Answers for a member.
@@ -30,11 +34,17 @@ impl PeerDoor {
             .map_err(|cause| ListenError::Snapshots { path: settings.snapshots.clone(), cause })?;
         let PeerServerSettings { identity, snapshots, .. } = settings;
         let service = PeerService { identity, snapshots, handler, refusals: Arc::new(Refusals::default()) };
-        Ok(Self(PeeringServer::new(service).max_decoding_message_size(MESSAGE_LIMIT_BYTES)))
+        let server = PeeringServer::new(service.clone()).max_decoding_message_size(MESSAGE_LIMIT_BYTES);
+        Ok(Self { service, server })
     }
 
-    /// Answers a call.
+    /// Answers a call. Who may not make it is refused before anything of it is read: a message may be very long, and whoever
+    /// announces one has room made for it.
     pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
-        self.0.clone().call(request).await
+        let metadata = MetadataMap::from_headers(request.headers().clone());
+        match self.service.may_call(request.uri().path(), &metadata, request.extensions()) {
+            Ok(()) => self.server.clone().call(request).await,
+            Err(why) => Ok(Status::from(why).into_http()),
+        }
     }
 }

@@ -21,6 +21,9 @@ use super::{PeerHandler, PeerIdentity, Refusal, snapshot};
 use crate::cluster::identity::{Certificate, Principal};
 use crate::cluster::store::id::{LeaseId, MemberId, Revision};
 
+/// The call that is no member's yet.
+const MEMBERS: &str = "/mgmt.peer.Peering/Members";
+
 /// What a member does when it is called.
 #[derive(Clone)]
 pub(super) struct PeerService {
@@ -51,6 +54,20 @@ impl PeerService {
             }
         }
         admitted
+    }
+
+    /// Whether whoever calls may make this call: another member any, and who may become one may ask who the members are.
+    pub(super) fn may_call(
+        &self,
+        path: &str,
+        metadata: &MetadataMap,
+        extensions: &Extensions,
+    ) -> Result<(), Refusal> {
+        if path != MEMBERS {
+            return self.admit(metadata, extensions).map(drop);
+        }
+        let shown = extensions.get::<Arc<Certificate>>();
+        if shown.is_some_and(|shown| !shown.may_serve()) { Err(Refusal::OtherHost) } else { Ok(()) }
     }
 
     /// Whether a certificate is that of a member.
@@ -126,10 +143,7 @@ impl Peering for PeerService {
     }
 
     async fn members(&self, request: Request<Nothing>) -> Result<Response<MembersReply>, Status> {
-        // Who may become one asks, and nobody else.
-        if request.extensions().get::<Arc<Certificate>>().is_some_and(|shown| !shown.may_serve()) {
-            return Err(Refusal::OtherHost.into());
-        }
+        self.may_call(MEMBERS, request.metadata(), request.extensions())?;
         let membership = self.handler.members().await?;
         let members = membership.members.into_iter().map(|member| pb::Member {
             id: member.id.0,

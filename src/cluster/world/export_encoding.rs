@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::export_seal;
+use super::export_seal::{self, MOST_STORED, SealError};
 use crate::engine::value::Value;
 use crate::engine::world::{Collected, Export};
 
@@ -47,8 +47,11 @@ pub fn encode(export: &Export) -> Bytes {
 
 /// What is stored, if this version can read it. A signature is not looked at: who must, does so before.
 pub fn decode(stored: &[u8]) -> Collected {
-    let stored = export_seal::unverified(stored).unwrap_or(stored);
     let unreadable = |why: String| Collected::Unreadable { why: why.into() };
+    if stored.len() > MOST_STORED {
+        return unreadable(SealError::TooLarge { bytes: stored.len() }.to_string());
+    }
+    let stored = export_seal::unverified(stored).unwrap_or(stored);
     match serde_json::from_slice(stored) {
         Ok(Version { v }) if v > VERSION => {
             unreadable(format!("a newer version wrote it, in format {v}; this one reads up to {VERSION}"))
@@ -95,6 +98,18 @@ mod tests {
         assert!(matches!(decode(later), Collected::Read { params, .. } if params.len() == 1));
         let Collected::Unreadable { why } = decode(br#"{"v":2,"stuff":[]}"#) else { panic!() };
         assert_eq!(&*why, "a newer version wrote it, in format 2; this one reads up to 1");
+    }
+
+    #[test]
+    fn what_is_longer_than_anybody_may_write_is_not_even_read() {
+        let padded = |length: usize| {
+            let mut text = br#"{"v":1}"#.to_vec();
+            text.resize(length, b' ');
+            decode(&text)
+        };
+        assert!(matches!(padded(MOST_STORED), Collected::Read { .. }));
+        let Collected::Unreadable { why } = padded(MOST_STORED + 1) else { panic!() };
+        assert_eq!(&*why, "it has 1572865 bytes; no host writes more than 1572864");
     }
 
     #[test]

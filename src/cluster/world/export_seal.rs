@@ -16,6 +16,8 @@ use super::trust::Grounds;
 use crate::cluster::identity::{Domain, IdentityError, MeshId, Signature, VerifyingKey};
 use crate::engine::world::{ContentHash, ExportId, HostName};
 
+/// The longest export that is looked at, in bytes: etcd takes no longer requests, but one that stands in may be told to.
+pub(super) const MOST_STORED: usize = 1536 << 10;
 /// The version of the form with a signature, and the newest that is read.
 pub(super) const VERSION: u32 = 2;
 
@@ -78,6 +80,8 @@ pub enum SealError {
     BadPapers { why: String },
     #[error("its signature does not hold")]
     BadSignature,
+    #[error("it has {bytes} bytes; no host writes more than {MOST_STORED}")]
+    TooLarge { bytes: usize },
 }
 
 /// The text of an export that this key signed for this place.
@@ -104,6 +108,9 @@ pub(super) fn unverified(stored: &[u8]) -> Option<&[u8]> {
 }
 
 fn read(stored: &[u8]) -> Result<Sealed<'_>, SealError> {
+    if stored.len() > MOST_STORED {
+        return Err(SealError::TooLarge { bytes: stored.len() });
+    }
     #[derive(Deserialize)]
     struct Version {
         v: u32,

@@ -189,9 +189,10 @@ fn spawn(make: Make, dir: &Path, name: &str, flags: &[String], client_port: u16,
     if make == Make::Ours {
         command.arg("etcd");
     }
-    let tls = |flag: &str| if flags.iter().any(|given| given.starts_with(flag)) { "https" } else { "http" };
-    let client = format!("{}://127.0.0.1:{client_port}", tls("--auto-tls"));
-    let peer = format!("{}://127.0.0.1:{peer_port}", tls("--peer-auto-tls"));
+    let has = |flag: &str| flags.iter().any(|given| given.starts_with(flag));
+    let tls = |has: bool| if has { "https" } else { "http" };
+    let client = format!("{}://127.0.0.1:{client_port}", tls(has("--auto-tls") || has("--cert-file")));
+    let peer = format!("{}://127.0.0.1:{peer_port}", tls(has("--peer-auto-tls")));
     command.args([format!("--name={name}"), format!("--data-dir={}", dir.display())]);
     command.args([format!("--listen-client-urls={client}"), format!("--advertise-client-urls={client}")]);
     command.args([format!("--listen-peer-urls={peer}"), format!("--initial-advertise-peer-urls={peer}")]);

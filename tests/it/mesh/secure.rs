@@ -279,28 +279,3 @@ fn the_variables_that_etcdctl_needs_are_printed() {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
-
-#[test]
-fn certificates_are_renewed_while_everything_goes_on() {
-    let village = Village::new();
-    let brief = "--certificate-validity=4s";
-    let mut first = village.run("a", &["--no-join", "--listen", "127.0.0.1:0", brief]);
-    first.says("ready to serve");
-    let token = invite(&village, &[]);
-    let mut second = village.run("b", &["--no-join", brief, &format!("--join={token}")]);
-    second.says("has joined the mesh");
-    village.wait_for("b", "f4a");
-    let graph = village.path("graph3a.yaml");
-    let mut before = "i am f3, exported by host a".to_owned();
-    for round in 0..3 {
-        first.says("this host has a new certificate");
-        second.says("this host has a new certificate");
-        // What a changes reaches b over a connection that has been exchanged meanwhile.
-        let content = format!("round {round}");
-        let text = fs::read_to_string(&graph).unwrap().replace(&before, &content);
-        fs::write(village.path("new"), text).unwrap();
-        fs::rename(village.path("new"), &graph).unwrap();
-        super::files::wait_for(&village.path("files-b/f3a"), &content, |found| found.contains(&content));
-        before = content;
-    }
-}

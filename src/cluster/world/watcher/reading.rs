@@ -15,6 +15,8 @@ use crate::engine::world::Deadline;
 
 /// Keys that are read at once: with values of a few KiB, some MiB.
 const PAGE: i64 = 2_000;
+/// And so many once a page has turned out to be longer than a message may be: of the longest values that a store takes, 24 MiB.
+const SMALL_PAGE: i64 = 16;
 /// How long a page may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -40,16 +42,24 @@ pub enum Part {
 pub async fn read(line: &Line, range: &KeyRange, part: Part) -> Result<Reading, Trouble> {
     let (mut key, mut range_end) = range_of(range);
     let mut reading = Reading { entries: BTreeMap::new(), revision: Revision(0) };
+    let mut limit = PAGE;
     loop {
         let request = pb::RangeRequest {
             key: key.clone(),
             range_end: range_end.clone(),
-            limit: PAGE,
+            limit,
             keys_only: part == Part::Keys,
             revision: reading.revision.0,
             ..Default::default()
         };
-        let page = line.range(request, Deadline::after(PATIENCE)).await?;
+        let page = match line.range(request, Deadline::after(PATIENCE)).await {
+            // One host that writes much must not keep others from reading the rest.
+            Err(trouble) if limit > SMALL_PAGE && is_too_long(&trouble) => {
+                limit = SMALL_PAGE;
+                continue;
+            }
+            page => page?,
+        };
         if reading.revision.0 == 0 {
             reading.revision = Revision(page.header.as_ref().map_or(0, |header| header.revision));
         }
@@ -70,5 +80,25 @@ pub async fn read(line: &Line, range: &KeyRange, part: Part) -> Result<Reading, 
             }
             _ => return Ok(reading),
         }
+    }
+}
+
+/// Whether an answer was longer than this side takes: gRPC's library has no other word for it.
+fn is_too_long(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Refused(why) if why.contains("message length too large"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_too_long_is_known_and_no_other_refusal_is_taken_for_one() {
+        let too_long = "Error, decoded message length too large: found 2 bytes, the limit is: 1 bytes";
+        assert!(is_too_long(&tonic::Status::out_of_range(too_long).into()));
+        for other in ["etcdserver: mvcc: required revision has been compacted", ""] {
+            assert!(!is_too_long(&tonic::Status::out_of_range(other).into()), "{other}");
+        }
+        assert!(!is_too_long(&tonic::Status::unavailable(too_long).into()));
     }
 }

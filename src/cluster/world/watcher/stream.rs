@@ -43,6 +43,8 @@ pub(super) struct Stream {
     opening: Option<tokio::task::JoinHandle<Result<Streaming<pb::WatchResponse>, Trouble>>>,
     answers: Option<Streaming<pb::WatchResponse>>,
     reading: JoinSet<(MirrorId, Result<Reading, Trouble>)>,
+    /// What was heard of an answer of which more is to come: it is taken whole, as its revisions are.
+    pieces: BTreeMap<MirrorId, Vec<(Revision, Changed)>>,
     heard: std::collections::VecDeque<Heard>,
 }
 
@@ -63,6 +65,7 @@ impl Stream {
             opening: Some(opening),
             answers: None,
             reading: JoinSet::new(),
+            pieces: BTreeMap::new(),
             heard: std::collections::VecDeque::new(),
         }
     }
@@ -86,6 +89,8 @@ impl Stream {
             range_end,
             start_revision: after.0 + 1,
             progress_notify: true,
+            // One host that writes much must not make answers that nobody can take.
+            fragment: true,
             watch_id: id.0.cast_signed(),
             ..Default::default()
         };
@@ -158,7 +163,12 @@ impl Stream {
         if answer.created {
             return self.heard.push_back(Heard::Watching { id });
         }
-        let changes: Vec<_> = answer.events.into_iter().filter_map(changed).collect();
+        let mut changes = self.pieces.remove(&id).unwrap_or_default();
+        changes.extend(answer.events.into_iter().filter_map(changed));
+        if answer.fragment {
+            self.pieces.insert(id, changes);
+            return;
+        }
         // The header's revision is the store's: of that, more may come. Only where nothing is told does it say how far
         // this watch has come.
         let told = changes.last().map(|(revision, _)| *revision);
