@@ -1,7 +1,7 @@
 //! Any bytes as a certificate, a root or a request for a certificate: read or refused, in bounded time and memory, and never
 //! believed to be signed.
 //!
-//! `cargo +nightly fuzz run certificate`
+//! `cargo +nightly fuzz run certificate fuzz/corpus/certificate fuzz/seeds/certificate`
 
 #![no_main]
 

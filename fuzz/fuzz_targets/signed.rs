@@ -1,6 +1,6 @@
 //! Any bytes as signed statements: they are kept to the byte, and nothing that nobody signed is believed.
 //!
-//! `cargo +nightly fuzz run signed`
+//! `cargo +nightly fuzz run signed fuzz/corpus/signed fuzz/seeds/signed`
 
 #![no_main]
 

@@ -1,6 +1,6 @@
 //! Any text as a token to join with: what is read is written again as the same token, and no error shows what was typed.
 //!
-//! `cargo +nightly fuzz run token`
+//! `cargo +nightly fuzz run token fuzz/corpus/token fuzz/seeds/token`
 
 #![no_main]
 
