@@ -4,16 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mgmt::cluster::etcd::pb::etcdserverpb as pb;
-use mgmt::cluster::etcd::pb::etcdserverpb::request_op::Request;
 use mgmt::cluster::identity::{
     Administrators, Authority, DenyList, Domain, Grant, HostKeys, Invite, KeyFolder, MeshId, Papers, Pin,
     Signed, SigningKey, SubjectKey,
 };
 use mgmt::cluster::joining::Enrolled;
-use mgmt::cluster::link::{Line, Link};
+use mgmt::cluster::link::Link;
 use mgmt::cluster::tls::{self, MeshTls, Passport};
-use mgmt::cluster::world::{Grounds, Trust, keys};
+use mgmt::cluster::world::{Grounds, Trust, keys, txn};
 use mgmt::engine::world::{Deadline, HostName};
 
 use crate::Failure;
@@ -79,8 +77,8 @@ impl Founder {
         let papers = Papers::invited(&statement, &keys.signing, invite, &invite_key, &self.mesh)?;
         let grant = Grant::host(name.clone(), false);
         let certificate = self.authority.issue(&SubjectKey::of(&keys.tls), &grant, now)?;
-        let enrolled = Enrolled::new(papers, keys.signing.fingerprint(), &certificate);
         let roots = self.authority.roots().clone();
+        let enrolled = Enrolled::new(papers, keys.signing.fingerprint(), &certificate, roots.newest());
         let passport = Passport::new(self.mesh, roots, certificate, &keys.tls, DenyList::default())?;
         let trust = Trust::default();
         trust.set(self.grounds(name.clone(), Some(keys.signing)));
@@ -116,15 +114,7 @@ pub async fn put(
     link: &Link,
     values: impl Iterator<Item = (String, impl Into<Bytes>)>,
 ) -> Result<(), Failure> {
-    let puts = values.map(|(key, value)| {
-        let put = pb::PutRequest { key: key.into(), value: value.into(), ..Default::default() };
-        pb::RequestOp { request: Some(Request::RequestPut(put)) }
-    });
-    let txn = pb::TxnRequest { success: puts.collect(), ..Default::default() };
-    let written = link.ask("write", Deadline::after(PATIENCE), |line: Line, by| {
-        let txn = txn.clone();
-        async move { line.txn(txn, by).await }
-    });
-    written.await?;
+    let puts = values.map(|(key, value)| txn::put(key, value)).collect();
+    link.transact("write", Deadline::after(PATIENCE), txn::always(puts)).await?;
     Ok(())
 }
