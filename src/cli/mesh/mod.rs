@@ -4,6 +4,7 @@ mod admin;
 mod allow;
 mod etcd_setup;
 mod evict;
+mod join;
 mod keys;
 mod rescue;
 mod rotate_ca;
@@ -51,6 +52,8 @@ enum What {
     ///
     /// Needs an administrator's keys. The line that it prints is a secret: whoever has it may join.
     Invite(keys::Invite),
+    /// Become a host of a mesh, before the agent first runs here: `mgmt run --join` does both
+    Join(join::Join),
     /// Print the variables with which etcdctl reaches the mesh: eval "$(mgmt mesh env)"
     Env(keys::Env),
     /// Put a host out: its certificates count no more, and what it has written is removed
@@ -143,6 +146,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
             What::Set { settings, rest } => set(settings, rest).await,
             What::Init(args) => keys::init(args),
             What::Invite(args) => keys::invite(args).await,
+            What::Join(args) => join::main(args).await,
             What::Env(args) => keys::env(args).await,
             What::Evict(args) => evict::main(args).await,
             What::RotateCa(args) => rotate_ca::main(args).await,

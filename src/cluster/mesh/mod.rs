@@ -7,7 +7,7 @@
 //! | [`Memory`] | what it knows of the mesh, on disk: a restart needs no seed |
 //! | [`administrator`] | taking part as a person |
 //! | [`administering`] | what a person decides about the mesh: who is out, who else decides, who may write what |
-//! | [`inviting`] | a token for another host |
+//! | [`inviting`], [`enrolling`] | a token for another host; a host that has one, before its agent runs |
 //! | `joining` | how it finds the mesh, or founds one |
 //! | `part` | what it does from then on: says that it is there, carries the store when it is asked to |
 //! | `nearest` | which member it asks first |
@@ -41,6 +41,7 @@ mod card;
 mod desk;
 mod dismissing;
 mod door;
+pub mod enrolling;
 mod error;
 pub mod grounds;
 mod host_facts;

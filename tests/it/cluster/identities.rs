@@ -174,6 +174,44 @@ fn a_host_that_is_evicted_in_the_middle_of_a_stream_is_out_and_its_name_is_free(
     }
 }
 
+/// Bob's keys are his own: only the public half is told, and what he gets back is no secret.
+fn bob_keeps_his_keys(mesh: &Mesh, root: &str, at: &str) {
+    let safe = |name: &str| mesh.path(name).to_str().unwrap().to_owned();
+    let key = mesh.say(&["mesh", "admin", "keys", "--to", &safe("bob")]);
+    let key = key.trim();
+    let add = |key: &str| {
+        [
+            "mesh",
+            "admin",
+            "add",
+            "bob",
+            "--key",
+            key,
+            "--to",
+            &safe("for-bob"),
+            "--keys",
+            root,
+            "--hostname",
+            "a",
+        ]
+        .map(str::to_owned)
+    };
+    let nonsense = add("nonsense");
+    let complaint = mesh.complaint(&nonsense.each_ref().map(String::as_str));
+    assert!(complaint.contains("--key has neither a public key nor a file with one"), "{complaint}");
+    mesh.say(&add(key).each_ref().map(String::as_str));
+    let mut handed: Vec<_> =
+        fs::read_dir(mesh.path("for-bob")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    handed.sort();
+    assert_eq!(handed, ["administrators.json", "mesh.id", "roots.json", "roots.pem"]);
+    for file in &handed {
+        fs::copy(mesh.path("for-bob").join(file), mesh.path("bob").join(file)).unwrap();
+    }
+    mesh.say(&["mesh", "admin", "renew", "--keys", &safe("bob"), "--seeds", at]);
+    let listed = mesh.say(&["mesh", "admin", "list", "--keys", &safe("bob"), "--hostname", "a"]);
+    assert!(listed.lines().any(|line| line.starts_with("bob") && line.ends_with("(these keys)")), "{listed}");
+}
+
 #[test]
 fn administrators_come_and_go_and_say_what_hosts_may_write() {
     let mesh = Mesh::new();
@@ -204,40 +242,8 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     let listed = mesh.say(&["mesh", "admin", "list", "--keys", &safe("ann"), "--hostname", "a"]);
     assert!(listed.contains("root") && listed.contains("ann"), "{listed}");
 
-    // Bob's keys are his own: only the public half is told, and what he gets back is no secret.
-    let key = mesh.say(&["mesh", "admin", "keys", "--to", &safe("bob")]);
-    let (root, key) = (safe("root"), key.trim());
-    let add = |key: &str| {
-        [
-            "mesh",
-            "admin",
-            "add",
-            "bob",
-            "--key",
-            key,
-            "--to",
-            &safe("for-bob"),
-            "--keys",
-            &root,
-            "--hostname",
-            "a",
-        ]
-        .map(str::to_owned)
-    };
-    let nonsense = add("nonsense");
-    let complaint = mesh.complaint(&nonsense.each_ref().map(String::as_str));
-    assert!(complaint.contains("--key has neither a public key nor a file with one"), "{complaint}");
-    mesh.say(&add(key).each_ref().map(String::as_str));
-    let mut handed: Vec<_> =
-        fs::read_dir(mesh.path("for-bob")).unwrap().map(|it| it.unwrap().file_name()).collect();
-    handed.sort();
-    assert_eq!(handed, ["administrators.json", "mesh.id", "roots.json", "roots.pem"]);
-    for file in &handed {
-        fs::copy(mesh.path("for-bob").join(file), mesh.path("bob").join(file)).unwrap();
-    }
-    mesh.say(&["mesh", "admin", "renew", "--keys", &safe("bob"), "--seeds", &at]);
-    let listed = mesh.say(&["mesh", "admin", "list", "--keys", &safe("bob"), "--hostname", "a"]);
-    assert!(listed.lines().any(|line| line.starts_with("bob") && line.ends_with("(these keys)")), "{listed}");
+    let root = safe("root");
+    bob_keeps_his_keys(&mesh, &root, &at);
 
     // Ann lets hosts write.
     let put = || {
@@ -273,4 +279,21 @@ fn administrators_come_and_go_and_say_what_hosts_may_write() {
     let places: Vec<usize> =
         order.iter().map(|what| done.find(what).unwrap_or_else(|| panic!("{done}"))).collect();
     assert!(places.is_sorted(), "{done}");
+}
+
+#[test]
+fn a_host_that_has_joined_by_hand_needs_no_token_when_its_agent_starts() {
+    let mesh = Mesh::new();
+    let mut first = mesh.start("a", &["--no-join"]);
+    first.says("ready to serve");
+    let token = mesh.path("token");
+    fs::write(&token, mesh.say(&["mesh", "invite", "--hostname", "a"])).unwrap();
+    let join = |host| ["mesh", "join", token.to_str().unwrap(), "--hostname", host];
+    let joined = mesh.say(&join("b"));
+    assert!(joined.starts_with("b is of the mesh ") && joined.contains("mgmt run FILE"), "{joined}");
+    assert!(mesh.complaint(&join("b")).contains("already"));
+    // It was for one host.
+    assert!(mesh.complaint(&join("c")).contains("used up"), "{}", mesh.complaint(&join("c")));
+    let mut second = mesh.start("b", &["--no-join"]);
+    collects(&mut second, "a");
 }

@@ -57,6 +57,9 @@ fn is_allowed(asks: Asks, rights: &str) -> bool {
     }
 }
 
+/// A key, and what it holds.
+type Stored = (Vec<u8>, Vec<u8>);
+
 /// A mesh's hosts, and an etcd in place of its store.
 struct Scene {
     village: Village,
@@ -69,7 +72,7 @@ struct Scene {
 
 impl Scene {
     /// The mesh is made as always; then an etcd takes the place of its store, and hosts keep their identities.
-    fn new() -> (Self, Vec<(Vec<u8>, Vec<u8>)>) {
+    fn new() -> (Self, Vec<Stored>) {
         let village = Village::new();
         let mut agent = village.run("a", &["--no-join", "--listen", "127.0.0.1:0"]);
         let at = super::scene::listens(&mut agent);
