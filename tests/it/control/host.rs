@@ -41,6 +41,13 @@ pub fn mgmt() -> Command {
     without_settings(Command::new(env!("CARGO_BIN_EXE_mgmt")))
 }
 
+/// A copy of the program, which another user can run. Another program makes it: what this process writes, a child that another test
+/// starts at that very moment has open for a while, and what is open for writing cannot be run.
+pub fn copy_of_mgmt(to: &Path) {
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_mgmt")).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
 /// A command that starts the program somehow, without what the environment of the tests may hold.
 pub fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 
 use serde_json::{Value, json};
 
-use super::host::{Agent, Host, LONG, WELL, mode, rest};
+use super::host::{Agent, Host, LONG, WELL, copy_of_mgmt, mode, rest};
 
 struct Line(BufReader<UnixStream>);
 
@@ -164,7 +164,7 @@ fn another_user_is_not_answered() {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
     let program = host.path("mgmt");
-    std::fs::copy(env!("CARGO_BIN_EXE_mgmt"), &program).unwrap();
+    copy_of_mgmt(&program);
     let mut command = std::process::Command::new(&program);
     let asked =
         command.args(["status", "--prefix"]).arg(&host.prefix).uid(65534).gid(65534).output().unwrap();

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::host::{Agent, Host, ILL, RETRIED, WELL, mgmt, without_settings};
+use super::host::{Agent, Host, ILL, RETRIED, WELL, copy_of_mgmt, mgmt, without_settings};
 
 #[test]
 fn without_an_agent_it_says_where_it_looked() {
@@ -121,7 +121,7 @@ fn a_socket_that_somebody_else_has_put_there_is_refused_with_the_reason() {
     }
     let host = Host::new(WELL);
     let (program, home) = (host.path("program"), host.path("eve"));
-    fs::copy(env!("CARGO_BIN_EXE_mgmt"), &program).unwrap();
+    copy_of_mgmt(&program);
     for folder in [&home, &host.prefix] {
         fs::create_dir(folder).unwrap();
     }
