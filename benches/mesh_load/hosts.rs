@@ -1,15 +1,12 @@
 //! Hosts: clients of the mesh's store as an agent has one, without the agent. In a mesh with TLS each has an identity.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mgmt::cluster::link::{Endpoint, Link, LinkSettings};
 use mgmt::cluster::peer::PeerTls;
 use mgmt::cluster::world::{Client, ClientSettings};
-use mgmt::engine::id::Label;
-use mgmt::engine::value::Value;
-use mgmt::engine::world::{Audience, Deadline, Export, ExportId, HostName};
+use mgmt::engine::world::{Deadline, HostName};
 use tokio::task::JoinSet;
 
 use crate::Failure;
@@ -89,12 +86,4 @@ impl Mesh {
 async fn connected(client: Arc<Client>) -> Result<Arc<Client>, Failure> {
     client.link().line("connect", Deadline::after(PATIENCE)).await?;
     Ok(client)
-}
-
-/// One of a host's exports, for all: a file of so many bytes.
-pub fn export(host: &str, number: usize, round: usize, bytes: usize) -> Export {
-    let id = ExportId { to: Audience::All, label: Label::new(KIND, format!("/srv/{host}/{number}")) };
-    let content = format!("{round:0bytes$}");
-    let params = BTreeMap::from([(Arc::from("content"), Value::str(content))]);
-    Export { id, params, meta: BTreeMap::new(), ttl: None }
 }

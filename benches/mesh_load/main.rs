@@ -9,6 +9,7 @@
 use clap::{Parser, Subcommand};
 
 mod collectors;
+mod exports;
 mod founder;
 mod hosts;
 #[path = "../load/mod.rs"]

@@ -6,36 +6,31 @@ use std::time::Instant;
 
 use mgmt::cluster::world::Client;
 use mgmt::engine::value::Value as Parameter;
-use mgmt::engine::world::{Collected, CollectedId, Collection, Deadline, Exports as _, Follow};
+use mgmt::engine::world::{CollectedId, Collection, Deadline, Exports as _, Follow};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::Failure;
-use crate::hosts::{self, KIND, Mesh, PATIENCE};
+use crate::exports::{Exports, holds};
+use crate::hosts::{KIND, Mesh, PATIENCE};
 use crate::load::process::CpuTime;
 
 #[derive(clap::Args)]
 pub struct Reexport {
-    #[arg(long, default_value_t = 3000)]
-    hosts: usize,
-    /// Exports of each host
-    #[arg(long, default_value_t = 10)]
-    each: usize,
-    /// Bytes of an export's content
-    #[arg(long, default_value_t = 300)]
-    bytes: usize,
+    #[command(flatten)]
+    exports: Exports,
 }
 
 impl Reexport {
     /// A first round in which everything is new, and a second one in which everything has changed.
     pub async fn run(self, mesh: &Mesh, pids: &[u32]) -> Result<Value, Failure> {
-        let clients = mesh.open("host", self.hosts).await?;
+        let clients = mesh.open("host", self.exports.hosts).await?;
         let collector = mesh.open("collector", 1).await?.pop().ok_or("no collector")?;
         let mut collection = collector.collect(KIND);
         collection.first(Deadline::after(PATIENCE)).await?;
         let first = self.round(&clients, &mut collection, 1, pids).await?;
         let again = self.round(&clients, &mut collection, 2, pids).await?;
-        Ok(json!({ "exports": self.hosts * self.each, "first": first, "again": again }))
+        Ok(json!({ "exports": self.exports.count(), "first": first, "again": again }))
     }
 
     async fn round(
@@ -48,12 +43,11 @@ impl Reexport {
         let (start, cpu) = (Instant::now(), CpuTime::start(pids));
         let mut exporting = JoinSet::new();
         for client in clients {
-            let (client, each, bytes) = (client.clone(), self.each, self.bytes);
+            let client = client.clone();
+            // All at once, as a graph of an agent does: the writer makes batches of them.
+            let exports: Vec<_> =
+                (0..self.exports.each).map(|number| self.exports.of(client.name(), number, round)).collect();
             exporting.spawn(async move {
-                // All at once, as a graph of an agent does: the writer makes batches of them.
-                let name = client.name().to_string();
-                let exports: Vec<_> =
-                    (0..each).map(|number| hosts::export(&name, number, round, bytes)).collect();
                 let by = Deadline::after(PATIENCE);
                 let written =
                     futures_util::future::join_all(exports.iter().map(|export| client.export(export, by)));
@@ -67,11 +61,11 @@ impl Reexport {
             Ok::<f64, Failure>(start.elapsed().as_secs_f64())
         };
         let visible = async {
-            let content = Parameter::str(format!("{round:0width$}", width = self.bytes));
+            let content = self.exports.content(round);
             let mut from = None;
             loop {
                 let seen = collection.changed().await.ok_or("the collector has ended")?;
-                if seen.value.len() < self.hosts * self.each {
+                if seen.value.len() < self.exports.count() {
                     continue;
                 }
                 from = first_other(&seen.value, from, &content);
@@ -95,10 +89,6 @@ fn first_other(
     content: &Parameter,
 ) -> Option<CollectedId> {
     let start = from.map_or(Bound::Unbounded, Bound::Included);
-    let holds = |collected: &Collected| match collected {
-        Collected::Read { params, .. } => params.get("content") == Some(content),
-        Collected::Unreadable { .. } => false,
-    };
     let mut rest = collection.range((start, Bound::Unbounded));
-    rest.find(|(_, collected)| !holds(collected)).map(|(id, _)| id.clone())
+    rest.find(|(_, collected)| !holds(collected, content)).map(|(id, _)| id.clone())
 }

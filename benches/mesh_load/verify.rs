@@ -6,12 +6,13 @@ use bytes::Bytes;
 use mgmt::cluster::world::export_encoding::encode;
 use mgmt::cluster::world::{export_seal, keys};
 use mgmt::engine::value::Value as Parameter;
-use mgmt::engine::world::{Collected, Collection, Exports as _, Follow, HostName};
+use mgmt::engine::world::{Collection, Exports as _, Follow, HostName};
 use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::exports::{self, Exports};
 use crate::founder::{self, Identity};
-use crate::hosts::{self, KIND, Mesh, PATIENCE};
+use crate::hosts::{KIND, Mesh, PATIENCE};
 use crate::load::process::CpuTime;
 
 /// Written at once.
@@ -19,14 +20,8 @@ const AT_ONCE: usize = 100;
 
 #[derive(clap::Args)]
 pub struct Verify {
-    #[arg(long, default_value_t = 3000)]
-    hosts: usize,
-    /// Exports of each host
-    #[arg(long, default_value_t = 10)]
-    each: usize,
-    /// Bytes of an export's content
-    #[arg(long, default_value_t = 300)]
-    bytes: usize,
+    #[command(flatten)]
+    exports: Exports,
     /// How often a host begins
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -38,13 +33,13 @@ pub struct Verify {
 impl Verify {
     /// This process has one thread, so what it takes is the time of one core.
     pub async fn run(self, mesh: &Mesh) -> Result<Value, Failure> {
-        let names = (0..self.hosts).map(|number| format!("host{number:05}").parse());
+        let names = (0..self.exports.hosts).map(|number| format!("host{number:05}").parse());
         let names = names.collect::<Result<Vec<HostName>, _>>()?;
         let identities = mesh.identities(&names).await?;
         let writer = mesh.administrator().await?;
-        let mut writes = Vec::with_capacity(self.hosts * self.each);
+        let mut writes = Vec::with_capacity(self.exports.count());
         for (name, identity) in names.iter().zip(&identities) {
-            for number in 0..self.each {
+            for number in 0..self.exports.each {
                 writes.push(self.written(name, identity.as_ref(), number, 1)?);
             }
         }
@@ -63,10 +58,10 @@ impl Verify {
             let mut change_ms = Vec::with_capacity(self.changes);
             for change in 0..self.changes {
                 // Of another host each time.
-                let host = change * self.hosts / self.changes.max(1);
+                let host = change * self.exports.hosts / self.changes.max(1);
                 let version = round * self.changes + change + 2;
                 let write = self.written(&names[host], identities[host].as_ref(), 0, version)?;
-                let content = Parameter::str(self.content(version));
+                let content = self.exports.content(version);
                 let start = Instant::now();
                 founder::put(writer.link(), [write].into_iter()).await?;
                 until(&mut collection, |seen| holds(seen, &names[host], &content)).await?;
@@ -85,10 +80,6 @@ impl Verify {
         Ok(json!({ "exports": writes.len(), "rounds": rounds }))
     }
 
-    fn content(&self, version: usize) -> String {
-        format!("{version:0width$}", width = self.bytes)
-    }
-
     /// An export as its host would write it: key and value.
     fn written(
         &self,
@@ -97,7 +88,7 @@ impl Verify {
         number: usize,
         version: usize,
     ) -> Result<(String, Bytes), Failure> {
-        let export = hosts::export(host.as_str(), number, version, self.bytes);
+        let export = self.exports.of(host, number, version);
         let (key, value) = (keys::export(host, &export.id), encode(&export));
         let grounds = identity.and_then(|identity| identity.trust.now());
         let value = grounds.map_or(Ok(value.clone()), |it| export_seal::seal(&it, key.as_bytes(), &value))?;
@@ -117,10 +108,7 @@ async fn until(
 
 /// Whether the first export of a host is there with this content.
 fn holds(collection: &Collection, host: &HostName, content: &Parameter) -> bool {
-    let name = format!("/srv/{host}/0");
+    let name = exports::name(host, 0);
     let mut of_it = collection.iter().filter(|(id, _)| id.from == *host && *id.name == *name);
-    of_it.any(|(_, collected)| match &**collected {
-        Collected::Read { params, .. } => params.get("content") == Some(content),
-        Collected::Unreadable { .. } => false,
-    })
+    of_it.any(|(_, collected)| exports::holds(collected, content))
 }

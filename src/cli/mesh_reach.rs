@@ -52,7 +52,7 @@ impl MeshReach {
     }
 
     /// Where hosts of the mesh are, as they were named, or as the agent on this host knows.
-    pub async fn places(&self) -> Result<Vec<Endpoint>, ExitCode> {
+    pub async fn endpoints(&self) -> Result<Vec<Endpoint>, ExitCode> {
         match self.seeds.is_empty() {
             false => Ok(self.seeds.clone()),
             true => Ok(self.known_to_the_agent().await?.0),
@@ -140,15 +140,10 @@ impl MeshReach {
 
     /// Gets the administrator whose keys lie there a new certificate, and shows it; `false`: nobody gives one.
     async fn renewed(&self, link: &Link) -> bool {
-        let (Some(tls), Ok(folder)) = (link.tls(), self.keys()) else { return false };
-        let PeerTls::Mesh(tls) = &*tls else { return false };
-        if !matches!(folder.load_admin(), Ok(Some(_)))
-            || administering::certify(&folder, &link.endpoints()).await.is_err()
-        {
-            return false;
-        }
-        let passport = Passport::of_administrator(&folder).ok().flatten();
-        passport.is_some_and(|passport| tls.replace(passport).is_ok())
+        let (Some(PeerTls::Mesh(_)), Ok(folder)) = (link.tls().as_deref(), self.keys()) else { return false };
+        matches!(folder.load_admin(), Ok(Some(_)))
+            && administering::certify(&folder, &link.places()).await.is_ok()
+            && administering::show(&folder, link).unwrap_or(false)
     }
 
     /// With what TLS is spoken, and what is signed: as the administrator whose keys lie there, or else as the host.

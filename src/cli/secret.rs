@@ -110,7 +110,7 @@ async fn put(
     });
     let put = client.put_secret(name, to, &value, reader.as_ref(), reach.deadline()).await;
     let recipients = put.map_err(|error| complain(&error))?;
-    output::say(&format!("{name} is encrypted for {}", listed(&recipients.hosts)));
+    output::say(&format!("{name} is encrypted for {}", HostName::list(&recipients.hosts)));
     reach.note(&client, &format!("put the secret {name:?} for hosts called {to}")).await;
     warn_of_others(&recipients);
     Ok(())
@@ -173,7 +173,7 @@ async fn renew(names: &[String], all: bool, reach: &MeshReach) -> Result<(), Exi
         if renewed.hosts.is_empty() {
             output::say(&format!("{name}: every host that it is for, and that can read it, has it"));
         } else {
-            let hosts = listed(&renewed.hosts);
+            let hosts = HostName::list(&renewed.hosts);
             output::say(&format!("{name} is encrypted for {hosts}"));
             reach.note(&client, &format!("renewed the secret {name:?} for {hosts}")).await;
         }
@@ -256,9 +256,9 @@ async fn list(json: bool, reach: &MeshReach) -> Result<(), ExitCode> {
     }
     for card in &cards {
         let (name, to) = (&card.name, &card.to);
-        output::say(&format!("{name} to '{to}': {}", listed(&card.hosts)));
+        output::say(&format!("{name} to '{to}': {}", HostName::list(&card.hosts)));
         if !card.missing.is_empty() {
-            output::say(&format!("  {} has none, or an old one:", listed(&card.missing)));
+            output::say(&format!("  {} has none, or an old one:", HostName::list(&card.missing)));
             match card.renewable {
                 true => output::say(&format!("  mgmt secret renew {}", shell_word(name))),
                 false => output::say(&format!("  mgmt secret put {} --to '{to}' FILE", shell_word(name))),
@@ -281,9 +281,4 @@ async fn remove(name: &str, reach: &MeshReach) -> Result<(), ExitCode> {
         }
         false => Err(complain(&WorldError::Missing { what: format!("secret {name:?}") })),
     }
-}
-
-fn listed(hosts: &[HostName]) -> String {
-    let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
-    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
 }

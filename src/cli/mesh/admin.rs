@@ -206,7 +206,7 @@ fn export(args: &Export) -> Result<(), ExitCode> {
 
 async fn renew(args: &Renew) -> Result<(), ExitCode> {
     let folder = args.reach.keys().map_err(failed)?;
-    let at = args.reach.places().await?;
+    let at: Vec<String> = args.reach.endpoints().await?.iter().map(|at| at.url.place()).collect();
     let name = administering::certify(&folder, &at).await.map_err(failed)?;
     output::say(&format!("the administrator {name} has a new certificate"));
     Ok(())

@@ -3,13 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::keys::{folder_without_identity, own_prefix};
 use crate::agent::lock::Lock;
-use crate::agent::places::{Places, PrefixChoice};
 use crate::cli::mesh_reach::failed;
 use crate::cli::reach::Reach;
 use crate::cli::{join_token, output};
-use crate::cluster::identity::KeyFolder;
-use crate::cluster::joining;
 use crate::cluster::mesh::enrolling;
 use crate::engine::{Class, state_dir};
 
@@ -34,28 +32,19 @@ pub(super) async fn main(args: &Join) -> Result<(), ExitCode> {
     let wrong = |what: &str, hint: Option<&str>| output::failed(what, [], hint, Class::User);
     let token = join_token::given(Some(&args.token)).map_err(|error| wrong(&error, None))?;
     let token = token.ok_or_else(|| wrong("there is no token", Some("mgmt mesh invite prints one")))?;
-    let choice = PrefixChoice {
-        prefix: Some(args.reach.prefix()),
-        temporary: false,
-        allow_temporary: false,
-        host: None,
-    };
-    let places = Places::make(&choice).map_err(|error| output::complain(&error.into(), None, None))?;
-    let _lock = Lock::take(&places.prefix).map_err(|error| {
+    let prefix = own_prefix(&args.reach)?;
+    let _lock = Lock::take(&prefix).map_err(|error| {
         let hint = "an agent joins by itself: mgmt run --join TOKEN; or stop the agent of this host first";
         wrong(&error.to_string(), Some(hint))
     })?;
-    let folder = KeyFolder::open(&places.prefix).map_err(failed)?;
-    if let Some(mesh) = joining::has_identity(&folder).map_err(failed)? {
-        return Err(wrong(
-            &format!("this host belongs to the mesh {mesh} already"),
-            Some("to change over, `mgmt mesh leave` first; another --prefix is another host"),
-        ));
-    }
-    let known = places.prefix.join("mesh");
+    folder_without_identity(
+        &prefix,
+        "to change over, `mgmt mesh leave` first; another --prefix is another host",
+    )?;
+    let known = prefix.join("mesh");
     state_dir::make(&known).map_err(|error| wrong(&error.to_string(), None))?;
     let (host, patience) = (args.reach.host(), Duration::from_secs(args.timeout));
-    let joined = enrolling::enrol(&places.prefix, &known, &host, &token, !args.no_server, patience).await;
+    let joined = enrolling::enrol(&prefix, &known, &host, &token, !args.no_server, patience).await;
     let mesh = joined.map_err(failed)?;
     output::say(&format!("{host} is of the mesh {mesh} now; its agent needs no token: mgmt run FILE"));
     Ok(())

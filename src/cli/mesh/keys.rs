@@ -1,6 +1,6 @@
 //! `mgmt mesh init|invite|env`: who may be of the mesh.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::cluster::identity::{AdministratorName, HOST_VALIDITY, HostPattern, Ke
 use crate::cluster::joining::{self, Founder, Terms};
 use crate::cluster::mesh::inviting;
 use crate::cluster::{shell_word, tls};
+use crate::engine::Class;
 
 /// Make a mesh.
 #[derive(Debug, clap::Args)]
@@ -55,24 +56,31 @@ pub(super) struct Env {
     reach: MeshReach,
 }
 
+/// The folder of this host's own, made if need be.
+pub(super) fn own_prefix(reach: &Reach) -> Result<PathBuf, ExitCode> {
+    let prefix = Some(reach.prefix());
+    let choice = PrefixChoice { prefix, temporary: false, allow_temporary: false, host: None };
+    let places = Places::make(&choice).map_err(|error| output::complain(&error.into(), None, None))?;
+    Ok(places.prefix)
+}
+
+/// Where the keys of this host are to lie, which must be of no mesh yet; or else what to do.
+pub(super) fn folder_without_identity(prefix: &Path, hint: &str) -> Result<KeyFolder, ExitCode> {
+    let folder = KeyFolder::open(prefix).map_err(failed)?;
+    match joining::has_identity(&folder).map_err(failed)? {
+        None => Ok(folder),
+        Some(mesh) => {
+            let what = format!("this host belongs to the mesh {mesh} already");
+            Err(output::failed(&what, [], Some(hint), Class::User))
+        }
+    }
+}
+
 /// Makes a mesh.
 pub(super) fn init(args: &Init) -> Result<(), ExitCode> {
-    let choice = PrefixChoice {
-        prefix: Some(args.reach.prefix()),
-        temporary: false,
-        allow_temporary: false,
-        host: None,
-    };
-    let places = Places::make(&choice).map_err(|error| output::complain(&error.into(), None, None))?;
-    let folder = KeyFolder::open(&places.prefix).map_err(failed)?;
-    if let Some(mesh) = joining::has_identity(&folder).map_err(failed)? {
-        return Err(output::failed(
-            &format!("this host belongs to the mesh {mesh} already"),
-            [],
-            Some("its keys are in the folder pki of its prefix; another --prefix is another host"),
-            crate::engine::Class::User,
-        ));
-    }
+    let prefix = own_prefix(&args.reach)?;
+    let hint = "its keys are in the folder pki of its prefix; another --prefix is another host";
+    let folder = folder_without_identity(&prefix, hint)?;
     let host = args.reach.host();
     let founder = Founder {
         host: &host,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cli::mesh_reach::{MeshReach, failed};
 use crate::cli::output;
 use crate::cluster::mesh::administering::Office;
+use crate::engine::world::HostName;
 
 /// For how long hosts are waited for, by default, in seconds.
 const WAIT_S: u64 = 60;
@@ -45,8 +46,8 @@ async fn rotate(office: &Office, wait: Duration, force: bool) -> Result<(), Exit
         }
     ));
     if !rotated.away.is_empty() {
-        let names: Vec<&str> = rotated.away.iter().map(crate::engine::world::HostName::as_str).collect();
-        output::say(&format!("not there, and to get theirs when they come back: {}", names.join(", ")));
+        let away = HostName::list(&rotated.away);
+        output::say(&format!("not there, and to get theirs when they come back: {away}"));
     }
     output::say("programs that know the mesh by its roots need them anew: mgmt mesh env");
     Ok(())

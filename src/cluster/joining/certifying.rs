@@ -60,13 +60,8 @@ where
         name: person.name.clone(),
         request: STANDARD.encode(person.tls.request()?),
     }));
-    let issued = match converse(line, &request, Some((mesh, person.signing))).await? {
-        Answer::Certified(issued) => issued,
-        Answer::Refused(refusal) => {
-            let (name, text) = (person.name.clone(), refusal.shown());
-            return Err(JoinError::CertificateRefused { address, name, reason: refusal.reason, text });
-        }
-        _ => return Err(JoinError::OtherAnswer { address }),
+    let Answer::Certified(issued) = answered(line, &request, person).await? else {
+        return Err(JoinError::OtherAnswer { address });
     };
     let administrators = issued.administrators.replay(mesh, &person.pin)?;
     let roots = listed(&address, issued.roots, &administrators, mesh, person.roots_seq)?;
@@ -105,18 +100,26 @@ where
 {
     let (mesh, address) = (person.mesh, line.address.clone());
     let request = Request::Rotate(Box::new(Rotate { mesh: *mesh, name: person.name.clone() }));
-    match converse(line, &request, Some((mesh, person.signing))).await? {
-        Answer::Rotated(next) => {
-            let roots = Roots::from_pem(&next.root, mesh)?;
-            let other = |_| JoinError::OtherAnswer { address };
-            let link = Link::from_der(&STANDARD.decode(next.link).map_err(other)?, mesh)?;
-            Ok(NextRoot { root: roots.newest().clone(), link })
-        }
+    let Answer::Rotated(next) = answered(line, &request, person).await? else {
+        return Err(JoinError::OtherAnswer { address });
+    };
+    let roots = Roots::from_pem(&next.root, mesh)?;
+    let link = STANDARD.decode(next.link).map_err(|_| JoinError::OtherAnswer { address })?;
+    Ok(NextRoot { root: roots.newest().clone(), link: Link::from_der(&link, mesh)? })
+}
+
+/// What a server answers a person, unless it refuses.
+async fn answered<S>(line: Line<S>, request: &Request, person: &Person<'_>) -> Result<Answer, JoinError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let address = line.address.clone();
+    match converse(line, request, Some((person.mesh, person.signing))).await? {
         Answer::Refused(refusal) => {
             let (name, text) = (person.name.clone(), refusal.shown());
             Err(JoinError::CertificateRefused { address, name, reason: refusal.reason, text })
         }
-        _ => Err(JoinError::OtherAnswer { address }),
+        answer => Ok(answer),
     }
 }
 

@@ -12,7 +12,7 @@ use super::line::{self, Line, LineId};
 use super::{Backoff, Endpoint, Problem, Trouble};
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::serve::Inside;
-use crate::cluster::peer::PeerTls;
+use crate::cluster::peer::{PeerTls, PeerUrl};
 use crate::cluster::store::id::ClusterId;
 use crate::engine::world::{Deadline, WorldError};
 
@@ -143,6 +143,16 @@ impl Link {
     /// Where it connects to.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.0.endpoints.borrow().clone()
+    }
+
+    /// The same as URLs.
+    pub fn urls(&self) -> Vec<PeerUrl> {
+        self.0.endpoints.borrow().iter().map(|at| at.url.clone()).collect()
+    }
+
+    /// The same as tokens have it, `host:port` each.
+    pub fn places(&self) -> Vec<String> {
+        self.0.endpoints.borrow().iter().map(|at| at.url.place()).collect()
     }
 
     /// Whether there is a connection now.

@@ -11,7 +11,6 @@ use crate::cluster::identity::{Authority, Certificate};
 use crate::cluster::joining::{self, Answered, Binding, DeskSettings, NodeRegistry};
 use crate::cluster::link::{Backoff, Link, chance};
 use crate::cluster::node::Handle;
-use crate::cluster::peer::PeerUrl;
 use crate::cluster::tls::{self, Desk, JoinStream};
 use crate::cluster::world::Client;
 use crate::engine::world::Deadline;
@@ -58,8 +57,7 @@ impl Issuing {
                 }
                 continue;
             }
-            let from: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|it| it.url).collect();
-            match self.own.get_authority(&from).await {
+            match self.own.get_authority(&self.link.urls()).await {
                 Ok(authority) => {
                     tracing::info!(root = %newest.fingerprint(), "certificates are issued with the mesh's new authority");
                     self.desk.set_authority(Arc::new(authority));
@@ -121,17 +119,8 @@ pub(super) struct Pointing(pub Link);
 impl Desk for Pointing {
     fn answer(&self, stream: Box<dyn JoinStream>, _: [u8; 32], _: Option<Certificate>) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let seeds = self.0.endpoints().iter().map(|endpoint| place(&endpoint.url)).collect();
             // Whoever has hung up needs no answer.
-            let _ = joining::point_elsewhere(stream, seeds, joining::PATIENCE).await;
+            let _ = joining::point_elsewhere(stream, self.0.places(), joining::PATIENCE).await;
         })
-    }
-}
-
-/// `host:port`, as tokens have it.
-pub(super) fn place(url: &crate::cluster::peer::PeerUrl) -> String {
-    match url.host.contains(':') {
-        true => format!("[{}]:{}", url.host, url.port),
-        false => format!("{}:{}", url.host, url.port),
     }
 }

@@ -71,16 +71,15 @@ pub enum MeshError {
     BadAudit { key: String, source: serde_json::Error },
     #[error("cannot {operation}: somebody else changes the same again and again")]
     Contended { operation: &'static str },
-    #[error("no new certificates in time on {}; both authorities are believed until then", listed(hosts))]
+    #[error(
+        "no new certificates in time on {}; both authorities are believed until then",
+        HostName::list(hosts)
+    )]
     Unmoved { hosts: Vec<HostName> },
     #[error("this host takes part in no mesh")]
     Apart,
     #[error("no address to listen at is left")]
     NoAddress,
-}
-
-fn listed(hosts: &[HostName]) -> String {
-    hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl MeshError {

@@ -6,7 +6,6 @@ use zeroize::Zeroizing;
 
 use super::MeshError;
 use super::administering::{OwnPapers, own_papers};
-use super::desk::place;
 use crate::cluster::identity::{KeyFolder, MOST_SEEDS, key_files};
 use crate::cluster::joining::{self, Inviting, Terms};
 use crate::cluster::world::{Client, txn};
@@ -27,8 +26,8 @@ pub async fn invite(
     let OwnPapers { mesh, signing, roots, administrators, .. } = own_papers(folder)?;
     let by = Deadline::after(PATIENCE);
     client.link().line("invite a host", by).await?;
-    let seeds: Vec<String> =
-        client.link().endpoints().iter().map(|at| place(&at.url)).take(MOST_SEEDS).collect();
+    let mut seeds = client.link().places();
+    seeds.truncate(MOST_SEEDS);
     let inviting = Inviting {
         mesh: &mesh,
         administrator: &signing,

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::desk::place;
 use super::grounds;
 use super::joining::addresses;
 use super::own_identity::{OwnIdentity, Said};
@@ -75,8 +74,7 @@ async fn renew(own: &OwnIdentity, link: &Link, renewing: &Renewing) {
             }
             continue;
         }
-        let from: Vec<String> = link.endpoints().iter().map(|endpoint| place(&endpoint.url)).collect();
-        let renewed = own.renew(&from, said).await;
+        let renewed = own.renew(&link.places(), said).await;
         early.tried();
         match renewed {
             Ok(()) => {

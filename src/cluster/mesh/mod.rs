@@ -20,7 +20,7 @@
 //! | `rolling` | the member that leads takes a rollout from step to step |
 //! | `card` | what a host tells of itself |
 //! | [`Security`], `own_identity` | how its connections are protected, and who it is |
-//! | `asking` | hosts asked, one after another, by who has no certificate
+//! | `asking` | hosts asked, one after another, by who has no certificate |
 //! | `desk` | who answers those who want a certificate |
 //! | [`grounds`] | with what is signed here, and whom this host believes |
 //! | `keeping` | a new certificate in time, and who is out, as the mesh says |

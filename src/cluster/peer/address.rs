@@ -24,6 +24,14 @@ pub struct PeerUrlError {
     pub url: String,
 }
 
+impl PeerUrl {
+    /// `host:port`, as tokens have it.
+    pub fn place(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
 impl FromStr for PeerUrl {
     type Err = PeerUrlError;
 
@@ -48,13 +56,8 @@ fn read(url: &str) -> Option<PeerUrl> {
 
 impl fmt::Display for PeerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, tls } = self;
-        let scheme = if *tls { "https" } else { "http" };
-        if host.contains(':') {
-            write!(f, "{scheme}://[{host}]:{port}")
-        } else {
-            write!(f, "{scheme}://{host}:{port}")
-        }
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.place())
     }
 }
 

@@ -32,6 +32,12 @@ impl HostName {
         &self.0
     }
 
+    /// Several, as a sentence has them.
+    pub fn list(hosts: &[Self]) -> String {
+        let names: Vec<&str> = hosts.iter().map(Self::as_str).collect();
+        if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+    }
+
     /// Whether it is like a pattern, in which `*` stands for any text and `?` for any one character. Takes at most the product of
     /// both lengths: only the last `*` is ever tried again, since what an earlier one could take instead, the later one takes as
     /// well.

@@ -1,28 +1,31 @@
 //! People who administer the mesh.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tokio::io::duplex;
 
 use super::super::scene::{HERE, NOW, Scene, mesh};
 use super::super::*;
 use crate::cluster::identity::{
-    Authority, CertificateKey, Domain, Eviction, Fingerprint, IdentityError, Principal, Signed, SigningKey,
-    UnixSeconds,
+    AdministratorName, Authority, CertificateKey, Domain, Eviction, Fingerprint, IdentityError, MeshId,
+    Principal, Signed, SigningKey, UnixSeconds,
 };
+
+/// Who asks, as somebody who knows what the mesh began with.
+fn person<'a>(
+    scene: &Scene,
+    name: &'a AdministratorName,
+    keys: (&'a SigningKey, &'a CertificateKey),
+) -> Person<'a> {
+    static MESH: LazyLock<MeshId> = LazyLock::new(mesh);
+    let (signing, tls) = keys;
+    let pin = scene.administrators().pin();
+    Person { mesh: &MESH, name, signing, tls, roots_seq: 1, pin, now: scene.now() }
+}
 
 async fn ask(scene: &Scene, name: &str, signing: &SigningKey) -> Result<Certified, JoinError> {
     let (name, tls) = (name.parse().unwrap(), CertificateKey::generate().unwrap());
-    let administrators = scene.administrators();
-    let person = Person {
-        mesh: &mesh(),
-        name: &name,
-        signing,
-        tls: &tls,
-        roots_seq: 1,
-        pin: administrators.pin(),
-        now: scene.now(),
-    };
+    let person = person(scene, &name, (signing, &tls));
     let (line, answered) = scene.line();
     let (got, _) = tokio::join!(certify(line, &person), answered);
     if let Ok(got) = &got {
@@ -76,6 +79,15 @@ impl Keeper for Listener {
     }
 }
 
+impl Listener {
+    /// A desk of whose conversations it is told.
+    fn desk(self: &Arc<Self>, scene: &Scene) -> Desk {
+        let clock: Clock = Arc::new(|| NOW);
+        let desk = Desk::new(Arc::new(scene.registry()), scene.authority(), clock, DeskSettings::default());
+        desk.with_keeper(self.clone())
+    }
+}
+
 #[tokio::test]
 async fn who_is_out_is_told_a_server_directly_also_without_a_quorum() {
     let scene = Scene::start().await;
@@ -89,10 +101,7 @@ async fn who_is_out_is_told_a_server_directly_also_without_a_quorum() {
     let listener = Arc::new(Listener::default());
     // A store that nobody leads: nothing of it is asked.
     scene.lone.lose_leader(true);
-    let clock: Clock = Arc::new(|| NOW);
-    let registry = Arc::new(scene.registry());
-    let desk =
-        Desk::new(registry, scene.authority(), clock, DeskSettings::default()).with_keeper(listener.clone());
+    let desk = listener.desk(&scene);
     let (near, far) = duplex(64 << 10);
     let told = deny(Line::new(near, HERE, "db-1:2379"), vec![signed.clone()]);
     let (held, answered) = tokio::join!(told, desk.answer(far, &HERE, None));
@@ -104,23 +113,11 @@ async fn who_is_out_is_told_a_server_directly_also_without_a_quorum() {
 async fn a_server_makes_the_next_authority_for_who_administers_and_keeps_it_first() {
     let scene = Scene::start().await;
     let listener = Arc::new(Listener::default());
-    let clock: Clock = Arc::new(|| NOW);
-    let registry = Arc::new(scene.registry());
-    let desk =
-        Desk::new(registry, scene.authority(), clock, DeskSettings::default()).with_keeper(listener.clone());
-    let (mesh, name, tls) = (mesh(), "ann".parse().unwrap(), CertificateKey::generate().unwrap());
+    let desk = listener.desk(&scene);
+    let (name, tls) = ("ann".parse().unwrap(), CertificateKey::generate().unwrap());
     let eve = SigningKey::generate().unwrap();
-    let administrators = scene.administrators();
     for signing in [&eve, &scene.ann] {
-        let person = Person {
-            mesh: &mesh,
-            name: &name,
-            signing,
-            tls: &tls,
-            roots_seq: 1,
-            pin: administrators.pin(),
-            now: scene.now(),
-        };
+        let person = person(&scene, &name, (signing, &tls));
         let (near, far) = duplex(64 << 10);
         let asked = rotate(Line::new(near, HERE, "db-1:2379"), &person);
         let (made, _) = tokio::join!(asked, desk.answer(far, &HERE, None));

@@ -4,33 +4,35 @@ use crate::cluster::identity::{
     AdministratorName, Administrators, CertificateKey, IdentityError, KeyFolder, MeshId, RootList, SigningKey,
 };
 use crate::cluster::joining::{self, Certified, Person};
-use crate::cluster::link::Endpoint;
+use crate::cluster::link::Link;
 use crate::cluster::mesh::MeshError;
 use crate::cluster::mesh::asking::ask_around;
-use crate::cluster::mesh::desk::place;
-use crate::cluster::tls::{self, JoinTls};
+use crate::cluster::peer::PeerTls;
+use crate::cluster::tls::{self, JoinTls, Passport, TlsError};
 
-/// Gets a certificate for the administrator whose keys lie in a folder, from one of these hosts, and keeps it there: the first one,
-/// or one for another year. Their old one need not be good any more.
+/// Gets a certificate for the administrator whose keys lie in a folder, from one of these hosts (`host:port`), and keeps it there:
+/// the first one, or one for another year. Their old one need not be good any more.
 ///
 /// # Errors
 /// When no keys of somebody who administers the mesh lie there, or no host gives a certificate.
-pub async fn certify(folder: &KeyFolder, at: &[Endpoint]) -> Result<AdministratorName, MeshError> {
-    let OwnPapers { mesh, signing, connecting, roots, administrators, name } = own_papers(folder)?;
-    let person = Person {
-        mesh: &mesh,
-        name: &name,
-        signing: &signing,
-        tls: &connecting,
-        roots_seq: roots.seq(),
-        pin: administrators.pin(),
-        now: tls::now(),
-    };
-    let seeds: Vec<String> = at.iter().map(|at| place(&at.url)).collect();
-    let join_tls = JoinTls::new(mesh, roots.roots().fingerprints())?;
-    let got = ask_around(&seeds, &join_tls, |line| joining::certify(line, &person)).await?;
+pub async fn certify(folder: &KeyFolder, at: &[String]) -> Result<AdministratorName, MeshError> {
+    let own = own_papers(folder)?;
+    let person = own.person();
+    let got = ask_around(at, &own.join_tls()?, |line| joining::certify(line, &person)).await?;
     keep(folder, &got)?;
-    Ok(name)
+    Ok(own.name)
+}
+
+/// Has a link show the certificate of the administrator whose keys lie in a folder from now on; `false`: none lies there, or the
+/// link does not speak the mesh's TLS.
+///
+/// # Errors
+/// When what lies in the folder cannot be read, or does not fit together.
+pub fn show(folder: &KeyFolder, link: &Link) -> Result<bool, MeshError> {
+    let (passport, tls) = (Passport::of_administrator(folder)?, link.tls());
+    let (Some(passport), Some(PeerTls::Mesh(tls))) = (passport, tls.as_deref()) else { return Ok(false) };
+    tls.replace(passport)?;
+    Ok(true)
 }
 
 /// What lies in an administrator's folder.
@@ -43,6 +45,26 @@ pub(in crate::cluster::mesh) struct OwnPapers {
     pub administrators: Administrators,
     /// Whose folder it is.
     pub name: AdministratorName,
+}
+
+impl OwnPapers {
+    /// Whose they are, as one who asks a server.
+    pub fn person(&self) -> Person<'_> {
+        Person {
+            mesh: &self.mesh,
+            name: &self.name,
+            signing: &self.signing,
+            tls: &self.connecting,
+            roots_seq: self.roots.seq(),
+            pin: self.administrators.pin(),
+            now: tls::now(),
+        }
+    }
+
+    /// Connections without a certificate, to servers of the roots that lie there.
+    pub fn join_tls(&self) -> Result<JoinTls, TlsError> {
+        JoinTls::new(self.mesh, self.roots.roots().fingerprints())
+    }
 }
 
 /// Reads an administrator's folder, which must be whole.

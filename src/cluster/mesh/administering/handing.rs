@@ -6,8 +6,7 @@ use crate::cluster::joining;
 use crate::cluster::link::Endpoint;
 use crate::cluster::mesh::MeshError;
 use crate::cluster::mesh::asking::call;
-use crate::cluster::mesh::desk::place;
-use crate::cluster::tls::{self, JoinTls};
+use crate::cluster::tls;
 use crate::engine::world::HostName;
 
 /// Signs that whoever is called so is out from now on, and tells it to one server, which goes by it at once and keeps it. The store
@@ -29,8 +28,8 @@ pub async fn hand_over(folder: &KeyFolder, host: &HostName, at: &Endpoint) -> Re
     };
     let signed = Signed::new(&eviction, Domain::Eviction, &own.mesh, &own.signing)?;
     denied.take(signed.clone(), &own.administrators, &own.mesh)?;
-    let address = place(&at.url);
-    let tls = JoinTls::new(own.mesh, own.roots.roots().fingerprints())?;
+    let address = at.url.place();
+    let tls = own.join_tls()?;
     let line = call(&address, &tls)
         .await
         .map_err(|why| MeshError::Unreached { why: format!("{address}: {why}") })?;

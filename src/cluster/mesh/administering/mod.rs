@@ -22,8 +22,8 @@ mod office;
 mod rotating;
 mod staffing;
 
-pub use certifying::certify;
 pub(in crate::cluster::mesh) use certifying::{OwnPapers, own_papers};
+pub use certifying::{certify, show};
 pub use evicting::Evicted;
 pub use handing::hand_over;
 pub use office::Office;

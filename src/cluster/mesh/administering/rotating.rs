@@ -9,19 +9,16 @@
 //! goes on from what the store says.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::certifying::{certify, own_papers};
+use super::certifying::{certify, own_papers, show};
 use super::office::{Office, TRIES};
 use crate::cluster::identity::{Fingerprint, Root, RootList, Roots, Signed};
-use crate::cluster::joining::{self, Enrolled, NextRoot, Person};
+use crate::cluster::joining::{self, Enrolled};
 use crate::cluster::link::{Line, Standing};
 use crate::cluster::mesh::MeshError;
 use crate::cluster::mesh::asking::ask_around;
-use crate::cluster::mesh::desk::place;
-use crate::cluster::peer::PeerTls;
-use crate::cluster::tls::{self, JoinTls, Passport};
+use crate::cluster::tls::JoinTls;
 use crate::cluster::world::keys::{self, Fact};
 use crate::cluster::world::txn;
 use crate::engine::world::HostName;
@@ -117,46 +114,46 @@ impl Office {
     async fn begin(&self, before: &RootList, roots: Roots, written: i64) -> Result<RootList, MeshError> {
         let operation = "change the mesh's authority";
         let own = own_papers(&self.folder)?;
-        let person = Person {
-            mesh: &self.mesh,
-            name: &own.name,
-            signing: &own.signing,
-            tls: &own.connecting,
-            roots_seq: 0,
-            pin: own.administrators.pin(),
-            now: tls::now(),
-        };
-        let seeds: Vec<String> = self.client.link().endpoints().iter().map(|at| place(&at.url)).collect();
+        let person = own.person();
         let tls = JoinTls::new(self.mesh, roots.fingerprints())?;
+        let seeds = self.client.link().places();
         let made = ask_around(&seeds, &tls, |line| joining::rotate(line, &person)).await?;
-        let NextRoot { root, link } = made;
-        let both = RootList::sign(roots.followed_by(root, link)?, before.seq() + 1, &self.mesh, &self.key)?;
-        let compare = vec![txn::is_unchanged(keys::ROOTS, written)];
-        let put = txn::put(keys::ROOTS, both.signed().to_json());
-        if !self.commit(operation, compare, vec![put]).await? {
-            return Err(MeshError::Contended { operation });
-        }
-        self.folder.store_roots(&both)?;
+        let both = roots.followed_by(made.root, made.link)?;
+        let signed = self.sign(operation, both, (before, written)).await?;
+        let list = signed.ok_or(MeshError::Contended { operation })?;
         self.note("gave the mesh another authority beside the one before").await;
-        Ok(both)
+        Ok(list)
+    }
+
+    /// Signs these roots in place of a list that was written then; `None`: another one has been written since.
+    async fn sign(
+        &self,
+        operation: &'static str,
+        roots: Roots,
+        (before, written): (&RootList, i64),
+    ) -> Result<Option<RootList>, MeshError> {
+        let list = RootList::sign(roots, before.seq() + 1, &self.mesh, &self.key)?;
+        let compare = vec![txn::is_unchanged(keys::ROOTS, written)];
+        let put = txn::put(keys::ROOTS, list.signed().to_json());
+        if !self.commit(operation, compare, vec![put]).await? {
+            return Ok(None);
+        }
+        self.folder.store_roots(&list)?;
+        Ok(Some(list))
     }
 
     /// The administrator's own certificate is of the newest root, and shown from now on; `false`: no server issues with it yet.
     async fn renew_own(&self, root: &Root) -> Result<bool, MeshError> {
         let link = self.client.link();
-        certify(&self.folder, &link.endpoints()).await?;
+        certify(&self.folder, &link.places()).await?;
         let certificate = self.folder.load_admin_certificate(&self.mesh)?;
         if !certificate.is_some_and(|certificate| root.is_issuer_of(&certificate)) {
             return Ok(false);
         }
-        let passport = Passport::of_administrator(&self.folder)?;
-        if let (Some(passport), Some(tls)) = (passport, link.tls())
-            && let PeerTls::Mesh(tls) = Arc::as_ref(&tls)
+        if show(&self.folder, link)?
+            && let Standing::Up(line) = link.standing()
         {
-            tls.replace(passport)?;
-            if let Standing::Up(line) = link.standing() {
-                link.go_over(line.id, link.endpoints());
-            }
+            link.go_over(line.id, link.endpoints());
         }
         Ok(true)
     }
@@ -202,11 +199,7 @@ impl Office {
                 self.folder.store_roots(&list)?;
                 return Ok(());
             }
-            let alone = RootList::sign(list.roots().without_old(), list.seq() + 1, &self.mesh, &self.key)?;
-            let compare = vec![txn::is_unchanged(keys::ROOTS, written)];
-            let put = txn::put(keys::ROOTS, alone.signed().to_json());
-            if self.commit(operation, compare, vec![put]).await? {
-                self.folder.store_roots(&alone)?;
+            if self.sign(operation, list.roots().without_old(), (&list, written)).await?.is_some() {
                 return Ok(());
             }
         }

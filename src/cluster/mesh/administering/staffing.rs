@@ -73,7 +73,7 @@ impl Office {
     pub async fn add(&self, name: &AdministratorName, to: &KeyFolder) -> Result<Fingerprint, MeshError> {
         let key = make_keys(to)?;
         self.appoint(name, &key, to).await?;
-        certify(to, &self.client.link().endpoints()).await?;
+        certify(to, &self.client.link().places()).await?;
         self.note(&format!("added the administrator {name}")).await;
         Ok(key.fingerprint())
     }

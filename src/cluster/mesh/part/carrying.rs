@@ -9,7 +9,6 @@ use crate::cluster::mesh::signpost::Signpost;
 use crate::cluster::mesh::stewarding::StoredNomination;
 use crate::cluster::mesh::store::{self, Beginning, Store};
 use crate::cluster::node::Ended;
-use crate::cluster::peer::PeerUrl;
 
 /// How long every member may take to note that this host was added: none of use is further behind than an election takes.
 const NOTED: Duration = Duration::from_secs(5);
@@ -68,13 +67,11 @@ impl Part {
 
     async fn carry(&self) -> Result<Store, MeshError> {
         if let Some(own) = &self.own {
-            let from: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|it| it.url).collect();
-            own.get_authority(&from).await?;
+            own.get_authority(&self.link.urls()).await?;
         }
         let until = Instant::now() + NOTED;
         loop {
-            let ask: Vec<PeerUrl> = self.link.endpoints().into_iter().map(|it| it.url).collect();
-            match self.start(Beginning::Added(ask)).await {
+            match self.start(Beginning::Added(self.link.urls())).await {
                 // It was added: whoever was asked is a moment behind.
                 Err(error) if error.is_unknown() && Instant::now() < until => {
                     tokio::time::sleep(NOTED_SOON).await;
