@@ -8,7 +8,9 @@ use bytes::Bytes;
 use super::grounds;
 use super::joining::addresses;
 use super::own_identity::{OwnIdentity, Said};
-use crate::cluster::identity::{AdministratorChain, Administrators, DenyList, Eviction, RootList, Signed};
+use crate::cluster::identity::{
+    AdministratorChain, Administrators, DenyList, IdentityError, RootList, Signed,
+};
 use crate::cluster::link::{Link, Standing, chance};
 use crate::cluster::tls::{self, Passport};
 use crate::cluster::world::{Client, keys, view};
@@ -137,9 +139,7 @@ pub(super) async fn follow(own: &OwnIdentity, client: &Arc<Client>) {
         }
         let value = |follow: &mut Follow<Option<Bytes>>| follow.now().and_then(|seen| seen.value);
         let told = Told { chain: value(&mut chain), denied: value(&mut denied), roots: value(&mut roots) };
-        if let Err(error) = told.keep(own) {
-            tracing::warn!(%error, "what the store says of who is who is not believed");
-        }
+        told.keep(own);
         // Somebody else who follows may have been faster: what counts is what is believed now.
         let passport = own.tls.passport();
         let now = (passport.administrators.as_ref().map(|it| *it.head()), passport.denied.len());
@@ -159,60 +159,103 @@ fn believe(own: &OwnIdentity, client: &Client) {
 }
 
 /// What the store says.
+#[derive(Default)]
 struct Told {
     chain: Option<Bytes>,
     denied: Option<Bytes>,
     roots: Option<Bytes>,
 }
 
+type Kept = Result<(), Box<dyn std::error::Error>>;
+
 impl Told {
-    /// Keeps what holds, and goes by it.
-    fn keep(&self, own: &OwnIdentity) -> Result<(), Box<dyn std::error::Error>> {
+    /// Keeps what holds, and goes by it. What does not hold keeps nothing else from counting: whoever can write one of them must
+    /// not so undo an eviction.
+    fn keep(&self, own: &OwnIdentity) {
         let _changing = own.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (folder, mesh) = (&own.folder, &own.mesh);
-        let mut passport = own.tls.passport();
-        let known = match &passport.administrators {
-            Some(known) => Administrators::clone(known),
-            None => folder.administrators(mesh)?,
-        };
-        let mut administrators = known.clone();
-        if let Some(text) = &self.chain {
-            let chain = AdministratorChain::from_json(text)?;
-            // It may only have grown.
-            administrators = chain.replay(mesh, &known.pin())?;
-            if administrators.head() != known.head() {
-                folder.store_administrators(&chain)?;
+        let kept = [
+            ("who administers the mesh", self.keep_administrators(own)),
+            ("who is out", self.keep_denied(own)),
+            ("the mesh's roots", self.keep_roots(own)),
+        ];
+        for (what, kept) in kept {
+            if let Err(error) = kept {
+                tracing::warn!(%error, "what the store says of {what} is not believed");
             }
         }
-        let mut changed =
-            passport.administrators.as_ref().is_none_or(|it| it.head() != administrators.head());
-        let mut denied: DenyList = passport.denied.clone();
-        if let Some(text) = &self.denied {
-            let list: Vec<Signed<Eviction>> = serde_json::from_slice(text)?;
-            denied.merge(list, &administrators, mesh).warn("the store");
+    }
+
+    /// The chain may only have grown.
+    fn keep_administrators(&self, own: &OwnIdentity) -> Kept {
+        let Some(text) = &self.chain else { return Ok(()) };
+        let (passport, known) = known(own)?;
+        let chain = AdministratorChain::from_json(text)?;
+        let administrators = chain.replay(&own.mesh, &known.pin())?;
+        if administrators.head() != known.head() {
+            own.folder.store_administrators(&chain)?;
+            own.tls.replace(passport.administered_by(administrators))?;
         }
+        Ok(())
+    }
+
+    fn keep_denied(&self, own: &OwnIdentity) -> Kept {
+        let Some(text) = &self.denied else { return Ok(()) };
+        let (passport, administrators) = known(own)?;
+        let mut denied: DenyList = passport.denied.clone();
+        denied.merge(serde_json::from_slice(text)?, &administrators, &own.mesh).warn("the store");
         if denied.len() != passport.denied.len() {
-            folder.store_denied(&denied)?;
+            own.folder.store_denied(&denied)?;
             if denied.denies(&passport.certificate).is_some() {
                 tracing::error!("this host was evicted: nobody in the mesh speaks with it any more");
             }
-            passport = passport.denying(denied);
-            changed = true;
-        }
-        passport = passport.administered_by(administrators);
-        if let Some(text) = &self.roots {
-            let known = passport.administrators.as_deref().ok_or("it knows no administrators")?;
-            let list = RootList::verify(Signed::from_json(text)?, known, mesh)?;
-            if list.seq() > folder.roots(mesh)?.seq() {
-                folder.store_roots(&list)?;
-                tracing::info!(root = %list.roots().newest().fingerprint(), "the mesh has other roots now");
-                own.reload()?;
-                changed = false;
-            }
-        }
-        if changed {
-            own.tls.replace(passport)?;
+            own.tls.replace(passport.denying(denied))?;
         }
         Ok(())
+    }
+
+    fn keep_roots(&self, own: &OwnIdentity) -> Kept {
+        let Some(text) = &self.roots else { return Ok(()) };
+        let (_, administrators) = known(own)?;
+        let list = RootList::verify(Signed::from_json(text)?, &administrators, &own.mesh)?;
+        if list.seq() > own.folder.roots(&own.mesh)?.seq() {
+            own.folder.store_roots(&list)?;
+            tracing::info!(root = %list.roots().newest().fingerprint(), "the mesh has other roots now");
+            own.reload()?;
+        }
+        Ok(())
+    }
+}
+
+/// What this host goes by, and who administers as far as it knows.
+fn known(own: &OwnIdentity) -> Result<(Passport, Arc<Administrators>), IdentityError> {
+    let passport = own.tls.passport();
+    let administrators = match &passport.administrators {
+        Some(known) => known.clone(),
+        None => Arc::new(own.folder.administrators(&own.mesh)?),
+    };
+    Ok((passport, administrators))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::identity::{Domain, Eviction, HOST_VALIDITY};
+
+    #[test]
+    fn who_is_out_counts_although_what_stands_beside_it_is_forged() {
+        let prefix = tempfile::tempdir().unwrap();
+        let (host, out): (HostName, HostName) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let said = Said { host: &host, serve: true, addresses: &[] };
+        let own = OwnIdentity::found(prefix.path(), said, HOST_VALIDITY).unwrap();
+        let roots = own.tls.passport().roots;
+        let (administrator, _) = own.folder.admin().unwrap();
+        let eviction =
+            Eviction { seq: 1, host: out.clone(), serials: Vec::new(), keys: Vec::new(), at: tls::now() };
+        let signed = Signed::new(&eviction, Domain::Eviction, &own.mesh, &administrator).unwrap();
+        let denied = Some(serde_json::to_vec(&[signed]).unwrap().into());
+        let forged = || Some(Bytes::from_static(b"[]"));
+        Told { chain: forged(), denied, roots: forged() }.keep(&own);
+        assert!(own.tls.passport().denied.of_name(&out).is_some());
+        assert_eq!(own.tls.passport().roots, roots);
     }
 }
