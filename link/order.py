@@ -36,12 +36,15 @@ INSERT BEFORE .text;
 """
 
 
-def symbols(binary):
-    """(address, size, name) of all functions, by address."""
+def functions(binary):
+    """(address, size, names) of each function, by address: those that came out alike are one, which has the names of all."""
     listing = subprocess.run(["nm", "--print-size", "--defined-only", binary], check=True, capture_output=True, text=True)
     rows = (line.split() for line in listing.stdout.splitlines())
-    found = ((int(row[0], 16), int(row[1], 16), row[3]) for row in rows if len(row) == 4 and row[2] in "tTwW")
-    return sorted(found)
+    found = {}
+    for row in rows:
+        if len(row) == 4 and row[2] in "tTwW":
+            found.setdefault(int(row[0], 16), (int(row[1], 16), set()))[1].add(row[3])
+    return [(address, size, sorted(names)) for address, (size, names) in sorted(found.items())]
 
 
 def executed(path, binary_name):
@@ -83,21 +86,23 @@ def pattern(name):
 
 def main():
     binary, outs = sys.argv[1], sys.argv[2:]
-    table = symbols(binary)
+    table = functions(binary)
     starts = [address for address, _, _ in table]
     all_of, run_of, count = collections.Counter(), collections.Counter(), collections.Counter()
-    for _, size, name in table:
-        all_of[pattern(name)] += size
+    for _, size, names in table:
+        for key in set(map(pattern, names)):
+            all_of[key] += size
     runs, seen = [], set()
     for out in outs:
         run = {bisect.bisect_right(starts, address) - 1 for address in executed(out, binary.rsplit("/", 1)[-1])}
         keys = []
         for at in sorted(run - seen):
-            _, size, name = table[at]
-            key = pattern(name)
-            run_of[key] += size
-            count[key] += 1
-            keys.append(key)
+            _, size, names = table[at]
+            # Which of them its section is called by is anybody's guess.
+            for key in sorted(set(map(pattern, names))):
+                run_of[key] += size
+                count[key] += 1
+                keys.append(key)
         seen |= run
         runs.append(keys)
     kept = {}
@@ -113,8 +118,8 @@ def main():
         # What is seldom run, as the compiler thinks, is called so.
         sys.stdout.write(f"    *(.text.{key}{end} .text.unlikely.{key}{end})\n")
     sys.stdout.write(TAIL)
-    kilobytes = sum(all_of[key] for key in kept) // 1024
-    run_kilobytes = sum(run_of.values()) // 1024
+    kilobytes = sum(size for _, size, names in table if any(pattern(name) in kept for name in names)) // 1024
+    run_kilobytes = sum(table[at][1] for at in seen) // 1024
     print(f"{len(kept)} names, {kilobytes} KB, of which {run_kilobytes} KB were run", file=sys.stderr)
 
 
