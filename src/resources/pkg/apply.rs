@@ -179,11 +179,11 @@ impl Repair<'_> {
             {
                 return Err(error.into());
             }
-            self.looked.look(self.packages);
+            self.looked.look_at_database(self.packages);
             installed = self.packages.installed(self.cancel).await?;
         }
         if self.set_hold(&installed, true).await? {
-            self.looked.look(self.packages);
+            self.looked.look_at_database(self.packages);
             installed = self.packages.installed(self.cancel).await?;
         }
         Ok(self.judge(&installed, &offered, ended))
@@ -243,6 +243,7 @@ impl Repair<'_> {
             tracing::warn!(vertex = &*terms.log, %error, "cannot fetch all lists of packages; those at hand are used");
             self.not_fetched = Some(error.to_string().into());
         }
+        self.looked.look_at_lists(self.packages);
         if self.cancel.is_cancelled() {
             return Ok(offered);
         }

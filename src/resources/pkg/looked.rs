@@ -38,6 +38,17 @@ impl Looked {
         *self.seen() = Seen::now(packages);
     }
 
+    /// To be called before each look at what is installed only: of lists that another has fetched since they were looked at
+    /// nothing is known yet.
+    pub fn look_at_database(&self, packages: &dyn Packages) {
+        self.seen().database = packages.stamp();
+    }
+
+    /// To be called before each look at the lists only.
+    pub fn look_at_lists(&self, packages: &dyn Packages) {
+        self.seen().lists = packages.lists_stamp();
+    }
+
     /// Whether the last repair missed something that other lists of packages may have.
     pub fn misses_lists(&self) -> bool {
         self.misses_lists.load(Ordering::SeqCst)

@@ -29,6 +29,8 @@ pub struct FakeHost {
     pub repository: BTreeMap<String, Vec<&'static str>>,
     /// What the repository has after its lists are fetched.
     pub upstream: BTreeMap<String, Vec<&'static str>>,
+    /// What it has once another has fetched its lists, right after a transaction.
+    pub fetched_after: BTreeMap<String, Vec<&'static str>>,
     /// Who provides a name.
     pub providers: BTreeMap<String, Vec<&'static str>>,
     /// These cannot be configured.
@@ -280,6 +282,8 @@ impl Packages for FakePackages {
         for change in changes {
             host.change(change);
         }
+        let fetched = std::mem::take(&mut host.fetched_after);
+        host.repository.extend(fetched);
         host.verdict("apt-get")
     }
 

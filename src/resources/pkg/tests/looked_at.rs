@@ -161,6 +161,17 @@ async fn one_s_own_repair_and_what_was_seen_already_are_no_news_even_if_it_faile
 }
 
 #[tokio::test]
+async fn lists_that_another_fetches_as_a_repair_ends_are_news() {
+    let shop = Shop::stocked();
+    shop.fake.host().fetched_after.insert("tiny".into(), vec!["9.0"]);
+    let subject = shop.pkg("tiny", &[("state", text("newest"))]);
+    subject.run().await;
+    assert_eq!(shop.bench.wakes(), 1);
+    assert!(!subject.run().await.drift.is_empty());
+    assert_eq!(shop.bench.wakes(), 1, "its own repair is none");
+}
+
+#[tokio::test]
 async fn a_diff_is_what_the_tool_would_do_and_fetches_nothing() {
     let shop = Shop::stocked();
     shop.fake.host().is_outdated = true;
