@@ -113,11 +113,10 @@ pub fn prepare(graph: Graph, options: Options) -> Result<Prepared, GraphError> {
         false => (0..).take(order.len()).collect(),
     };
     let name = graph.name.clone();
-    let mut vertices: Vec<_> = graph.into_vertices().zip(capabilities).collect();
-    let mut sorted: Vec<Option<(Vertex, Capabilities)>> = vertices.drain(..).map(Some).collect();
+    let mut unsorted: Vec<_> = graph.into_vertices().zip(capabilities).map(Some).collect();
     let vertices = order
         .into_iter()
-        .map(|node| sorted[node.index()].take().expect("an order names every node once"))
+        .map(|node| unsorted[node.index()].take().expect("an order names every node once"))
         .collect();
     Ok(Prepared { name, vertices, leads, edges })
 }
