@@ -170,6 +170,11 @@ impl Agent {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Has it dump its core, if it does such a thing.
+    pub fn abort(mut self) -> ExitStatus {
+        abort(&mut self.child)
+    }
+
     /// ^C, and its end.
     pub fn stop(mut self) -> ExitStatus {
         self.signal(rustix::process::Signal::INT);
@@ -182,6 +187,15 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Ends a process so that it dumps its core, of whatever size, if it does such a thing.
+pub fn abort(child: &mut Child) -> ExitStatus {
+    use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+    let pid = Pid::from_child(child);
+    prlimit(Some(pid), Resource::Core, Rlimit { current: None, maximum: None }).unwrap();
+    kill_process(pid, Signal::ABORT).unwrap();
+    child.wait().unwrap()
 }
 
 /// Everything until the other side closes.

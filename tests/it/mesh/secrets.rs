@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use super::files;
 use super::village::Village;
-use crate::control::host::Agent;
+use crate::control::host::{Agent, abort};
 
 /// What must be found nowhere.
 const CANARY: &str = "canary-4f1c9e7a";
@@ -121,6 +122,19 @@ fn a_secret_reaches_a_file_and_a_command_and_is_found_nowhere_else() {
         let found = holding(&village.path("."), secret, &village.path("./files-a/kept"));
         assert_eq!(found, Vec::<PathBuf>::new());
     }
+}
+
+#[test]
+fn an_agent_leaves_no_core_where_others_do() {
+    let village = Village::new();
+    let mut other = Command::new("sleep").arg("1000").current_dir(village.path(".")).spawn().unwrap();
+    assert!(abort(&mut other).core_dumped());
+    let mut agent = run(&village, "a", &["--no-join", "--listen=127.0.0.1:0"]);
+    agent.says("ready to serve");
+    assert!(put(&village, "db/password", "*", CANARY).status.success());
+    files::wait_for(&village.path("files-a/kept"), "the secret", |text| text == CANARY);
+    let ended = agent.abort();
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false));
 }
 
 #[test]
