@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, Stream};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes};
@@ -23,6 +25,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::client::Grpc;
@@ -65,10 +68,13 @@ pub struct Caller {
     h2: TlsConnector,
     http1: TlsConnector,
     /// A connection to the gateway over which nothing is under way.
-    kept: Arc<Mutex<Option<http1::SendRequest<Full<Bytes>>>>>,
+    kept: Arc<Mutex<Option<Kept>>>,
     /// How often what became of what they asked.
     counts: Arc<Mutex<BTreeMap<Outcome, usize>>>,
 }
+
+/// By what requests go, and the connection, which ends by itself.
+type Kept = (http1::SendRequest<Full<Bytes>>, JoinHandle<hyper::Result<()>>);
 
 /// What somebody shows.
 pub type Shown<'s> = Option<(&'s Certificate, &'s CertificateKey)>;
@@ -132,7 +138,7 @@ impl Caller {
     /// A page.
     pub async fn page(&self, path: &str) -> Option<StatusCode> {
         let request = Request::get(path).header("host", "mesh").body(Full::default()).unwrap();
-        let (status, _) = self.send(request).await?;
+        let (status, _) = self.send(request, path).await?;
         Some(status)
     }
 
@@ -140,31 +146,35 @@ impl Caller {
     async fn post(&self, call: &Call) -> Option<(StatusCode, String)> {
         let request = Request::builder().method(Method::POST).uri(format!("/v3/{}", call.path));
         let body = Full::new(Bytes::from(call.body.to_string()));
-        self.send(request.header("host", "mesh").body(body).unwrap()).await
+        self.send(request.header("host", "mesh").body(body).unwrap(), call).await
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Option<(StatusCode, String)> {
+    async fn send(&self, request: Request<Full<Bytes>>, what: impl Debug) -> Option<(StatusCode, String)> {
+        let answered = tokio::time::timeout(PATIENCE, self.sent(request)).await;
+        answered.unwrap_or_else(|_| panic!("{} waits too long for {what:?}", self.name))
+    }
+
+    async fn sent(&self, request: Request<Full<Bytes>>) -> Option<(StatusCode, String)> {
         let kept = self.kept.lock().unwrap().take();
-        let mut sender = match kept.filter(|kept| kept.is_ready()) {
+        let (mut sender, mut connection) = match kept.filter(|(sender, _)| sender.is_ready()) {
             Some(kept) => kept,
             None => {
                 let stream = self.clone().dial(Way::Gateway).await.ok()?;
                 let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-                tokio::spawn(connection);
-                sender
+                (sender, tokio::spawn(connection))
             }
         };
         let answered = async {
             let mut answer = sender.send_request(request).await.ok()?;
             let piece = answer.frame().await?.ok()?.into_data().unwrap_or_default();
-            let status = answer.status();
-            // Of what goes on, only the beginning is wanted: then the connection ends with it.
-            if answer.is_end_stream() {
-                *self.kept.lock().unwrap() = Some(sender);
-            }
-            Some((status, String::from_utf8_lossy(&piece).into_owned()))
+            Some((answer.status(), answer.is_end_stream(), String::from_utf8_lossy(&piece).into_owned()))
         };
-        tokio::time::timeout(PATIENCE, answered).await.expect("there is an answer in time")
+        let (status, is_whole, text) = unless_over(&mut connection, answered).await?;
+        // Of what goes on, only the beginning is wanted: then the connection ends with it.
+        if is_whole {
+            *self.kept.lock().unwrap() = Some((sender, connection));
+        }
+        Some((status, text))
     }
 
     /// Asks, and returns what became of it.
@@ -187,6 +197,20 @@ impl Caller {
                 Err(status) => judged(true, &format!("{:?}: {}", status.code(), status.message()), call),
             },
         }
+    }
+}
+
+/// What is answered over a connection, unless it ends before: what is asked just then may stay in hyper's queue for as long as
+/// somebody could ask more.
+async fn unless_over<A>(
+    connection: &mut JoinHandle<hyper::Result<()>>,
+    answered: impl Future<Output = Option<A>>,
+) -> Option<A> {
+    let mut answered = pin!(answered);
+    tokio::select! {
+        biased;
+        answered = &mut answered => answered,
+        _ = connection => answered.now_or_never().flatten(),
     }
 }
 
