@@ -6,7 +6,7 @@
 BINARY has symbols; the others are what callgrind (`--dump-instr=yes`) wrote of runs of it. `make link-order` does it all.
 
 Of 24 MB of code an idle agent runs 2 MB, in functions that lie all over it. The kernel maps 64 KB around each page that is
-touched, so that half of the program was resident: 19 MB for an agent with one file. Side by side, they make 11 MB of that.
+touched, so that half of the program was resident: 19 MB for an agent with one file. Side by side, they make 9 to 10 MB of that.
 """
 
 import bisect

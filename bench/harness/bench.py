@@ -45,10 +45,11 @@ class Bench:
         for folder in folders:
             shutil.rmtree(folder)
 
-    def run(self, command, limit_s=120.0, env=None):
-        """Runs a command to its success and returns its cost."""
-        cost = run_timed(self.programs["timed"], command, self.scratch, limit_s, env or self.env)
-        return expect_success(cost, os.path.basename(command[0]), self.scratch)
+    def run(self, command, limit_s=120.0, env=None, scratch=None):
+        """Runs a command to its success and returns its cost. What it writes lies in a folder of its own if others run beside it."""
+        scratch = scratch or self.scratch
+        cost = run_timed(self.programs["timed"], command, scratch, limit_s, env or self.env)
+        return expect_success(cost, os.path.basename(command[0]), scratch)
 
     def apply(self, graph, *flags, prefix=None, limit_s=120.0):
         """One-shot `mgmt run`: ends as soon as the graph has settled."""

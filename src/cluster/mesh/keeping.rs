@@ -8,9 +8,7 @@ use bytes::Bytes;
 use super::grounds;
 use super::joining::addresses;
 use super::own_identity::{OwnIdentity, Said};
-use crate::cluster::identity::{
-    AdministratorChain, Administrators, DenyList, IdentityError, RootList, Signed,
-};
+use crate::cluster::identity::{AdministratorChain, RootList, Signed};
 use crate::cluster::link::{Link, Standing, chance};
 use crate::cluster::tls::{self, Passport};
 use crate::cluster::world::{Client, keys, view};
@@ -188,7 +186,7 @@ impl Told {
     /// The chain may only have grown.
     fn keep_administrators(&self, own: &OwnIdentity) -> Kept {
         let Some(text) = &self.chain else { return Ok(()) };
-        let (passport, known) = known(own)?;
+        let (passport, known) = own.known()?;
         let chain = AdministratorChain::from_json(text)?;
         let administrators = chain.replay(&own.mesh, &known.pin())?;
         if administrators.head() != known.head() {
@@ -200,22 +198,13 @@ impl Told {
 
     fn keep_denied(&self, own: &OwnIdentity) -> Kept {
         let Some(text) = &self.denied else { return Ok(()) };
-        let (passport, administrators) = known(own)?;
-        let mut denied: DenyList = passport.denied.clone();
-        denied.merge(serde_json::from_slice(text)?, &administrators, &own.mesh).warn("the store");
-        if denied.len() != passport.denied.len() {
-            own.folder.store_denied(&denied)?;
-            if denied.denies(&passport.certificate).is_some() {
-                tracing::error!("this host was evicted: nobody in the mesh speaks with it any more");
-            }
-            own.tls.replace(passport.denying(denied))?;
-        }
+        own.deny_those(serde_json::from_slice(text)?, "the store")?;
         Ok(())
     }
 
     fn keep_roots(&self, own: &OwnIdentity) -> Kept {
         let Some(text) = &self.roots else { return Ok(()) };
-        let (_, administrators) = known(own)?;
+        let (_, administrators) = own.known()?;
         let list = RootList::verify(Signed::from_json(text)?, &administrators, &own.mesh)?;
         if list.seq() > own.folder.roots(&own.mesh)?.seq() {
             own.folder.store_roots(&list)?;
@@ -224,16 +213,6 @@ impl Told {
         }
         Ok(())
     }
-}
-
-/// What this host goes by, and who administers as far as it knows.
-fn known(own: &OwnIdentity) -> Result<(Passport, Arc<Administrators>), IdentityError> {
-    let passport = own.tls.passport();
-    let administrators = match &passport.administrators {
-        Some(known) => known.clone(),
-        None => Arc::new(own.folder.administrators(&own.mesh)?),
-    };
-    Ok((passport, administrators))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::MeshError;
 use super::asking::{Asked, ask_around, dial};
 use crate::cluster::identity::{
-    AdministratorName, Authority, Eviction, HOST_VALIDITY, IdentityError, JoinToken, KeyFolder, MeshId, Pin,
-    Principal, Signed, key_files,
+    AdministratorName, Administrators, Authority, Eviction, HOST_VALIDITY, IdentityError, JoinToken,
+    KeyFolder, Merged, MeshId, Pin, Principal, Signed, key_files,
 };
 use crate::cluster::joining::{self, Applicant, Binding, Founder, Held, JoinError, Keeper, Line};
 use crate::cluster::link::{Backoff, Endpoint, chance};
@@ -154,19 +154,30 @@ impl OwnIdentity {
         Pin { first: self.tls.passport().administrators.map(|it| *it.first()), known: None }
     }
 
-    /// Goes by evictions that hold here, and tells how many that are.
-    fn deny_those(&self, list: Vec<Signed<Eviction>>) -> Result<usize, MeshError> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What it goes by, and who administers the mesh as far as it knows.
+    pub fn known(&self) -> Result<(Passport, Arc<Administrators>), IdentityError> {
         let passport = self.tls.passport();
-        let Some(administrators) = passport.administrators.clone() else { return Ok(0) };
-        let (count, mut denied) = (list.len(), passport.denied.clone());
+        let administrators = match &passport.administrators {
+            Some(known) => known.clone(),
+            None => Arc::new(self.folder.administrators(&self.mesh)?),
+        };
+        Ok((passport, administrators))
+    }
+
+    /// Goes by the evictions of a list that hold here, and keeps them; `from` is who told it. Whoever calls it holds `changing`.
+    pub fn deny_those(&self, list: Vec<Signed<Eviction>>, from: &str) -> Result<Merged, MeshError> {
+        let (passport, administrators) = self.known()?;
+        let mut denied = passport.denied.clone();
         let merged = denied.merge(list, &administrators, &self.mesh);
-        merged.warn("somebody who handed it over");
+        merged.warn(from);
         if merged.new > 0 {
             self.folder.store_denied(&denied)?;
+            if denied.denies(&passport.certificate).is_some() {
+                tracing::error!("this host was evicted: nobody in the mesh speaks with it any more");
+            }
             self.tls.replace(passport.denying(denied))?;
         }
-        Ok(count - merged.refused.len())
+        Ok(merged)
     }
 
     /// Shows and believes what lies in the folder now.
@@ -211,10 +222,15 @@ impl Keeper for OwnIdentity {
     fn deny(&self, mut list: Vec<Signed<Eviction>>) -> usize {
         // Anybody may say it, and each costs a signature to be looked at.
         list.truncate(MOST_HANDED);
-        self.deny_those(list).unwrap_or_else(|error| {
-            tracing::error!(%error, "an eviction that was handed over cannot be kept");
-            0
-        })
+        let count = list.len();
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.deny_those(list, "somebody who handed it over") {
+            Ok(merged) => count - merged.refused.len(),
+            Err(error) => {
+                tracing::error!(%error, "an eviction that was handed over cannot be kept");
+                0
+            }
+        }
     }
 
     fn prepare(&self, next: &Authority) -> Result<(), IdentityError> {

@@ -16,7 +16,10 @@ use crate::engine::kind::Capabilities;
 /// # Errors
 /// A cycle.
 pub fn group(graph: Graph, capabilities: &[Capabilities]) -> Result<Graph, GraphError> {
-    let leader_of = leaders(&graph, capabilities)?;
+    if capabilities.iter().all(|known| known.group.is_none()) {
+        return Ok(graph);
+    }
+    let leader_of = leaders(&graph, &graph.order()?, capabilities);
     Ok(if graph.nodes().zip(&leader_of).all(|(node, leader)| node == *leader) {
         graph
     } else {
@@ -24,16 +27,13 @@ pub fn group(graph: Graph, capabilities: &[Capabilities]) -> Result<Graph, Graph
     })
 }
 
-/// The first of each node's group, by node index: itself, if it is alone. `capabilities` likewise.
-///
-/// # Errors
-/// A cycle.
-pub fn leaders(graph: &Graph, capabilities: &[Capabilities]) -> Result<Vec<Node>, GraphError> {
+/// The first of each node's group, by node index: itself, if it is alone. `capabilities` likewise; `order` is the graph's.
+pub fn leaders(graph: &Graph, order: &[Node], capabilities: &[Capabilities]) -> Vec<Node> {
     let mut leader_of: Vec<Node> = graph.nodes().collect();
     if capabilities.iter().all(|known| known.group.is_none()) {
-        return Ok(leader_of);
+        return leader_of;
     }
-    let depths = depths(graph)?;
+    let depths = depths(graph, order);
     let mut leaders: HashMap<(Arc<str>, Arc<str>, u32), Vec<Node>> = HashMap::new();
     for node in graph.nodes() {
         let lead = graph.vertex(node).lead();
@@ -56,20 +56,20 @@ pub fn leaders(graph: &Graph, capabilities: &[Capabilities]) -> Result<Vec<Node>
             }
         }
     }
-    Ok(leader_of)
+    leader_of
 }
 
-/// The length of the longest path that leads to each node.
-pub(super) fn depths(graph: &Graph) -> Result<Vec<u32>, GraphError> {
+/// The length of the longest path that leads to each node, by node index; `order` is the graph's.
+pub(super) fn depths(graph: &Graph, order: &[Node]) -> Vec<u32> {
     let mut depths = vec![0; graph.len()];
-    for node in graph.order()? {
+    for node in order {
         let below = depths[node.index()] + 1;
-        for (next, _) in graph.successors(node) {
+        for (next, _) in graph.successors(*node) {
             let depth: &mut u32 = &mut depths[next.index()];
             *depth = (*depth).max(below);
         }
     }
-    Ok(depths)
+    depths
 }
 
 fn merge(graph: &Graph, leader_of: &[Node]) -> Graph {

@@ -14,7 +14,7 @@ const NAMED: usize = 6;
 /// # Errors
 /// A cycle.
 pub fn render(graph: &Graph) -> Result<String, GraphError> {
-    let depths = depths(graph)?;
+    let depths = depths(graph, &graph.order()?);
     let mut levels: Vec<Vec<Node>> = Vec::new();
     for node in graph.nodes() {
         let depth = depths[node.index()] as usize;

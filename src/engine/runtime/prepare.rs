@@ -109,7 +109,7 @@ pub fn prepare(graph: Graph, options: Options) -> Result<Prepared, GraphError> {
         .map(|(from, to, edge)| (position[from.index()], position[to.index()], edge.notify))
         .collect();
     let leads = match options.autogroup {
-        true => leads(&order, &autogroup::leaders(&graph, &capabilities)?),
+        true => leads(&order, &autogroup::leaders(&graph, &order, &capabilities)),
         false => (0..).take(order.len()).collect(),
     };
     let name = graph.name.clone();

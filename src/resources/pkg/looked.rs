@@ -35,7 +35,8 @@ impl Looked {
 
     /// To be called before each look.
     pub fn look(&self, packages: &dyn Packages) {
-        *self.seen() = Seen::now(packages);
+        self.look_at_database(packages);
+        self.look_at_lists(packages);
     }
 
     /// To be called before each look at what is installed only: of lists that another has fetched since they were looked at
