@@ -42,9 +42,11 @@ struct awaited {
 
 static struct awaited awaited[AWAITED_MAX];
 static int awaited_count;
-static pid_t children[CHILDREN_MAX];
+static pid_t children[CHILDREN_MAX]; /* negative: it has ended */
 static int children_count;
 static int fresh; /* the first child since the last `await` */
+static pid_t ended; /* the last child that ended while something of it was awaited, or 0 */
+static int ended_how;
 static int64_t began, arrived;
 static int events, deaths;
 static sigset_t normal;
@@ -125,19 +127,19 @@ static long left(void) {
     return sum;
 }
 
-/* Takes note of children that have ended; the last of them and how, or 0. */
-static pid_t reap(int *status) {
+/* Takes note of children that have ended; those from this one on were to go on. */
+static void reap(int from) {
     struct signalfd_siginfo told;
     while (read(deaths, &told, sizeof told) > 0) {}
-    pid_t ended, last = 0;
+    pid_t child;
     int how;
-    while ((ended = waitpid(-1, &how, WNOHANG)) > 0) {
-        last = ended;
-        *status = how;
-        for (int i = 0; i < children_count; i++)
-            if (children[i] == ended) children[i] = 0;
+    while ((child = waitpid(-1, &how, WNOHANG)) > 0) {
+        for (int i = 0; i < children_count; i++) {
+            if (children[i] != child) continue;
+            children[i] = -child;
+            if (i >= from) ended = child, ended_how = how;
+        }
     }
-    return last;
 }
 
 static void read_events(void) {
@@ -156,19 +158,17 @@ static void read_events(void) {
 
 static void await_all(long limit_ms) {
     int64_t end = now_ns() + limit_ms * 1000000LL;
-    int status = 0;
-    pid_t ended = 0;
     read_events();
     while (left() > 0 && ended == 0) {
         int64_t rest = end - now_ns();
         struct pollfd polled[] = {{.fd = events, .events = POLLIN}, {.fd = deaths, .events = POLLIN}};
         if (rest <= 0 || poll(polled, 2, (int)(rest / 1000000 + 1)) == 0) break;
         if (polled[0].revents) read_events();
-        if (polled[1].revents) ended = reap(&status);
+        if (polled[1].revents) reap(0);
     }
-    printf("{\"left\":%ld,\"ended\":%d,\"status\":%d,\"ns\":%lld,\"pids\":[", left(), ended, status,
+    printf("{\"left\":%ld,\"ended\":%d,\"status\":%d,\"ns\":%lld,\"pids\":[", left(), ended, ended_how,
            (long long)(began ? arrived - began : 0));
-    for (int i = fresh; i < children_count; i++) printf(i == fresh ? "%d" : ",%d", children[i]);
+    for (int i = fresh; i < children_count; i++) printf(i == fresh ? "%d" : ",%d", abs(children[i]));
     printf("]}\n");
     fflush(stdout);
     for (int i = 0; i < awaited_count; i++) {
@@ -177,24 +177,24 @@ static void await_all(long limit_ms) {
     }
     awaited_count = 0;
     read_events(); /* what is left is of watches that are gone */
-    fresh = children_count, began = arrived = 0;
+    fresh = children_count, ended = ended_how = 0, began = arrived = 0;
 }
 
 static void end_all(void) {
     int64_t grace_until = now_ns() + GRACE_MS * 1000000LL;
     for (int signal = SIGTERM;; signal = SIGKILL) {
-        int living = 0, status;
-        reap(&status);
+        int living = 0;
+        reap(0);
         for (int i = 0; i < children_count; i++)
-            if (children[i] != 0) kill(children[i], signal), living++;
+            if (children[i] > 0) kill(children[i], signal), living++;
         while (living > 0) {
             int64_t rest = grace_until - now_ns();
             struct pollfd polled = {.fd = deaths, .events = POLLIN};
             if (signal == SIGTERM && (rest <= 0 || poll(&polled, 1, (int)(rest / 1000000 + 1)) == 0)) break;
             if (signal == SIGKILL) poll(&polled, 1, -1);
-            reap(&status);
+            reap(0);
             living = 0;
-            for (int i = 0; i < children_count; i++) living += children[i] != 0;
+            for (int i = 0; i < children_count; i++) living += children[i] > 0;
         }
         if (living == 0) return;
     }
@@ -222,15 +222,13 @@ int main(void) {
         } else if (strcmp(fields[0], "watch-text") == 0 && count == 3) {
             await_text(fields[1], fields[2]);
         } else if (strcmp(fields[0], "start") == 0 && count >= 3) {
-            int status;
-            reap(&status);
+            reap(fresh);
             start(fields);
         } else if (strcmp(fields[0], "rename") == 0 && count == 3) {
             begin();
             if (rename(fields[1], fields[2]) != 0) err(73, "rename %s", fields[1]);
         } else if (strcmp(fields[0], "await") == 0 && count == 2) {
-            int status;
-            reap(&status);
+            reap(fresh);
             await_all(atol(fields[1]));
         } else {
             errx(64, "no order: %s, with %d fields", fields[0], count);
