@@ -57,7 +57,7 @@ fn an_account_is_made_whole_and_what_is_changed_by_hand_comes_back() {
         ("gpasswd -d anna ops", "getent group ops | grep -q anna"),
         ("groupmod -g 4999 ops", "getent group ops | grep -q :4000:"),
         ("EDITOR='sed -i s,4001,4002,' vipw", "getent passwd anna | grep -q :4001:"),
-        ("rm -r /home/anna", "test -d /home/anna && test \"$(stat -c %U /home/anna)\" = anna"),
+        ("mv /home/anna /home/gone", "test -d /home/anna && test \"$(stat -c %U /home/anna)\" = anna"),
         ("chage -M 7 anna", "test \"$(getent shadow anna | cut -d: -f5)\" = 90"),
         ("sed -i /^anna:/d /etc/shadow", "getent shadow anna | grep -qF ':$6$salt$hash:'"),
     ] {

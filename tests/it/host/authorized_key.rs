@@ -26,7 +26,8 @@ fn a_key_of_a_new_user_is_kept_whatever_is_done_to_the_file() {
     assert!(is_right(&host));
     for by_hand in [
         ": >/home/anna/.ssh/authorized_keys",
-        "rm -r /home/anna/.ssh",
+        // At once: what is removed file by file may be back before the last one goes.
+        "mv /home/anna/.ssh /home/anna/gone",
         "chmod 720 /home/anna/.ssh",
         "chmod 622 /home/anna/.ssh/authorized_keys",
         "chown -R daemon /home/anna/.ssh",

@@ -15,6 +15,7 @@ mod malice;
 mod matrix;
 mod names;
 mod real_etcd;
+mod relay;
 mod renewals;
 mod rescue;
 mod rollouts;

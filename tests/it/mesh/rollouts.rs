@@ -5,10 +5,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use mgmt::engine::world::{DeployId, HostName, rollout};
-use rustix::process::Signal;
 use serde_json::Value;
 
 use super::deploys::{all_run, deploy, graph, mesh, names, runs, save, told};
+use super::relay::Relay;
 use super::village::Village;
 use crate::cluster::process::free_port;
 use crate::control::host::Agent;
@@ -145,30 +145,27 @@ async fn a_deploy_that_another_one_overtook_is_refused_unless_it_is_forced() {
     let line = agent.says("ready to serve");
     let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     told(&village, "that the mesh is there", |told| told.is_object());
-    let mut client = etcd_client::Client::connect([at], None).await.unwrap();
-    // Large enough that it is still on its way when it is stopped.
+    let mut client = etcd_client::Client::connect([&at], None).await.unwrap();
     save(&village, "slow/main.yaml", &graph("slow", "true"));
-    let content: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(20 << 20).collect();
-    fs::create_dir_all(village.path("slow")).unwrap();
     let quick = save(&village, "quick.yaml", &graph("quick", "true"));
     for (force, newest) in [(false, 1), (true, 3)] {
-        fs::write(village.path("slow/large"), [&content[..], &[u8::from(force)]].concat()).unwrap();
+        let content: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(4 << 20).collect();
+        fs::write(village.path("slow/large"), content).unwrap();
         let options = etcd_client::WatchOptions::new().with_prefix();
         let mut uploads = client.watch("/_mgmt/upload/", Some(options)).await.unwrap();
+        let relay = Relay::start(at.trim_start_matches("http://").to_owned(), 1 << 20).await;
         let mut command = village.command();
         command
             .arg("deploy")
             .arg(village.path("slow"))
-            .args(["--hostname", "a"])
+            .args(["--timeout=60", &format!("--seeds=http://{}", relay.at)])
             .args(force.then_some("--force"));
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
         let slow = command.spawn().unwrap();
         while uploads.message().await.unwrap().unwrap().events().is_empty() {}
-        let pid = rustix::process::Pid::from_child(&slow);
-        rustix::process::kill_process(pid, Signal::STOP).unwrap();
         let number = tokio::task::block_in_place(|| deploy(&village, &quick, &[]));
         assert_eq!(number, if force { 2 } else { 1 });
-        rustix::process::kill_process(pid, Signal::CONT).unwrap();
+        relay.open();
         let ended = tokio::task::block_in_place(|| slow.wait_with_output()).unwrap();
         let said = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.success(), force, "{said}");

@@ -50,7 +50,7 @@ fn run(village: &Village, host: &str, flags: &[&str]) -> Agent {
     Agent::start(command)
 }
 
-/// The files under a folder in which a text stands, but for one.
+/// The files under a folder in which a text stands, but for one; nobody writes there any more.
 fn holding(folder: &Path, text: &str, but: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -165,9 +165,9 @@ fn a_host_gets_what_is_for_it_and_goes_on_with_that_while_the_store_is_away() {
     // What was seen is kept as it is stored. It starts without the store, and puts the file right from what it has seen.
     let seen = village.path("state/b/mesh/seen");
     files::wait_for_one_with(&seen, &["/_mgmt/secret/db%2Fpassword/b", "sealed"]);
-    assert_eq!(holding(&village.path("state"), CANARY, Path::new("")), Vec::<PathBuf>::new());
     assert!(second.stop().success());
     assert!(first.stop().success());
+    assert_eq!(holding(&village.path("state"), CANARY, Path::new("")), Vec::<PathBuf>::new());
     fs::remove_file(&kept).unwrap();
     let second = run(&village, "b", &["--no-join"]);
     files::wait_for(&kept, "the secret", |text| text == CANARY);
@@ -229,5 +229,7 @@ fn a_host_that_joins_later_gets_its_secret_once_that_is_renewed() {
         !refused.status.success() && complaint.contains("there is no key to read secrets again"),
         "{complaint}"
     );
+    assert!(second.stop().success());
+    assert!(first.stop().success());
     assert_eq!(holding(&village.path("state"), CANARY, Path::new("")), Vec::<PathBuf>::new());
 }
