@@ -1,13 +1,13 @@
 //! Keeps this host's identity good: a new certificate in time, and what the mesh says of roots, administrators and who is out.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::grounds;
 use super::joining::addresses;
-use super::own_identity::{OwnIdentity, Said};
+use super::own_identity::{Changing, OwnIdentity, Said};
 use crate::cluster::identity::{AdministratorChain, RootList, Signed};
 use crate::cluster::link::{Link, Standing, chance};
 use crate::cluster::tls::{self, Passport};
@@ -170,10 +170,10 @@ impl Told {
     /// Keeps what holds, and goes by it. What does not hold keeps nothing else from counting: whoever can write one of them must
     /// not so undo an eviction.
     fn keep(&self, own: &OwnIdentity) {
-        let _changing = own.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changing = own.change();
         let kept = [
             ("who administers the mesh", self.keep_administrators(own)),
-            ("who is out", self.keep_denied(own)),
+            ("who is out", self.keep_denied(own, &changing)),
             ("the mesh's roots", self.keep_roots(own)),
         ];
         for (what, kept) in kept {
@@ -196,9 +196,9 @@ impl Told {
         Ok(())
     }
 
-    fn keep_denied(&self, own: &OwnIdentity) -> Kept {
+    fn keep_denied(&self, own: &OwnIdentity, changing: &Changing<'_>) -> Kept {
         let Some(text) = &self.denied else { return Ok(()) };
-        own.deny_those(serde_json::from_slice(text)?, "the store")?;
+        own.deny_those(serde_json::from_slice(text)?, "the store", changing)?;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::MeshError;
@@ -35,8 +35,11 @@ pub(super) struct OwnIdentity {
     pub first_writes: Vec<(String, String)>,
     /// Held while what lies in the folder and what is believed are changed: whoever has an older view must not undo what
     /// another has just learned.
-    pub changing: Mutex<()>,
+    changing: Mutex<()>,
 }
+
+/// That somebody changes it.
+pub(super) type Changing<'o> = MutexGuard<'o, ()>;
 
 /// What a host says of itself when it joins.
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +147,7 @@ impl OwnIdentity {
         let roots_seq = folder.roots(&self.mesh)?.seq();
         let held = Held { mesh: &self.mesh, papers: &papers, roots_seq, pin };
         let enrolment = ask_around(from, &tls, |line| joining::renew(line, &held, &applicant)).await?;
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.change();
         enrolment.keep(folder)?;
         self.reload()
     }
@@ -152,6 +155,11 @@ impl OwnIdentity {
     /// With whom the administrators of this mesh begin.
     pub fn pin(&self) -> Pin {
         Pin { first: self.tls.passport().administrators.map(|it| *it.first()), known: None }
+    }
+
+    /// Begins to change what lies in the folder and what is believed; nobody else does until this is dropped.
+    pub fn change(&self) -> Changing<'_> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it goes by, and who administers the mesh as far as it knows.
@@ -164,8 +172,13 @@ impl OwnIdentity {
         Ok((passport, administrators))
     }
 
-    /// Goes by the evictions of a list that hold here, and keeps them; `from` is who told it. Whoever calls it holds `changing`.
-    pub fn deny_those(&self, list: Vec<Signed<Eviction>>, from: &str) -> Result<Merged, MeshError> {
+    /// Goes by the evictions of a list that hold here, and keeps them; `from` is who told it.
+    pub fn deny_those(
+        &self,
+        list: Vec<Signed<Eviction>>,
+        from: &str,
+        _: &Changing<'_>,
+    ) -> Result<Merged, MeshError> {
         let (passport, administrators) = self.known()?;
         let mut denied = passport.denied.clone();
         let merged = denied.merge(list, &administrators, &self.mesh);
@@ -223,8 +236,7 @@ impl Keeper for OwnIdentity {
         // Anybody may say it, and each costs a signature to be looked at.
         list.truncate(MOST_HANDED);
         let count = list.len();
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.deny_those(list, "somebody who handed it over") {
+        match self.deny_those(list, "somebody who handed it over", &self.change()) {
             Ok(merged) => count - merged.refused.len(),
             Err(error) => {
                 tracing::error!(%error, "an eviction that was handed over cannot be kept");

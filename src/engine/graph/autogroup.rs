@@ -16,7 +16,7 @@ use crate::engine::kind::Capabilities;
 /// # Errors
 /// A cycle.
 pub fn group(graph: Graph, capabilities: &[Capabilities]) -> Result<Graph, GraphError> {
-    if capabilities.iter().all(|known| known.group.is_none()) {
+    if none_group(capabilities) {
         return Ok(graph);
     }
     let leader_of = leaders(&graph, &graph.order()?, capabilities);
@@ -30,7 +30,7 @@ pub fn group(graph: Graph, capabilities: &[Capabilities]) -> Result<Graph, Graph
 /// The first of each node's group, by node index: itself, if it is alone. `capabilities` likewise; `order` is the graph's.
 pub fn leaders(graph: &Graph, order: &[Node], capabilities: &[Capabilities]) -> Vec<Node> {
     let mut leader_of: Vec<Node> = graph.nodes().collect();
-    if capabilities.iter().all(|known| known.group.is_none()) {
+    if none_group(capabilities) {
         return leader_of;
     }
     let depths = depths(graph, order);
@@ -57,6 +57,10 @@ pub fn leaders(graph: &Graph, order: &[Node], capabilities: &[Capabilities]) -> 
         }
     }
     leader_of
+}
+
+fn none_group(capabilities: &[Capabilities]) -> bool {
+    capabilities.iter().all(|known| known.group.is_none())
 }
 
 /// The length of the longest path that leads to each node, by node index; `order` is the graph's.

@@ -153,6 +153,12 @@ impl Agent {
         }
     }
 
+    /// Where it carries the store, as a URL, once it does.
+    pub fn serves(&mut self) -> String {
+        let line = self.says("ready to serve");
+        line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    }
+
     /// All that it has logged until now.
     pub fn said(&mut self) -> String {
         self.seen.extend(self.lines.try_iter());

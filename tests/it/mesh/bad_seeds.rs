@@ -90,8 +90,7 @@ fn an_etcd_is_not_used_unless_it_is_called_one() {
 }
 
 fn at(agent: &mut Agent) -> String {
-    let line = agent.says("ready to serve");
-    line.split("at=\"http://").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    agent.serves().strip_prefix("http://").unwrap().to_owned()
 }
 
 #[test]

@@ -37,8 +37,7 @@ fn three_agents_find_one_another_by_name_alone() {
 fn any_host_that_runs_will_do_as_a_seed() {
     let village = Village::new();
     let mut first = village.run("a", &["--no-join", "--listen", "127.0.0.1:0"]);
-    let line = first.says("ready to serve");
-    let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let at = first.serves();
     // A token names the hosts that carry the store; here only what was said beside it counts.
     let token = village.token("a");
     let join = |at: &str| [format!("--seeds={at}"), format!("--join={token}")];

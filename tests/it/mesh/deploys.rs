@@ -114,8 +114,7 @@ fn a_graph_that_is_wrong_is_not_deployed() {
 async fn a_deploy_with_corrupt_content_is_named_and_the_one_before_runs_on() {
     let village = Village::insecure();
     let mut agent = village.follow("a", &[]);
-    let line = agent.says("ready to serve");
-    let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let at = agent.serves();
     told(&village, "that the mesh is there", |told| told.is_object());
     let first = save(&village, "first.yaml", &graph("first", "true"));
     assert_eq!(deploy(&village, &first, &[]), 1);

@@ -7,8 +7,7 @@ use crate::control::host::Agent;
 fn a_second_host_of_the_same_name_is_refused_and_told_of_the_first() {
     let village = Village::insecure();
     let mut first = village.run("a", &["--listen", "127.0.0.1:0"]);
-    let line = first.says("ready to serve");
-    let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let at = first.serves();
     village.wait_for("a", "f4a");
     let mut command = village.command();
     command.arg("run").arg(village.graph("a")).args(["--hostname", "a", "--prefix"]);
@@ -35,8 +34,7 @@ fn an_address_that_was_asked_for_and_is_taken_is_an_error_that_says_by_whom() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let mut first = village.run("a", &["--no-join"]);
-    let at =
-        first.says("ready to serve").split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let at = first.serves();
     // As one that founds a mesh, and as one that joins as a client.
     for flags in [&["--no-join", &listen][..], &[&format!("--seeds={at}"), "--no-server", &listen]] {
         let mut agent = village.run("b", flags);

@@ -142,8 +142,7 @@ fn a_rollout_goes_on_under_the_next_leader() {
 async fn a_deploy_that_another_one_overtook_is_refused_unless_it_is_forced() {
     let village = Village::insecure();
     let mut agent = village.follow("a", &[]);
-    let line = agent.says("ready to serve");
-    let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let at = agent.serves();
     told(&village, "that the mesh is there", |told| told.is_object());
     let mut client = etcd_client::Client::connect([&at], None).await.unwrap();
     save(&village, "slow/main.yaml", &graph("slow", "true"));

@@ -10,17 +10,11 @@ use mgmt::cluster::identity::JoinToken;
 use super::village::Village;
 use crate::control::host::Agent;
 
-/// Where an agent listens.
-fn at(agent: &mut Agent) -> String {
-    let line = agent.says("ready to serve");
-    line.split("at=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
-}
-
 /// A village whose host `a` carries the store, and where it listens.
 fn founded() -> (Village, Agent, String) {
     let village = Village::new();
     let mut first = village.run("a", &["--no-join", "--listen", "127.0.0.1:0"]);
-    let at = at(&mut first);
+    let at = first.serves();
     assert!(at.starts_with("https://"), "{at}");
     village.wait_for("a", "f4a");
     (village, first, at)

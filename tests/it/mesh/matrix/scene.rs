@@ -95,9 +95,7 @@ pub async fn heard(caller: Caller, own: &'static str) -> Heard {
 
 /// Where an agent listens.
 pub fn listens(agent: &mut Agent) -> SocketAddr {
-    let line = agent.says("ready to serve");
-    let at = line.split("at=\"").nth(1).unwrap().split('"').next().unwrap();
-    at.trim_start_matches("https://").parse().unwrap()
+    agent.serves().trim_start_matches("https://").parse().unwrap()
 }
 
 impl Scene {
