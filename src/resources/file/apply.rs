@@ -55,7 +55,11 @@ impl Repair<'_> {
     /// Repairs owner, group, mode and label in place.
     fn looks(&self) -> Result<Option<Stamp>, Halt> {
         let Some(old) = &self.seen.stat else { return Err(self.missing().into()) };
-        let after = self.fs().set_looks(self.at, old, dress(self.spec, Some(old))?)?;
+        let dress = dress(self.spec, Some(old))?;
+        let after = match &self.seen.opened {
+            Some(opened) => self.fs().set_looks_of(opened, self.at, old, dress)?,
+            None => self.fs().set_looks(self.at, old, dress)?,
+        };
         Ok(Some(stamp_of(Some(&after))))
     }
 

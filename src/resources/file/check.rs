@@ -22,6 +22,8 @@ pub struct Seen {
     pub parent: OwnedFd,
     /// The object; `None`: there is none.
     pub stat: Option<Stat>,
+    /// The object itself, if it is a file that the check has read.
+    pub opened: Option<OwnedFd>,
 }
 
 impl Seen {
@@ -32,7 +34,7 @@ impl Seen {
     pub fn look(spec: &Spec) -> Result<Self, HostError> {
         let parent = spec.host.fs.open_parent(spec.path())?;
         let stat = spec.host.fs.lstat(At::new(&parent, spec.path()))?;
-        Ok(Self { parent, stat })
+        Ok(Self { parent, stat, opened: None })
     }
 }
 
@@ -47,15 +49,16 @@ pub fn check(
     has_other_names: &dyn Fn(),
     pace: Pace<'_>,
 ) -> Result<(Drift, Option<Seen>), Halt> {
-    let seen = match Seen::look(spec) {
+    let mut seen = match Seen::look(spec) {
         Err(HostError::NoParent { .. }) if spec.want == Want::Absent => return Ok((Drift::none(), None)),
         other => other?,
     };
     if seen.stat.is_some_and(|stat| stat.st_nlink > 1 && file_type(&stat) == FileType::RegularFile) {
         has_other_names();
     }
-    let mut check = Check { spec, noop, pace, drift: Drift::none() };
+    let mut check = Check { spec, noop, pace, drift: Drift::none(), opened: None };
     check.run(&seen)?;
+    seen.opened = check.opened;
     Ok((check.drift, Some(seen)))
 }
 
@@ -64,6 +67,7 @@ struct Check<'a> {
     noop: bool,
     pace: Pace<'a>,
     drift: Drift,
+    opened: Option<OwnedFd>,
 }
 
 impl Check<'_> {
@@ -154,7 +158,7 @@ impl Check<'_> {
                 return Ok(());
             }
             let file = match fs.open_at(at) {
-                Ok(file) => file,
+                Ok(file) => self.opened.insert(file),
                 // Someone took away the right to read it, which the mode will give back: it is written anew.
                 Err(error) if error.errno() == Some(Errno::ACCESS) && self.has_other_mode(stat) => {
                     self.add_content(from, (size(stat), None), (body.len(), None));
@@ -164,14 +168,14 @@ impl Check<'_> {
             };
             match body.at_hand().filter(|bytes| bytes.len() as u64 <= LONG) {
                 Some(wanted) => {
-                    let found = fs.read_whole(&file, at.path, size(stat))?;
+                    let found = fs.read_whole(file, at.path, size(stat))?;
                     if found == wanted {
                         return Ok(());
                     }
                     digests = (Some(Sha256::digest(&found).into()), Some(Sha256::digest(wanted).into()));
                 }
                 None => {
-                    if body.is_in(fs, &file, at.path, pace)? {
+                    if body.is_in(fs, file, at.path, pace)? {
                         return Ok(());
                     }
                     digests.1 = Some(body.digest(fs, pace)?);

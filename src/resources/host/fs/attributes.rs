@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::io::Errno;
 
 use super::write::is_regular;
 use super::{At, Dress, Fs, permissions, proc_path};
@@ -18,13 +19,27 @@ impl Fs {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle =
             self.call("open", at.path, || rustix::fs::openat(at.dir, at.name(), flags, Mode::empty()))?;
-        let now = self.call("stat", at.path, || rustix::fs::fstat(&handle))?;
+        self.set_looks_of(&handle, at, old, dress)
+    }
+
+    /// The same, of what was opened there already.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn set_looks_of(
+        &self,
+        handle: &OwnedFd,
+        at: At<'_>,
+        old: &Stat,
+        dress: Dress<'_>,
+    ) -> Result<Stat, HostError> {
+        let now = self.call("stat", at.path, || rustix::fs::fstat(handle))?;
         if FileType::from_raw_mode(now.st_mode) != FileType::from_raw_mode(old.st_mode) {
             return Err(HostError::Raced { op: "chmod", path: at.path.into() });
         }
         self.refuse_planted(at, &now)?;
-        self.dress_handle(at, &handle, &now, dress)?;
-        self.call("stat", at.path, || rustix::fs::fstat(&handle))
+        self.dress_handle(at, handle, &now, dress)?;
+        self.call("stat", at.path, || rustix::fs::fstat(handle))
     }
 
     /// Refuses a file that someone who can write to the directory may have linked there from elsewhere, so as to be
@@ -84,9 +99,12 @@ impl Fs {
         let mode = dress.mode.unwrap_or(kept);
         let chmod = !is_link && (mode != kept || owner && mode & 0o6000 != 0);
         if chmod {
-            // The kernel's fchmod refuses such handles; by way of /proc it is the same inode.
-            let by_proc = proc_path(handle.as_fd());
-            self.call("chmod", at.path, || rustix::fs::chmod(&by_proc, Mode::from_raw_mode(mode)))?;
+            let mode = Mode::from_raw_mode(mode);
+            self.call("chmod", at.path, || match rustix::fs::fchmod(handle, mode) {
+                // The kernel's fchmod refuses handles of paths; by way of /proc it is the same inode.
+                Err(Errno::BADF) => rustix::fs::chmod(proc_path(handle.as_fd()), mode),
+                other => other,
+            })?;
         }
         if let Some(label) = dress.label.filter(|_| self.selinux) {
             self.set_label_of_handle(handle, at.path, label)?;

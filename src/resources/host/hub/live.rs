@@ -164,24 +164,22 @@ impl Echoes {
     }
 }
 
-/// Takes in all that is queued, a buffer at a time, and tells the subscribers after each. Whether there was anything to
-/// tell.
+/// Takes in what is queued, a buffer at a time, until there is something to tell, and tells it. Whether there was.
 fn drain(queue: &OwnedFd, buffer: &mut [MaybeUninit<u8>], shared: &Shared, out: &mut Vec<Delivery>) -> bool {
     let mut reader = Reader::new(queue, buffer);
-    let mut told = false;
     loop {
         // The first event of a buffer is what reads it: without the lock.
         let first = match reader.next() {
             Ok(event) => event,
             Err(Errno::INTR) => continue,
-            Err(Errno::WOULDBLOCK) => return told,
+            Err(Errno::WOULDBLOCK) => return false,
             Err(error) => {
                 tracing::error!(%error, "read of the events of watched paths failed");
-                return told;
+                return false;
             }
         };
         let mut state = shared.lock();
-        let Some(live) = state.live.as_mut() else { return told };
+        let Some(live) = state.live.as_mut() else { return false };
         live.tree.handle(&raw(&first));
         while !reader.is_buffer_empty() {
             let Ok(event) = reader.next() else { break };
@@ -190,8 +188,11 @@ fn drain(queue: &OwnedFd, buffer: &mut [MaybeUninit<u8>], shared: &Shared, out: 
         live.tree.settle();
         live.tree.take_deliveries(out);
         drop(state);
-        told |= !out.is_empty();
-        deliver(out);
+        if !out.is_empty() {
+            deliver(out);
+            // Whoever was told has work to do now. If there is more, the next poll says so at once.
+            return true;
+        }
     }
 }
 
