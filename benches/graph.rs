@@ -71,9 +71,11 @@ impl Observer for Tell {
 /// A graph in which each vertex but the first few follows two earlier ones, some near and some far.
 fn graph(kind: &Arc<IdleKind>) -> Graph {
     let mut graph = Graph::new("bench");
+    // As frontends do, which have it from the registry.
+    let name: Arc<str> = kind.describe().name.into();
     let nodes: Vec<_> = (0..VERTICES)
         .map(|at| {
-            let label = Label::new("idle", format!("vertex number {at}"));
+            let label = Label::new(name.clone(), format!("vertex number {at}"));
             let vertex = Vertex::new(kind.clone(), Declaration::new(label, Params::new()));
             graph.add(vertex).expect("labels are unique")
         })

@@ -2,6 +2,7 @@
 //! as it is. Nothing of this burdens a live run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::id::{Generation, Label, VertexId};
 use super::runtime::record::Line;
@@ -30,7 +31,7 @@ pub struct Life {
     /// Which occupant of its slot it is.
     pub generation: Generation,
     /// How it is scheduled.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// Who runs together with it: all that name the same vertex here.
     pub team: Option<VertexId>,
     /// When it came.
@@ -99,7 +100,7 @@ impl Replay {
     pub fn vertices(&self) -> Vec<(VertexId, &Life, State)> {
         let states = self.scheduler.vertices();
         let mut all: Vec<_> =
-            states.filter_map(|(id, _, state)| Some((id, self.lives.get(&id)?, state))).collect();
+            states.filter_map(|(id, state)| Some((id, self.lives.get(&id)?, state))).collect();
         all.sort_by_key(|(id, life, _)| (life.label.clone(), !self.scheduler.is_leaving(*id)));
         all
     }

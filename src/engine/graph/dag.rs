@@ -57,7 +57,7 @@ pub struct Edge {
 pub struct Graph {
     /// The name that the user gave it.
     pub name: Arc<str>,
-    dag: DiGraph<Vertex, Edge, u32>,
+    dag: DiGraph<Arc<Vertex>, Edge, u32>,
     nodes: HashMap<Label, Node>,
     /// By both ends: petgraph's own look-up walks all edges of a vertex.
     between: HashMap<(Node, Node), EdgeIndex<u32>, BuildHasherDefault<IndexHasher>>,
@@ -105,10 +105,9 @@ impl Graph {
         if let Some(&taken) = vertex.members.iter().find_map(|member| self.nodes.get(&member.label)) {
             return Err(taken);
         }
-        let labels: Vec<Label> = vertex.members.iter().map(|member| member.label.clone()).collect();
-        let node = self.dag.add_node(vertex);
-        self.nodes.extend(labels.into_iter().map(|label| (label, node)));
-        Ok(node)
+        let node = Node::new(self.len());
+        self.nodes.extend(vertex.members.iter().map(|member| (member.label.clone(), node)));
+        Ok(self.dag.add_node(Arc::new(vertex)))
     }
 
     /// Adds an edge; a second one between the same two is joined with the first: it notifies if either does, and
@@ -140,7 +139,7 @@ impl Graph {
 
     /// The vertex at a node, to be changed; its labels must stay.
     pub fn vertex_mut(&mut self, node: Node) -> &mut Vertex {
-        &mut self.dag[node]
+        Arc::make_mut(&mut self.dag[node])
     }
 
     /// All nodes in the order in which they were added.
@@ -169,7 +168,7 @@ impl Graph {
     }
 
     /// The vertices in the order of their nodes.
-    pub fn into_vertices(self) -> impl Iterator<Item = Vertex> {
+    pub fn into_vertices(self) -> impl Iterator<Item = Arc<Vertex>> {
         self.dag.into_nodes_edges().0.into_iter().map(|node| node.weight)
     }
 

@@ -218,10 +218,9 @@ impl Driver {
 
 /// Replaces the values of sensitive parameters, before anyone sees them.
 fn mask(vertex: &Vertex, ending: &mut Ending) {
-    if vertex.members.iter().all(|member| member.meta.sensitive.is_empty()) {
-        return;
-    }
-    if let Ending::Applied(drift, _) | Ending::Noted(drift) = ending {
+    if let Ending::Applied(drift, _) | Ending::Noted(drift) = ending
+        && vertex.members.iter().any(|member| !member.meta.sensitive.is_empty())
+    {
         drift.mask(|member, what| {
             let declared = vertex.members.get(member as usize);
             declared.is_some_and(|declared| declared.meta.sensitive.iter().any(|param| **param == *what))

@@ -27,7 +27,8 @@ pub enum Telling {
 pub(super) struct Complaint {
     /// How often it has failed.
     times: u32,
-    failure: Option<Told>,
+    /// Few ever fail: it takes no room in those that do not.
+    failure: Option<Box<Told>>,
     blocked_by: Option<VertexId>,
 }
 
@@ -55,7 +56,7 @@ impl Complaint {
                 }
             }
             _ => {
-                self.failure = Some(Told { text: text.to_owned(), at: now, given_up: last });
+                self.failure = Some(Box::new(Told { text: text.to_owned(), at: now, given_up: last }));
                 Telling::InFull
             }
         }

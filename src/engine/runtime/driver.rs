@@ -307,7 +307,7 @@ impl Driver {
             noop: entry.noop,
             members,
             cancel,
-            timeout: entry.vertex.lead().meta.timeout(),
+            timeout: entry.timeout,
             undo: entry.undo.clone(),
             place: entry.place,
             informs: entry.informs,

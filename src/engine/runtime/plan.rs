@@ -60,7 +60,7 @@ pub enum SwapError {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub delta: Delta,
-    pub newcomers: Vec<(VertexId, Entry)>,
+    pub newcomers: Vec<(VertexId, Box<Entry>)>,
     pub kept: Vec<Kept>,
     pub holders: HashMap<Label, VertexId>,
     /// All that the next graph exports.
@@ -87,7 +87,7 @@ pub(super) fn plan(
     let user_count = next.vertices.len();
     add_undos(&mut next, reach, config);
     let (mut fates, ids) = decide(&next, roster, user_count);
-    let labels = next.vertices.iter().map(|(vertex, _)| vertex.label().clone());
+    let labels = next.vertices.iter().map(|vertex| vertex.label().clone());
     let holders: HashMap<Label, VertexId> = labels.zip(ids.iter().copied()).collect();
     let mut teams = teams(&next, &fates, &ids)?;
     let mut successors: Vec<Vec<(VertexId, bool)>> = vec![Vec::new(); ids.len()];
@@ -100,7 +100,7 @@ pub(super) fn plan(
         newcomers: Vec::new(),
         kept: Vec::new(),
         holders,
-        exports: next.vertices.iter().flat_map(|(vertex, _)| exports_of(vertex)).collect(),
+        exports: next.vertices.iter().flat_map(|vertex| exports_of(vertex)).collect(),
         swapped: Swapped { graph: next.name.to_string(), ..Swapped::default() },
     };
     let newcomers = fates.iter().filter(|fate| matches!(fate, Fate::New { .. })).count();
@@ -109,7 +109,7 @@ pub(super) fn plan(
     let generation = roster.next_generation();
     let staying: HashSet<VertexId> =
         fates.iter().zip(&ids).filter(|(fate, _)| matches!(fate, Fate::Keep)).map(|(_, id)| *id).collect();
-    for (at, (vertex, capabilities)) in next.vertices.into_iter().enumerate() {
+    for (at, (vertex, capabilities)) in next.vertices.into_iter().zip(next.capabilities).enumerate() {
         let mut after = std::mem::take(&mut successors[at]);
         after.sort_unstable();
         let id = ids[at];
@@ -142,9 +142,9 @@ fn teams(next: &Prepared, fates: &[Fate], ids: &[VertexId]) -> Result<Vec<Option
         if matches!(fates[positions[0]], Fate::Keep) {
             continue;
         }
-        let vertices = || positions.iter().map(|at| &next.vertices[*at].0);
+        let vertices = || positions.iter().map(|at| &next.vertices[*at]);
         let members: Vec<Declaration> = vertices().map(|vertex| vertex.lead().clone()).collect();
-        let lead = &next.vertices[positions[0]].0;
+        let lead = &next.vertices[positions[0]];
         let resource = build(&lead.kind, &members).map_err(|errors| SwapError::Build {
             label: lead.label().clone(),
             origin: lead.lead().origin.clone(),
@@ -176,13 +176,11 @@ fn add_undos(next: &mut Prepared, reach: &Reach, config: &Config) {
         return;
     }
     let present: HashSet<&Label> =
-        next.vertices.iter().flat_map(|(vertex, _)| &vertex.members).map(|member| &member.label).collect();
+        next.vertices.iter().flat_map(|vertex| &vertex.members).map(|member| &member.label).collect();
     undos.retain(|vertex| !present.contains(vertex.label()));
     next.leads.extend((next.leads.len() as u32..).take(undos.len()));
-    next.vertices.extend(undos.into_iter().map(|vertex| {
-        let capabilities = vertex.kind.capabilities(vertex.lead());
-        (vertex, capabilities)
-    }));
+    next.capabilities.extend(undos.iter().map(|vertex| vertex.kind.capabilities(vertex.lead())));
+    next.vertices.extend(undos.into_iter().map(Arc::new));
 }
 
 #[derive(Clone, Debug)]
@@ -208,7 +206,7 @@ fn decide(next: &Prepared, roster: &Roster, user_count: usize) -> (Vec<Fate>, Ve
     next.vertices
         .iter()
         .enumerate()
-        .map(|(at, (vertex, _))| {
+        .map(|(at, vertex)| {
             let old = roster.holder(vertex.label());
             let same = old.and_then(|id| roster.get(id)).is_some_and(|entry| {
                 entry.is_undo == (at >= user_count)
@@ -228,8 +226,8 @@ fn decide(next: &Prepared, roster: &Roster, user_count: usize) -> (Vec<Fate>, Ve
 
 /// Whether these ran together already, they and nobody else, as they are declared now.
 fn is_same_team(next: &Prepared, positions: &[usize], roster: &Roster) -> bool {
-    let declared = positions.iter().map(|at| next.vertices[*at].0.lead());
-    let holder = roster.holder(next.vertices[positions[0]].0.label()).and_then(|id| roster.get(id));
+    let declared = positions.iter().map(|at| next.vertices[*at].lead());
+    let holder = roster.holder(next.vertices[positions[0]].label()).and_then(|id| roster.get(id));
     let team = holder.and_then(|entry| entry.team.as_ref());
     team.is_some_and(|(team, _)| {
         declared.eq(&team.members)
@@ -250,7 +248,7 @@ fn forerunners(vertex: &Vertex, roster: &Roster) -> Vec<VertexId> {
 struct Newcomer {
     id: VertexId,
     generation: Generation,
-    vertex: Vertex,
+    vertex: Arc<Vertex>,
     capabilities: Capabilities,
     team: Option<Membership>,
     changes: Option<VertexId>,
@@ -262,7 +260,7 @@ impl Plan {
     fn keep(
         &mut self,
         id: VertexId,
-        vertex: Vertex,
+        vertex: Arc<Vertex>,
         after: Vec<(VertexId, bool)>,
         roster: &Roster,
         staying: &HashSet<VertexId>,
@@ -285,7 +283,7 @@ impl Plan {
         if senders != entry.senders {
             self.delta.rebind.push((id, senders));
         }
-        self.kept.push(Kept { id, vertex: Arc::new(vertex), successors: after });
+        self.kept.push(Kept { id, vertex, successors: after });
     }
 
     fn enter(
@@ -325,21 +323,23 @@ impl Plan {
         } else {
             (None, Arc::new(Unreceived))
         };
+        let timeout = lead.meta.timeout();
         let undo = lead.meta.reverse && capabilities.reversible && !is_undo;
         let senders = senders(lead, &self.holders);
         // To those who read the log it is the same one.
         let complaint = old.filter(|_| regrouped).map(|old| old.ledger.complaint.clone()).unwrap_or_default();
         let entry = Entry {
             generation,
+            vertex,
             surroundings: reach.surroundings(id, generation, &label),
             undo: undo.then(|| UndoTask::new(&reach.prefix, &label)),
             was_right: team.is_some() && regrouped && old.is_some_and(is_right),
             regrouped,
             noop: policy.noop,
+            timeout,
             place: capabilities.place,
             informs: capabilities.informs,
             senders: senders.clone(),
-            vertex: Arc::new(vertex),
             team,
             resource,
             successors: after,
@@ -356,8 +356,12 @@ impl Plan {
         let receives = receives.map(|(receive, sender)| Receiving { sender, key: receive.key.clone() });
         let receives = receives.collect();
         let team = entry.team.as_ref().map(|(team, _)| team.ids[0]);
+        let policy = match &self.delta.add.last() {
+            Some(before) if *before.policy == policy => before.policy.clone(),
+            _ => Arc::new(policy),
+        };
         self.delta.add.push(Added { vertex: id, generation, label, policy, team, receives, replaces });
-        self.newcomers.push((id, entry));
+        self.newcomers.push((id, Box::new(entry)));
         Ok(())
     }
 }

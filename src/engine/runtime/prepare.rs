@@ -28,8 +28,9 @@ impl Default for Options {
 pub struct Prepared {
     /// The name that the user gave it.
     pub name: Arc<str>,
-    /// Vertices with what the graph needs to know of them.
-    pub(super) vertices: Vec<(Vertex, Capabilities)>,
+    pub(super) vertices: Vec<Arc<Vertex>>,
+    /// What the graph needs to know of each vertex, by position in `vertices`.
+    pub(super) capabilities: Vec<Capabilities>,
     /// Those that run together: for each vertex the first of its group, by position in `vertices`; itself, if it is
     /// alone.
     pub(super) leads: Vec<u32>,
@@ -52,7 +53,7 @@ impl Prepared {
 
     /// Which vertices wait for which others: what automatic edges may change.
     pub fn shape(&self) -> Shape {
-        let labels = self.vertices.iter().map(|(vertex, _)| vertex.label().clone()).collect();
+        let labels = self.vertices.iter().map(|vertex| vertex.label().clone()).collect();
         Shape { labels, edges: self.edges.clone() }
     }
 
@@ -113,12 +114,17 @@ pub fn prepare(graph: Graph, options: Options) -> Result<Prepared, GraphError> {
         false => (0..).take(order.len()).collect(),
     };
     let name = graph.name.clone();
-    let mut unsorted: Vec<_> = graph.into_vertices().zip(capabilities).map(Some).collect();
-    let vertices = order
-        .into_iter()
-        .map(|node| unsorted[node.index()].take().expect("an order names every node once"))
-        .collect();
-    Ok(Prepared { name, vertices, leads, edges })
+    let vertices = sorted(graph.into_vertices().collect(), &order);
+    let capabilities = sorted(capabilities, &order);
+    Ok(Prepared { name, vertices, capabilities, leads, edges })
+}
+
+/// What is known by node index, in an order of all nodes.
+fn sorted<T: Clone>(known: Vec<T>, order: &[Node]) -> Vec<T> {
+    match order.is_sorted() {
+        true => known,
+        false => order.iter().map(|node| known[node.index()].clone()).collect(),
+    }
 }
 
 /// The position of the first of each vertex's group, by position.

@@ -22,7 +22,7 @@ use crate::engine::world::World;
 /// All vertices by id and by label.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Option<Box<Entry>>>,
     free: Vec<VertexId>,
     /// Who holds each label of the present graph.
     holders: HashMap<Label, VertexId>,
@@ -55,6 +55,8 @@ pub(super) struct Entry {
     /// The parameters with which `resource` was built from received values.
     pub received: Params,
     pub noop: bool,
+    /// How long one run may take.
+    pub timeout: Option<Duration>,
     pub place: Option<u64>,
     /// See [`Capabilities::informs`](crate::engine::kind::Capabilities::informs).
     pub informs: bool,
@@ -173,11 +175,11 @@ impl Reach {
 
 impl Roster {
     pub fn get(&self, id: VertexId) -> Option<&Entry> {
-        self.entries.get(id.index())?.as_ref()
+        self.entries.get(id.index())?.as_deref()
     }
 
     pub fn get_mut(&mut self, id: VertexId) -> Option<&mut Entry> {
-        self.entries.get_mut(id.index())?.as_mut()
+        self.entries.get_mut(id.index())?.as_deref_mut()
     }
 
     /// The entry in a slot, if it is still the one that is meant.
@@ -207,7 +209,7 @@ impl Roster {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (VertexId, &Entry)> {
-        (0..).map(VertexId).zip(&self.entries).filter_map(|(id, entry)| Some((id, entry.as_ref()?)))
+        (0..).map(VertexId).zip(&self.entries).filter_map(|(id, entry)| Some((id, entry.as_deref()?)))
     }
 
     /// All vertices of the present graph.
@@ -233,7 +235,7 @@ impl Roster {
     }
 
     /// Puts a newcomer into its slot.
-    pub fn enter(&mut self, id: VertexId, entry: Entry) {
+    pub fn enter(&mut self, id: VertexId, entry: Box<Entry>) {
         if self.entries.len() <= id.index() {
             self.entries.resize_with(id.index() + 1, || None);
         }
@@ -257,7 +259,7 @@ impl Roster {
     }
 
     /// A vertex is gone: its slot is free.
-    pub fn retire(&mut self, id: VertexId) -> Option<Entry> {
+    pub fn retire(&mut self, id: VertexId) -> Option<Box<Entry>> {
         let entry = self.entries.get_mut(id.index())?.take()?;
         let label = entry.vertex.label();
         if let Some(leaving) = self.leaving.get_mut(label) {

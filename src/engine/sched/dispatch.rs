@@ -84,22 +84,19 @@ impl Scheduler {
             return self.enter_ok(id, now, out);
         }
         let dirty = v.state == State::Dirty;
+        let policy = v.policy.clone();
         if dirty && !self.team_is_ready((id, generation)) {
             // It stays queued: in this queue.
             self.parked.push((id, generation));
-            let semaphores = self.vertex(id).policy.semaphores.clone();
-            return self.offer(&semaphores);
+            return self.offer(&policy.semaphores);
         }
-        let v = self.vertex(id);
-        let semaphores = std::mem::take(&mut v.policy.semaphores);
-        let acquired = dirty && self.semaphores.acquire((id, generation), &semaphores);
+        let acquired = dirty && self.semaphores.acquire((id, generation), &policy.semaphores);
         let v = self.vertex(id);
         // A dirty vertex that got no semaphore stays queued, with the semaphore.
         v.queued = dirty && !acquired;
         if !acquired {
-            self.offer(&semaphores);
+            self.offer(&policy.semaphores);
         }
-        self.vertex(id).policy.semaphores = semaphores;
         if acquired {
             self.start(id, now, out);
         }
@@ -144,13 +141,11 @@ impl Scheduler {
     pub(super) fn running_ended(&mut self, id: VertexId, now: Time) {
         let v = self.vertex(id);
         if !std::mem::take(&mut v.rides) {
-            let waits = u32::from(v.policy.waits);
-            let semaphores = std::mem::take(&mut v.policy.semaphores);
+            let policy = v.policy.clone();
             self.running -= 1;
-            self.running_waits -= waits;
-            self.semaphores.release(&semaphores);
-            self.offer(&semaphores);
-            self.vertex(id).policy.semaphores = semaphores;
+            self.running_waits -= u32::from(policy.waits);
+            self.semaphores.release(&policy.semaphores);
+            self.offer(&policy.semaphores);
         }
         let v = self.vertex(id);
         if matches!(v.policy.wake, WakePolicy::Poll(_)) && !v.polling {

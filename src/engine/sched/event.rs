@@ -139,8 +139,8 @@ pub struct Added {
     pub generation: Generation,
     /// For people who read a recording.
     pub label: Label,
-    /// What its meta-parameters mean.
-    pub policy: Policy,
+    /// What its meta-parameters mean; most vertices share one.
+    pub policy: Arc<Policy>,
     /// It runs together with all that name the same vertex here, itself among them: one watch, and one run for all of
     /// them that are to run. They come in the same swap, and leave in the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -70,7 +70,7 @@ impl Scheduler {
                 self.mark_dirty(receiver, now, out);
             }
         }
-        self.vertex(id).sent = sent;
+        self.vertex(id).sent = sent.into();
     }
 
     /// A run failed, or a watch: it is tried again, or not. `again`: something happened meanwhile, so that even the

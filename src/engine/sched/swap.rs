@@ -10,10 +10,29 @@ use super::time::Time;
 use super::vertex::{State, Ticket, Vertex};
 use crate::engine::id::VertexId;
 
+/// The vertices that a swap touches, each once, as they came up.
+#[derive(Default)]
+struct Touched {
+    ids: Vec<VertexId>,
+    /// By slot.
+    known: Vec<bool>,
+}
+
+impl Touched {
+    fn push(&mut self, id: VertexId) {
+        if self.known.len() <= id.index() {
+            self.known.resize(id.index() + 1, false);
+        }
+        if !std::mem::replace(&mut self.known[id.index()], true) {
+            self.ids.push(id);
+        }
+    }
+}
+
 impl Scheduler {
     /// Goes over to another graph. A vertex that the delta does not name keeps all that it has.
     pub(super) fn swap(&mut self, delta: Delta, now: Time, out: &mut Vec<Command>) {
-        let mut touched = Vec::new();
+        let mut touched = Touched::default();
         if !(delta.disconnect.is_empty() && delta.remove.is_empty()) {
             self.epoch += 1;
         }
@@ -57,7 +76,7 @@ impl Scheduler {
             self.rebind(receiver, &senders, now, out);
         }
         // First those that are no longer blocked, so that nobody is thought to be blocked by one of them.
-        for &id in &touched {
+        for &id in &touched.ids {
             if self.get(id).is_some_and(|v| matches!(v.state, State::Blocked { .. }) && v.bad == 0) {
                 self.leave_settled(id, now, out);
             }
@@ -65,7 +84,7 @@ impl Scheduler {
         self.departing.extend(delta.remove);
         self.give_up_circular();
         self.depart(now, out);
-        for id in touched {
+        for id in touched.ids {
             self.reconsider(id, now, out);
         }
         self.converge.start(now);
@@ -149,7 +168,7 @@ impl Scheduler {
 
     /// Marks a vertex as leaving, and cuts its edges: those to successors at once; those to predecessors too,
     /// unless it must still settle once.
-    fn detach(&mut self, id: VertexId, touched: &mut Vec<VertexId>) {
+    fn detach(&mut self, id: VertexId, touched: &mut Touched) {
         let v = self.vertex(id);
         v.leaving = true;
         let (unready, bad) = (u32::from(v.state != State::Ok), u32::from(v.state.is_bad()));
@@ -247,7 +266,7 @@ impl Scheduler {
             .retain(|(id, generation)| self.occupant(*id, *generation).is_some() && self.must_settle(*id));
         for &(id, _) in &realizing {
             if self.waits_for_itself(id) {
-                self.vertex(id).policy.realize = false;
+                Arc::make_mut(&mut self.vertex(id).policy).realize = false;
                 self.departing.push(id);
             }
         }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
 use super::contention::Contention;
 use super::event::{Added, Sent};
 use super::policy::{Limit, Policy};
 use super::time::Time;
-use crate::engine::id::{Generation, Label, VertexId};
+use crate::engine::id::{Generation, VertexId};
 use crate::engine::resource::Stamp;
 
 /// The state of a vertex, as people see it.
@@ -81,12 +82,11 @@ pub(super) enum Again {
     Yes,
 }
 
-/// One vertex.
+/// One vertex. What few have is held so that it takes little room in the others: whoever settles walks through them all.
 #[derive(Clone, Debug)]
 pub(super) struct Vertex {
     pub generation: Generation,
-    pub label: Label,
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// All that run together with it, itself included; nobody: it runs by itself.
     pub team: Option<Arc<[Ticket]>>,
     /// The present run was started for another of its team, which holds what the run holds.
@@ -101,10 +101,10 @@ pub(super) struct Vertex {
     pub unready: u32,
     /// How many predecessors are `Failed` or `Blocked`.
     pub bad: u32,
-    pub receives: Vec<Received>,
-    pub receivers: Vec<VertexId>,
+    pub receives: ThinVec<Received>,
+    pub receivers: ThinVec<VertexId>,
     /// What it has sent last, for receivers that come later.
-    pub sent: Vec<Sent>,
+    pub sent: ThinVec<Sent>,
     /// The watch is armed, or there is none to arm.
     pub armed: bool,
     pub again: Again,
@@ -130,9 +130,9 @@ pub(super) struct Vertex {
     /// It leaves the graph once its run has ended, or, with `realize`, once it has settled.
     pub leaving: bool,
     /// Who must have left before this may start: those that it replaces.
-    pub forerunners: Vec<VertexId>,
+    pub forerunners: ThinVec<VertexId>,
     /// Who wait for this to leave.
-    pub heirs: Vec<VertexId>,
+    pub heirs: ThinVec<VertexId>,
 }
 
 /// The fill of a token bucket.
@@ -176,7 +176,6 @@ impl Vertex {
         });
         Self {
             generation: added.generation,
-            label: added.label,
             team: None,
             rides: false,
             state: State::Waiting,
@@ -186,8 +185,8 @@ impl Vertex {
             unready: 0,
             bad: 0,
             receives: receives.collect(),
-            receivers: Vec::new(),
-            sent: Vec::new(),
+            receivers: ThinVec::new(),
+            sent: ThinVec::new(),
             armed: false,
             again: Again::No,
             refresh: false,
@@ -203,8 +202,8 @@ impl Vertex {
             tokens: Tokens { left: added.policy.limit.map_or(0.0, |limit| limit.burst.into()), at: now },
             contention: Contention::default(),
             leaving: false,
-            forerunners: Vec::new(),
-            heirs: Vec::new(),
+            forerunners: ThinVec::new(),
+            heirs: ThinVec::new(),
             policy: added.policy,
         }
     }

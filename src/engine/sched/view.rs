@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::step::Scheduler;
 use super::vertex::State;
-use crate::engine::id::{Label, VertexId};
+use crate::engine::id::VertexId;
 
 /// How many vertices are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,12 +84,9 @@ impl Scheduler {
     }
 
     /// All vertices, leaving ones included, in the order of their ids.
-    pub fn vertices(&self) -> impl Iterator<Item = (VertexId, &Label, State)> {
-        let ids = (0..).map(VertexId);
-        ids.zip(&self.slots).filter_map(|(id, slot)| {
-            let v = slot.as_ref()?;
-            Some((id, &v.label, self.state(id)?))
-        })
+    pub fn vertices(&self) -> impl Iterator<Item = (VertexId, State)> {
+        let ids = (0..self.slots.len() as u32).map(VertexId);
+        ids.filter_map(|id| Some((id, self.state(id)?)))
     }
 
     /// The predecessors of a vertex.

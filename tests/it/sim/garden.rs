@@ -356,7 +356,7 @@ impl Garden {
             vertex: plant.id,
             generation: plant.generation,
             label: Label::new("sim", format!("n{label}").as_str()),
-            policy: plant.policy.clone(),
+            policy: plant.policy.clone().into(),
             team: plant.team.map(|team| {
                 let mut mates = self.plants.values().filter(|other| other.team == Some(team));
                 mates.next().expect("it is of its own team").id

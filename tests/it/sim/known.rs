@@ -58,7 +58,7 @@ impl Known {
         Self {
             generation: added.generation,
             label: added.label.clone(),
-            policy: added.policy.clone(),
+            policy: Policy::clone(&added.policy),
             mates: BTreeSet::new(),
             rides: false,
             before: BTreeSet::new(),

@@ -16,7 +16,7 @@ impl Invariant for States {
 
     fn step(&mut self, _: &Event, _: &[Command], scene: &Scene<'_>) -> Verdict {
         let model = scene.model;
-        let known = scene.scheduler.vertices().map(|(id, ..)| id);
+        let known = scene.scheduler.vertices().map(|(id, _)| id);
         hold(known.eq(model.vertices.keys().copied()), [], || "other vertices are there".to_owned())?;
         for (&id, v) in &model.vertices {
             let Some(state) = scene.scheduler.state(id) else { continue };
