@@ -44,6 +44,10 @@ for tampered in "$dir/f1" "$dir/d/f2"; do
   rm "$tampered"
   until_true test -s "$tampered"
 done
+echo else >"$dir/f1"
+until_true grep -qsx one "$dir/f1"
+chmod 0644 "$dir/d/f2"
+until_true bash -c "[[ \$(stat -c %a '$dir/d/f2') = 600 ]]"
 sed -i 's/content: one/content: uno/' "$dir/alone.yaml"
 until_true grep -qs uno "$dir/f1"
 XDG_RUNTIME_DIR="$dir" "$binary" status --json --prefix "$dir/alone" --hostname alone >"$dir/alone.json"

@@ -356,7 +356,7 @@ impl Plan {
         let receives = receives.map(|(receive, sender)| Receiving { sender, key: receive.key.clone() });
         let receives = receives.collect();
         let team = entry.team.as_ref().map(|(team, _)| team.ids[0]);
-        let policy = match &self.delta.add.last() {
+        let policy = match self.delta.add.last() {
             Some(before) if *before.policy == policy => before.policy.clone(),
             _ => Arc::new(policy),
         };
