@@ -1,6 +1,7 @@
 //! The loop: messages in, one scheduler step each, commands out.
 
 use std::collections::BTreeSet;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use crate::engine::world::ExportId;
 
 /// So many jobs are handed over without waiting for more: enough to make waking the crew cheap.
 const BATCH: usize = 64;
+/// So many of those that come after a vertex are likely to start at once.
+const NEXT: usize = 8;
 /// While something runs, the driver looks this often for runs that are stuck.
 const STUCK_LOOK: Duration = Duration::from_secs(10);
 
@@ -93,12 +96,15 @@ impl Driver {
                 record.flush();
             }
             self.mailbox.take(&mut messages, self.patience());
-            for message in messages.drain(..) {
-                self.handle(message);
-                if self.jobs.len() >= BATCH {
-                    self.crew.take_on(&mut self.jobs);
+            let mut left = messages.drain(..);
+            while !left.as_slice().is_empty() {
+                self.fetch(left.as_slice().iter().take(BATCH));
+                for message in left.by_ref().take(BATCH) {
+                    self.handle(message);
                 }
+                self.crew.take_on(&mut self.jobs);
             }
+            drop(left);
             if self.wake_at.is_some_and(|at| at <= self.clock.now()) {
                 self.wake_at = None;
                 self.step(Event::Tick);
@@ -115,6 +121,20 @@ impl Driver {
         self.mailbox.close();
         self.crew.close();
         self.observer.happened(Happening::Stopped(LastLook(&self)));
+    }
+
+    /// Has the cache load what these are about, and those that may start next. In a large graph each such load is
+    /// from memory, and they are most of the work: here they overlap, and in its turn each would be waited for.
+    fn fetch<'a>(&self, messages: impl ExactSizeIterator<Item = &'a Message>) {
+        if messages.len() == 1 {
+            return;
+        }
+        for message in messages {
+            if let Message::Finished(report) = message {
+                let id = report.vertex;
+                black_box((self.roster.fetch(id, NEXT), self.scheduler.fetch(id, NEXT)));
+            }
+        }
     }
 
     /// How long the next message may take to come.

@@ -77,6 +77,16 @@ pub(super) struct Entry {
     pub ledger: Ledger,
 }
 
+impl Entry {
+    /// Reads something of each part of it that a run needs.
+    fn touch(&self) -> usize {
+        let shared = Arc::strong_count(&self.vertex)
+            + Arc::strong_count(&self.resource)
+            + Arc::strong_count(&self.surroundings);
+        shared + usize::from(self.stuck) + usize::from(self.running.is_some()) + self.ledger.checks as usize
+    }
+}
+
 /// A watch that is armed: what keeps it so.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -226,6 +236,13 @@ impl Roster {
     /// The generation after the last that was given.
     pub fn next_generation(&self) -> Generation {
         Generation(self.generation + 1)
+    }
+
+    /// Reads a little of what is known of a vertex, and of so many after it, from wherever it lies in memory.
+    pub fn fetch(&self, id: VertexId, next: usize) -> usize {
+        let Some(entry) = self.get(id) else { return 0 };
+        let after = entry.successors.iter().take(next).filter_map(|(id, _)| self.get(*id));
+        entry.touch() + after.map(Entry::touch).sum::<usize>()
     }
 
     /// Makes room for newcomers.

@@ -82,57 +82,60 @@ pub(super) enum Again {
     Yes,
 }
 
-/// One vertex. What few have is held so that it takes little room in the others: whoever settles walks through them all.
+/// One vertex. In a large graph what costs is to come by it in memory: what neighbours that settle look at comes first,
+/// in one line of the cache, and what few have takes little room in the others.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Vertex {
-    pub generation: Generation,
-    pub policy: Arc<Policy>,
-    /// All that run together with it, itself included; nobody: it runs by itself.
-    pub team: Option<Arc<[Ticket]>>,
-    /// The present run was started for another of its team, which holds what the run holds.
-    pub rides: bool,
     pub state: State,
-    pub predecessors: Vec<VertexId>,
-    /// The scheduler's epoch in which it was blocked.
-    pub blocked_in: u32,
-    /// With `notify`.
-    pub successors: Vec<(VertexId, bool)>,
     /// How many predecessors are not `Ok`.
     pub unready: u32,
     /// How many predecessors are `Failed` or `Blocked`.
     pub bad: u32,
-    pub receives: ThinVec<Received>,
-    pub receivers: ThinVec<VertexId>,
-    /// What it has sent last, for receivers that come later.
-    pub sent: ThinVec<Sent>,
+    pub generation: Generation,
+    /// The scheduler's epoch in which it was blocked.
+    pub blocked_in: u32,
+    /// Who must have left before this may start: those that it replaces.
+    pub forerunners: ThinVec<VertexId>,
+    /// Who wait for this to leave.
+    pub heirs: ThinVec<VertexId>,
+    pub policy: Arc<Policy>,
+    /// It leaves the graph once its run has ended, or, with `realize`, once it has settled.
+    pub leaving: bool,
+    /// It has been settled at least once.
+    pub settled_once: bool,
+    /// In a queue of the dispatcher.
+    pub queued: bool,
     /// The watch is armed, or there is none to arm.
     pub armed: bool,
-    pub again: Again,
+    /// The present run was started for another of its team, which holds what the run holds.
+    pub rides: bool,
     /// A refresh waits for the next run.
     pub refresh: bool,
     /// The present run was given a refresh, to be given again if it fails.
     pub refreshing: bool,
     /// It changed something while it was leaving: its heir owes the refreshes that follow from that.
     pub owes: bool,
-    pub wrote: Option<Stamp>,
+
+    /// With `notify`.
+    pub successors: Vec<(VertexId, bool)>,
+    pub predecessors: Vec<VertexId>,
+    pub contention: Contention,
     pub retries_left: Option<u32>,
-    /// It has been settled at least once.
-    pub settled_once: bool,
-    /// In a queue of the dispatcher.
-    pub queued: bool,
+    pub again: Again,
+    pub wrote: Option<Stamp>,
+    /// All that run together with it, itself included; nobody: it runs by itself.
+    pub team: Option<Arc<[Ticket]>>,
     /// Dirty, but may not start before this.
     pub not_before: Time,
     pub next_poll: Time,
     /// A deadline for its next poll is set.
     pub polling: bool,
     pub tokens: Tokens,
-    pub contention: Contention,
-    /// It leaves the graph once its run has ended, or, with `realize`, once it has settled.
-    pub leaving: bool,
-    /// Who must have left before this may start: those that it replaces.
-    pub forerunners: ThinVec<VertexId>,
-    /// Who wait for this to leave.
-    pub heirs: ThinVec<VertexId>,
+    pub receives: ThinVec<Received>,
+    pub receivers: ThinVec<VertexId>,
+    /// What it has sent last, for receivers that come later.
+    pub sent: ThinVec<Sent>,
 }
 
 /// The fill of a token bucket.

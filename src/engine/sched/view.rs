@@ -99,6 +99,13 @@ impl Scheduler {
         self.get(id).is_some_and(|v| v.leaving)
     }
 
+    /// Reads a little of a vertex, and of so many after it, from wherever it lies in memory.
+    pub fn fetch(&self, id: VertexId, next: usize) -> u32 {
+        let Some(v) = self.get(id) else { return 0 };
+        let after = v.successors.iter().take(next).filter_map(|(id, _)| self.get(*id));
+        v.unready.wrapping_add(after.fold(0, |sum, s| s.unready.wrapping_add(sum)))
+    }
+
     /// How many vertices are in each state.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
