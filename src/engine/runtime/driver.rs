@@ -1,7 +1,6 @@
 //! The loop: messages in, one scheduler step each, commands out.
 
 use std::collections::BTreeSet;
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,20 +95,12 @@ impl Driver {
                 record.flush();
             }
             self.mailbox.take(&mut messages, self.patience());
-            let mut left = messages.drain(..);
-            while !left.as_slice().is_empty() {
-                self.fetch(left.as_slice().iter().take(BATCH));
-                for message in left.by_ref().take(BATCH) {
-                    self.handle(message);
-                }
-                self.crew.take_on(&mut self.jobs);
-            }
-            drop(left);
+            self.handle_all(messages.drain(..));
             if self.wake_at.is_some_and(|at| at <= self.clock.now()) {
                 self.wake_at = None;
                 self.step(Event::Tick);
             }
-            if self.running > 0 && messages.is_empty() {
+            if self.running > 0 {
                 self.write_off_stuck();
             }
             self.obey();
@@ -123,6 +114,17 @@ impl Driver {
         self.observer.happened(Happening::Stopped(LastLook(&self)));
     }
 
+    /// Handles messages, and hands over the jobs that come of them, a batch at a time.
+    fn handle_all(&mut self, mut messages: std::vec::Drain<'_, Message>) {
+        while !messages.as_slice().is_empty() {
+            self.fetch(messages.as_slice().iter().take(BATCH));
+            for message in messages.by_ref().take(BATCH) {
+                self.handle(message);
+            }
+            self.crew.take_on(&mut self.jobs);
+        }
+    }
+
     /// Has the cache load what these are about, and those that may start next. In a large graph each such load is
     /// from memory, and they are most of the work: here they overlap, and in its turn each would be waited for.
     fn fetch<'a>(&self, messages: impl ExactSizeIterator<Item = &'a Message>) {
@@ -131,8 +133,8 @@ impl Driver {
         }
         for message in messages {
             if let Message::Finished(report) = message {
-                let id = report.vertex;
-                black_box((self.roster.fetch(id, NEXT), self.scheduler.fetch(id, NEXT)));
+                self.roster.fetch(report.vertex, NEXT);
+                self.scheduler.fetch(report.vertex, NEXT);
             }
         }
     }

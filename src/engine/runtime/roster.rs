@@ -1,6 +1,7 @@
 //! What is known of each running vertex.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,7 @@ pub(super) struct Entry {
     /// The parameters with which `resource` was built from received values.
     pub received: Params,
     pub noop: bool,
-    /// How long one run may take.
+    /// How long one run may take. It is what its declaration says, kept where each start looks anyway.
     pub timeout: Option<Duration>,
     pub place: Option<u64>,
     /// See [`Capabilities::informs`](crate::engine::kind::Capabilities::informs).
@@ -79,11 +80,10 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Reads something of each part of it that a run needs.
-    fn touch(&self) -> usize {
-        let shared = Arc::strong_count(&self.vertex)
-            + Arc::strong_count(&self.resource)
-            + Arc::strong_count(&self.surroundings);
-        shared + usize::from(self.stuck) + usize::from(self.running.is_some()) + self.ledger.checks as usize
+    fn touch(&self) {
+        let Self { vertex, resource, surroundings, stuck, running, ledger, .. } = self;
+        black_box((Arc::strong_count(vertex), Arc::strong_count(resource), Arc::strong_count(surroundings)));
+        black_box((*stuck, running.is_some(), ledger.checks));
     }
 }
 
@@ -238,11 +238,11 @@ impl Roster {
         Generation(self.generation + 1)
     }
 
-    /// Reads a little of what is known of a vertex, and of so many after it, from wherever it lies in memory.
-    pub fn fetch(&self, id: VertexId, next: usize) -> usize {
-        let Some(entry) = self.get(id) else { return 0 };
-        let after = entry.successors.iter().take(next).filter_map(|(id, _)| self.get(*id));
-        entry.touch() + after.map(Entry::touch).sum::<usize>()
+    /// Reads a little of what is known of a vertex, and of so many after it, so that the cache has it.
+    pub fn fetch(&self, id: VertexId, next: usize) {
+        let Some(entry) = self.get(id) else { return };
+        entry.touch();
+        entry.successors.iter().take(next).filter_map(|(id, _)| self.get(*id)).for_each(Entry::touch);
     }
 
     /// Makes room for newcomers.

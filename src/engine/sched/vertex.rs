@@ -1,5 +1,6 @@
 //! The state machine of one vertex.
 
+use std::mem::offset_of;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,10 @@ pub(super) struct Vertex {
     /// What it has sent last, for receivers that come later.
     pub sent: ThinVec<Sent>,
 }
+
+/// A slot is whole lines of 64 bytes, and what comes first fits in one.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Option<Vertex>>().is_multiple_of(64) && offset_of!(Vertex, successors) == 64);
 
 /// The fill of a token bucket.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,7 @@
 //! What others may see of the scheduler.
 
+use std::hint::black_box;
+
 use serde::{Deserialize, Serialize};
 
 use super::step::Scheduler;
@@ -99,11 +101,12 @@ impl Scheduler {
         self.get(id).is_some_and(|v| v.leaving)
     }
 
-    /// Reads a little of a vertex, and of so many after it, from wherever it lies in memory.
-    pub fn fetch(&self, id: VertexId, next: usize) -> u32 {
-        let Some(v) = self.get(id) else { return 0 };
-        let after = v.successors.iter().take(next).filter_map(|(id, _)| self.get(*id));
-        v.unready.wrapping_add(after.fold(0, |sum, s| s.unready.wrapping_add(sum)))
+    /// Reads a little of a vertex, and of so many after it, so that the processor's cache has it when it is needed.
+    pub fn fetch(&self, id: VertexId, next: usize) {
+        let Some(v) = self.get(id) else { return };
+        for after in v.successors.iter().take(next).filter_map(|(id, _)| self.get(*id)) {
+            black_box(after.unready);
+        }
     }
 
     /// How many vertices are in each state.
