@@ -152,8 +152,10 @@ impl Desk {
                 Ok(Request::Leave) => match self.live.mesh.leave().await {
                     Ok(()) => {
                         tracing::info!("has left the mesh, and ends");
+                        // First the answer: this task ends with the agent.
+                        let told = send(&mut to, Reply::Left).await;
                         self.live.engine.stop(StopLevel::Finish);
-                        Reply::Left
+                        return told;
                     }
                     Err(error) => Reply::Error { message: chain(&error) },
                 },
