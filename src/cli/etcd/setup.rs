@@ -11,7 +11,7 @@ use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Founding};
 use crate::cluster::peer::{PeerTlsFiles, PeerTrust, PeerUrl, PeerUrlError};
 use crate::cluster::raft::SnapshotRule;
-use crate::cluster::server::{SelfSigned, ServerTls, Settings};
+use crate::cluster::server::{Listen, SelfSigned, ServerTls, Settings};
 use crate::cluster::store::auth::jwt::{Jwt, JwtError};
 use crate::cluster::store::auth::option::{AuthTokenError, AuthTokenOption, JwtOption};
 use crate::cluster::store::go_duration;
@@ -87,8 +87,7 @@ pub fn settings(args: &Args) -> Result<Settings, FlagError> {
         node,
         ask,
         peer_urls: args.cluster.initial_advertise_peer_urls.clone(),
-        listen_clients,
-        listen_ahead: false,
+        listen_clients: listen_clients.into_iter().map(Listen::At).collect(),
         listen_peers,
         peers_at_clients: false,
         listen_metrics,

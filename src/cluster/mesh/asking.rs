@@ -10,7 +10,7 @@ use crate::cluster::link::Endpoint;
 use crate::cluster::tls::JoinTls;
 
 /// How long a host may take to be connected to, and to agree on keys.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 /// The most hosts that are asked: those that are known, and those that they tell of.
 const MOST_ASKED: usize = 64;
 
@@ -91,6 +91,7 @@ pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
     Ok(socket)
 }
 
-fn late() -> String {
+/// Why nothing came of it.
+pub(super) fn late() -> String {
     format!("no answer within {} s", CONNECT.as_secs())
 }

@@ -3,36 +3,75 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use super::{MeshError, Options};
-use crate::cluster::etcd::serve::{Address, ListenError, Listener, Place};
+use super::{Memory, MeshError, Options};
+use crate::cluster::etcd::serve::{Address, Bound, ListenError, Place};
 use crate::cluster::link::PORT;
 
 /// Ports for when the usual one is taken: next to it, after that of etcd's peers, and below those that the system gives to
 /// outgoing connections.
 const OTHERS: std::ops::RangeInclusive<u16> = 2381..=2999;
 
-/// The addresses at which to listen: those that were asked for; else the usual port of the loopback, or, when another
-/// program has it, one that is free and is kept.
-pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<Address>, MeshError> {
+/// Where a host listens, whoever answers there: one that knows the way to the store, or carries it. Nobody else gets the
+/// ports when one gives way to the other, and who calls in that moment waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Door {
+    bound: Vec<Bound>,
+    /// Where others reach it.
+    pub advertised: Vec<String>,
+}
+
+impl Door {
+    /// Listens at the addresses that were asked for; else at the usual port of the loopback, or, when another program has it,
+    /// at one that is free and is kept. With `ahead`, also at addresses that this host does not have yet.
+    pub async fn open(options: &Options, memory: &Memory, ahead: bool) -> Result<Self, MeshError> {
+        let bound = match options.no_network {
+            true => Vec::new(),
+            false => listen(options, memory.port, ahead).await?,
+        };
+        let mut advertised = advertised(options, &bound);
+        if advertised.is_empty() && !bound.is_empty() {
+            advertised.clone_from(&memory.advertised);
+        }
+        Ok(Self { bound, advertised })
+    }
+
+    /// The sockets.
+    pub fn bound(&self) -> &[Bound] {
+        &self.bound
+    }
+
+    /// The port, if it is not the usual one.
+    pub fn kept_port(&self) -> Option<u16> {
+        match &*self.bound {
+            [bound] => bound.local().map(|local| local.port()).filter(|port| *port != PORT),
+            _ => None,
+        }
+    }
+
+    /// Whoever answers there now is the last: who calls afterwards is refused.
+    pub fn close(&mut self) {
+        self.bound.clear();
+    }
+}
+
+async fn listen(options: &Options, kept: Option<u16>, ahead: bool) -> Result<Vec<Bound>, MeshError> {
     let tls = !options.security.is_plain();
     if !options.listen.is_empty() {
-        let mut listen = Vec::new();
+        let mut bound = Vec::new();
         for address in &options.listen {
-            listen.push(Address { tls, ..with_port(address).await? });
+            // One that is taken is an error also where only the way to the store would be told there.
+            let address = Address { tls, ..address.clone() };
+            bound.push(match ahead {
+                true => Bound::ahead(&address).await?,
+                false => Bound::new(&address).await?,
+            });
         }
-        return Ok(listen);
+        return Ok(bound);
     }
-    // Whether a port is free is all that is asked here.
-    let at = |port| Address { place: Place::Tcp("127.0.0.1".to_owned(), port), tls: false };
-    let candidates = [kept.unwrap_or(PORT)].into_iter().chain(OTHERS).chain([0]);
     let mut last = MeshError::NoAddress;
-    for port in candidates {
-        match Listener::bind(&at(port), None).await {
-            // It is bound again in a moment.
-            Ok(listener) => {
-                let port = listener.local().map_or(port, |local| local.port());
-                return Ok(vec![Address { tls, ..at(port) }]);
-            }
+    for port in [kept.unwrap_or(PORT)].into_iter().chain(OTHERS).chain([0]) {
+        match Bound::new(&Address { place: Place::Tcp("127.0.0.1".to_owned(), port), tls }).await {
+            Ok(bound) => return Ok(vec![bound]),
             Err(ListenError::Bind { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {}
             Err(error) => last = error.into(),
         }
@@ -40,49 +79,29 @@ pub(super) async fn choose(options: &Options, kept: Option<u16>) -> Result<Vec<A
     Err(last)
 }
 
-/// Port 0 is one that the system chooses: others must know which.
-async fn with_port(address: &Address) -> Result<Address, MeshError> {
-    let address = &Address { tls: false, ..address.clone() };
-    // One that is taken is an error also where only the way to the store would be told there.
-    let listener = Listener::bind_ahead(address, None).await?;
-    let Place::Tcp(host, 0) = &address.place else { return Ok(address.clone()) };
-    let port = listener.local().ok_or(MeshError::NoAddress)?.port();
-    Ok(Address { place: Place::Tcp(host.clone(), port), tls: address.tls })
-}
-
-/// The port, if it is not the usual one.
-pub(super) fn kept_port(listen: &[Address]) -> Option<u16> {
-    match listen {
-        [Address { place: Place::Tcp(_, port), .. }] if *port != PORT => Some(*port),
-        _ => None,
-    }
-}
-
 /// Where others reach a host: what its administrator says, else where it listens; of an address that stands for all,
-/// the one from which `towards` is reached.
-pub(super) fn advertised(options: &Options, listen: &[Address], towards: Option<SocketAddr>) -> Vec<String> {
+/// the one from which others are reached.
+fn advertised(options: &Options, bound: &[Bound]) -> Vec<String> {
     if !options.advertise.is_empty() {
         return options.advertise.clone();
     }
-    let urls = listen.iter().filter_map(|address| match &address.place {
+    let urls = bound.iter().map(Bound::address).filter_map(|address| match address.place {
         Place::Tcp(host, port) => {
             let host = match host.as_str() {
-                "0.0.0.0" | "::" | "" => own_address(towards)?,
-                host => host.to_owned(),
+                "0.0.0.0" | "::" | "" => own_address()?,
+                _ => host,
             };
-            let place = Place::Tcp(host, *port);
-            Some(Address { place, tls: address.tls }.to_string())
+            Some(Address { place: Place::Tcp(host, port), tls: address.tls }.to_string())
         }
         Place::Unix(_) => None,
     });
     urls.collect()
 }
 
-/// The address from which another one is reached: the system is asked, and nothing is sent.
-fn own_address(towards: Option<SocketAddr>) -> Option<String> {
+/// The address from which others are reached: the system is asked, and nothing is sent.
+fn own_address() -> Option<String> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
     // TEST-NET-1, RFC 5737: it stands for "anywhere".
-    let towards = towards.unwrap_or_else(|| SocketAddr::from(([192, 0, 2, 1], 9)));
-    let socket = std::net::UdpSocket::bind(if towards.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).ok()?;
-    socket.connect(towards).ok()?;
+    socket.connect(SocketAddr::from(([192, 0, 2, 1], 9))).ok()?;
     Some(socket.local_addr().ok()?.ip().to_string())
 }

@@ -83,19 +83,6 @@ pub enum MeshError {
 }
 
 impl MeshError {
-    /// Whether an address was taken in the last moment.
-    pub(super) fn is_taken(&self) -> bool {
-        let listen = match self {
-            Self::Listen(error) => error,
-            Self::Server(error) => match &**error {
-                ServerError::Listen(error) => error,
-                _ => return false,
-            },
-            _ => return false,
-        };
-        matches!(listen, ListenError::Bind { cause, .. } if cause.kind() == ErrorKind::AddrInUse)
-    }
-
     /// Whether those who were asked do not know this host as a member.
     pub(super) fn is_unknown(&self) -> bool {
         matches!(self, Self::Server(error) if matches!(**error, ServerError::NotAMember { .. }))
@@ -104,8 +91,11 @@ impl MeshError {
     /// What to do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            error if error.is_taken() => {
+            Self::Listen(ListenError::Bind { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {
                 Some("end what listens there, or choose another address: --listen ADDR:PORT".to_owned())
+            }
+            Self::Listen(ListenError::Bind { cause, .. }) if cause.kind() == ErrorKind::AddrNotAvailable => {
+                Some("choose one that this host has, as `ip -brief address` shows: --listen ADDR:PORT".to_owned())
             }
             Self::Server(error) => error.hint().map(str::to_owned),
             Self::NameTaken { host, .. } => Some(format!(

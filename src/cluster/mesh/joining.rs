@@ -10,29 +10,26 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{oneshot, watch};
 use zeroize::Zeroizing;
 
+use super::door::Door;
 use super::own_identity::{OwnIdentity, Said as OfItself};
 use super::part::{Open, Part};
 use super::signpost::Signpost;
 use super::store::{self, Beginning, Store};
 use super::{
-    Memory, MeshError, Options, Said, Security, Volunteer, administrator, door, grounds, inviting, keeping,
-    outage,
+    Memory, MeshError, Options, Said, Security, Volunteer, administrator, grounds, inviting, keeping, outage,
 };
-use crate::cluster::etcd::serve::Address;
 use crate::cluster::identity::{JoinToken, UnixSeconds, key_files};
 use crate::cluster::joining::Terms;
 use crate::cluster::link::{Endpoint, Link, LinkSettings};
 use crate::cluster::peer::PeerTls;
 use crate::cluster::server::ServerError;
-use crate::cluster::tls::{self, MeshTls};
+use crate::cluster::tls;
 use crate::cluster::world::{Client, ClientSettings, Trust, keys};
 use crate::engine::state_dir;
 use crate::engine::world::{HostName, World};
 
 /// How long a neighbour may take to join: it does so at once.
 const NEIGHBOUR: Duration = Duration::from_secs(60);
-/// How many times another port is tried when one is taken in the last moment.
-const TRIES: u32 = 10;
 
 /// How a host finds those agents of its user that run on the same machine; it may block for a moment.
 pub type Neighbours = Box<dyn FnOnce() -> Found + Send>;
@@ -315,9 +312,14 @@ impl Joining {
         let has_files = store::has_files(&folder);
         let (mut known, found) = self.known(neighbours, has_files).await;
         let turn = found.turn;
-        let (listen, advertised) = self.door().await?;
+        let is_new = known.is_empty()
+            && !has_files
+            && self.memory.cluster.is_none()
+            && !self.options.security.has_token();
+        // Who makes a mesh is told of a wrong address; any other may be there before its network is.
+        let door = self.door(!is_new).await?;
         if own.is_none()
-            && let Some((joined, seeds)) = self.join(found.token, &known, &advertised).await?
+            && let Some((joined, seeds)) = self.join(found.token, &known, &door.advertised).await?
         {
             // Should it end before it has learned more.
             self.memory.endpoints.clone_from(&seeds);
@@ -331,12 +333,12 @@ impl Joining {
             return Err(MeshError::Lost { mesh: own.mesh });
         }
         // The host's own door is no way to the store that others carry.
-        known.retain(|known| !advertised.contains(&known.url.to_string()));
+        known.retain(|known| !door.advertised.contains(&known.url.to_string()));
         if own.is_none()
             && founds
             && let Security::Tls { prefix, .. } = &self.options.security
         {
-            let addresses = addresses(&advertised);
+            let addresses = addresses(&door.advertised);
             own = Some(OwnIdentity::found(prefix, self.said(&addresses), self.options.security.validity())?);
         }
         if let (Some(own), Some(trust)) = (&own, self.client.trust()) {
@@ -349,10 +351,11 @@ impl Joining {
         }
         if !has_files && !founds {
             self.link.set_endpoints(known);
-            let signpost = Signpost::start(&listen, self.link.clone(), tls).await;
-            return Ok((self.part(Open::Signpost(signpost), own, (listen, advertised)), turn));
+            let signpost = Signpost::start(&door, &self.link, tls);
+            return Ok((self.part(Open::Signpost(signpost), own, door), turn));
         }
-        let (listen, advertised, store) = self.carry(listen, advertised, has_files, tls).await?;
+        let beginning = if has_files { Beginning::Again } else { Beginning::Founded };
+        let store = Store::start(&self.options.host, &folder, &door, beginning, tls).await?;
         if let Some(own) = own.as_ref().filter(|own| !own.first_writes.is_empty()) {
             let writes = store.write_first(own.first_writes.clone());
             match has_files {
@@ -362,12 +365,13 @@ impl Joining {
             }
         }
         self.memory.cluster = Some(store.cluster().to_string());
-        let mut endpoints: Vec<Endpoint> = advertised.iter().filter_map(|url| url.parse().ok()).collect();
+        let mut endpoints: Vec<Endpoint> =
+            door.advertised.iter().filter_map(|url| url.parse().ok()).collect();
         endpoints.extend(known);
         self.memory.endpoints.clone_from(&endpoints);
         self.memory.save(&folder)?;
         self.link.set_endpoints(endpoints);
-        Ok((self.part(Open::Store(Box::new(store)), own, (listen, advertised)), turn))
+        Ok((self.part(Open::Store(Box::new(store)), own, door), turn))
     }
 
     /// Where the mesh may be, as far as this host knows; one that knows nothing asks the other agents of this machine.
@@ -384,19 +388,12 @@ impl Joining {
         (known, found)
     }
 
-    /// Where it listens, and where others reach it.
-    async fn door(&mut self) -> Result<(Vec<Address>, Vec<String>), MeshError> {
-        let listen = match self.options.no_network {
-            true => Vec::new(),
-            false => door::choose(&self.options, self.memory.port).await?,
-        };
-        let mut advertised = door::advertised(&self.options, &listen, None);
-        if advertised.is_empty() && !listen.is_empty() {
-            advertised.clone_from(&self.memory.advertised);
-        }
-        self.memory.advertised.clone_from(&advertised);
-        self.memory.port = door::kept_port(&listen).filter(|_| self.options.listen.is_empty());
-        Ok((listen, advertised))
+    /// Where it listens, with `ahead` also where it has no address yet, and where others reach it; both are kept.
+    async fn door(&mut self, ahead: bool) -> Result<Door, MeshError> {
+        let door = Door::open(&self.options, &self.memory, ahead).await?;
+        self.memory.advertised.clone_from(&door.advertised);
+        self.memory.port = door.kept_port().filter(|_| self.options.listen.is_empty());
+        Ok(door)
     }
 
     /// An etcd is used, and never served.
@@ -416,7 +413,7 @@ impl Joining {
             self.link.set_tls(Arc::new(PeerTls::new(files).map_err(ServerError::from).map_err(Box::new)?));
         }
         self.link.set_endpoints(self.options.seeds.clone());
-        Ok(self.part(Open::Nothing, None, (Vec::new(), Vec::new())))
+        Ok(self.part(Open::Nothing, None, Door::default()))
     }
 
     /// Who this host is, if it knows; a host of a mesh with TLS takes part in none without, and the other way round.
@@ -469,34 +466,7 @@ impl Joining {
         OfItself { host: &self.options.host, serve, addresses }
     }
 
-    /// Starts to carry the store, at another port if the one that was free is taken in the last moment.
-    async fn carry(
-        &mut self,
-        mut listen: Vec<Address>,
-        mut advertised: Vec<String>,
-        has_files: bool,
-        tls: Option<Arc<MeshTls>>,
-    ) -> Result<(Vec<Address>, Vec<String>, Store), MeshError> {
-        let mut tries = 0;
-        loop {
-            let beginning = if has_files { Beginning::Again } else { Beginning::Founded };
-            let Options { host, folder, .. } = &self.options;
-            match Store::start(host, folder, &listen, &advertised, beginning, tls.clone()).await {
-                Ok(store) => return Ok((listen, advertised, store)),
-                // Another agent that starts now has found the same port free.
-                Err(error) if error.is_taken() && self.options.listen.is_empty() && tries < TRIES => {
-                    tries += 1;
-                }
-                Err(error) => return Err(error),
-            }
-            listen = door::choose(&self.options, None).await?;
-            advertised = door::advertised(&self.options, &listen, None);
-            self.memory.advertised.clone_from(&advertised);
-            self.memory.port = door::kept_port(&listen);
-        }
-    }
-
-    fn part(self, open: Open, own: Option<OwnIdentity>, door: (Vec<Address>, Vec<String>)) -> Part {
+    fn part(self, open: Open, own: Option<OwnIdentity>, door: Door) -> Part {
         let Self { options, memory, client, tell, .. } = self;
         Part::new(options, memory, client, tell, open, own.map(Arc::new), door)
     }

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::MeshError;
-use super::asking::{Asked, ask_around, dial};
+use super::asking::{Asked, CONNECT, ask_around, dial, late};
 use crate::cluster::identity::{
     AdministratorName, Administrators, Authority, Eviction, HOST_VALIDITY, IdentityError, JoinToken,
     KeyFolder, Merged, MeshId, Pin, Principal, Signed, key_files,
@@ -215,7 +217,8 @@ impl OwnIdentity {
             let address = url.to_string();
             let got = async {
                 let socket = dial(&url.host, url.port).await.map_err(|why| MeshError::Unreached { why })?;
-                let (stream, binding, _) = self.tls.connect_to_join(socket).await?;
+                let agreed = timeout(CONNECT, self.tls.connect_to_join(socket)).await;
+                let (stream, binding, _) = agreed.map_err(|_| MeshError::Unreached { why: late() })??;
                 let line = Line::new(stream, Binding(binding), address);
                 Ok(joining::authority(line, &self.mesh, &roots).await?)
             };

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use super::card::Offer;
+use super::door::Door;
 use super::joining::{Leave, Report};
 use super::keeping::{self, Renewing};
 use super::own_identity::OwnIdentity;
@@ -20,7 +21,6 @@ use super::stewarding::{Said, StoredNomination};
 use super::store::Store;
 use super::{Memory, MeshError, Options, Volunteer};
 use crate::cluster::etcd::node::Node as _;
-use crate::cluster::etcd::serve::Address;
 use crate::cluster::link::{Link, Standing};
 use crate::cluster::node::{Ended, Left};
 use crate::cluster::tls::MeshTls;
@@ -50,7 +50,7 @@ pub(super) enum Open {
     /// The store that it carries.
     Store(Box<Store>),
     /// The door that tells where the store is.
-    Signpost(Signpost),
+    Signpost(#[expect(dead_code, reason = "it answers until it is dropped")] Signpost),
     /// Nothing.
     Nothing,
 }
@@ -63,8 +63,7 @@ pub(super) struct Part {
     client: Arc<Client>,
     tell: watch::Sender<Report>,
     open: Open,
-    listen: Vec<Address>,
-    advertised: Vec<String>,
+    door: Door,
     /// Who it is; `None`: in a mesh without TLS nobody can tell.
     own: Option<Arc<OwnIdentity>>,
     /// The lease under which this host has said that it is there, and as which member.
@@ -118,7 +117,7 @@ impl Part {
         tell: watch::Sender<Report>,
         open: Open,
         own: Option<Arc<OwnIdentity>>,
-        (listen, advertised): (Vec<Address>, Vec<String>),
+        door: Door,
     ) -> Self {
         let said = watch::Sender::new(Said::default());
         let mut part = Self {
@@ -128,8 +127,7 @@ impl Part {
             client,
             tell,
             open,
-            listen,
-            advertised,
+            door,
             own,
             announced: None,
             inside: None,
@@ -150,7 +148,7 @@ impl Part {
         let renewing = Renewing {
             host: self.options.host.clone(),
             serve: self.options.volunteer != Volunteer::Never,
-            advertised: self.advertised.clone(),
+            advertised: self.door.advertised.clone(),
         };
         self.keeping = Some(tokio::spawn(keeping::run(own, self.client.clone(), renewing)).abort_handle());
     }
@@ -248,7 +246,7 @@ impl Part {
         }
         let live = Live {
             instance: self.memory.instance.clone(),
-            addresses: self.advertised.clone(),
+            addresses: self.door.advertised.clone(),
             process: std::process::id(),
         };
         match presence::announce(&self.client, &live, &self.card(false), Deadline::after(PATIENCE)).await {
@@ -266,10 +264,10 @@ impl Part {
         };
         let peer = match self.open {
             Open::Nothing => None,
-            _ => self.advertised.first().cloned(),
+            _ => self.door.advertised.first().cloned(),
         };
         let mut card = StoredCard {
-            addresses: self.advertised.clone(),
+            addresses: self.door.advertised.clone(),
             zone: self.options.zone.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             labels: self.options.labels.clone(),
@@ -308,9 +306,7 @@ impl Part {
                 return Ok(());
             }
         }
-        if let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) {
-            store.end().await;
-        }
+        self.close().await;
         let removed = self.client.remove_traces(Deadline::after(HAND_OVER)).await;
         if let Err(error) = removed {
             tracing::warn!(%error, "what this host has written stays in the mesh");
@@ -334,6 +330,12 @@ impl Part {
                 tracing::debug!(%error, "the mesh does not know that this host ends");
             }
         }
+        self.close().await;
+    }
+
+    /// Nobody is answered any more.
+    async fn close(&mut self) {
+        self.door.close();
         if let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) {
             store.end().await;
         }

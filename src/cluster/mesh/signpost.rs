@@ -10,15 +10,15 @@ use hyper::service::service_fn;
 use hyper::{Request as HttpRequest, Response as HttpResponse};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
 use tonic::{Request, Response, Status};
 
+use super::door::Door;
 use crate::cluster::etcd::pb::etcdserverpb as pb;
 use crate::cluster::etcd::pb::etcdserverpb::cluster_server::{Cluster, ClusterServer};
-use crate::cluster::etcd::serve::{Address, Place, listen_ahead};
+use crate::cluster::etcd::serve::Bound;
 use crate::cluster::link::Link;
 use crate::cluster::tls::{Accepted, MeshTls};
 
@@ -29,45 +29,32 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// And to ask: it is told at once.
 const STAY: Duration = Duration::from_secs(30);
 
-/// Listens until it is dropped.
+/// Answers until it is dropped.
 #[derive(Debug)]
 pub(super) struct Signpost {
-    tasks: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 #[derive(Clone)]
 struct Answers(Link);
 
 impl Signpost {
-    /// Listens at these addresses, those that are free: it is a convenience for others.
-    pub async fn start(listen: &[Address], link: Link, tls: Option<Arc<MeshTls>>) -> Self {
+    /// Answers there.
+    pub fn start(door: &Door, link: &Link, tls: Option<Arc<MeshTls>>) -> Self {
         let mut tasks = JoinSet::new();
-        for address in listen {
-            let Place::Tcp(host, port) = &address.place else { continue };
-            match listen_ahead(host, *port).await {
-                Ok(listener) => drop(tasks.spawn(accept(listener, Answers(link.clone()), tls.clone()))),
-                Err(error) => {
-                    tracing::warn!(%address, %error, "cannot listen: other hosts cannot join through this one");
-                }
-            }
+        for bound in door.bound() {
+            tasks.spawn(accept(bound.clone(), Answers(link.clone()), tls.clone()));
         }
-        Self { tasks }
+        Self { _tasks: tasks }
     }
 }
 
-impl Signpost {
-    /// Gives the addresses back.
-    pub async fn close(mut self) {
-        self.tasks.shutdown().await;
-    }
-}
-
-async fn accept(listener: TcpListener, answers: Answers, tls: Option<Arc<MeshTls>>) {
+async fn accept(bound: Bound, answers: Answers, tls: Option<Arc<MeshTls>>) {
     let room = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
         let Ok(place) = room.clone().acquire_owned().await else { return };
-        let Ok((socket, _)) = listener.accept().await else {
+        let Ok(socket) = bound.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };

@@ -8,17 +8,18 @@ use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
 use super::MeshError;
+use super::door::Door;
 use crate::cluster::disk::durable;
 use crate::cluster::etcd::guard::Grants;
 use crate::cluster::etcd::node::Node as _;
-use crate::cluster::etcd::serve::{Address, Inside};
+use crate::cluster::etcd::serve::Inside;
 use crate::cluster::etcd::surface::Limits;
 use crate::cluster::node::auto_compaction::Retention;
 use crate::cluster::node::{Config, Ended, Founding, Handle};
 use crate::cluster::peer::PeerUrl;
 use crate::cluster::raft::SnapshotRule;
 use crate::cluster::server::{
-    GuardSettings, Server, ServerError, ServerTls, Settings, connections, open_files,
+    GuardSettings, Listen, Server, ServerError, ServerTls, Settings, connections, open_files,
 };
 use crate::cluster::store::id::{ClusterId, LeaseId};
 use crate::cluster::store::key::KeyRange;
@@ -92,14 +93,13 @@ impl Store {
     pub async fn start(
         host: &HostName,
         folder: &Path,
-        listen: &[Address],
-        advertise: &[String],
+        door: &Door,
         beginning: Beginning,
         tls: Option<Arc<MeshTls>>,
     ) -> Result<Self, MeshError> {
         open_files::allow_for_agent();
         let grants = Grants::default();
-        let settings = settings(host, folder, listen, advertise, beginning, (tls, grants.clone()))?;
+        let settings = settings(host, folder, door, beginning, (tls, grants.clone()))?;
         let server = Server::start(settings).await.map_err(Box::new)?;
         let (node, inside) = (server.handle().clone(), server.inside());
         let (stop, stopped) = oneshot::channel();
@@ -176,26 +176,24 @@ fn first_writes(writes: &[(String, String)]) -> Option<Change> {
 fn settings(
     host: &HostName,
     at: &Path,
-    listen: &[Address],
-    advertise: &[String],
+    door: &Door,
     beginning: Beginning,
     (tls, grants): (Option<Arc<MeshTls>>, Grants),
 ) -> Result<Settings, MeshError> {
+    let advertise = &door.advertised;
     let cluster: Vec<String> = advertise.iter().map(|url| format!("{host}={url}")).collect();
     let members: InitialCluster = cluster.join(",").parse().map_err(|_| MeshError::NoAddress)?;
     // Two meshes that were founded at one address are two.
     let token = format!("{:016x}", getrandom::u64().unwrap_or_default());
-    let (ask, listen_ahead) = match beginning {
-        Beginning::Founded => (Vec::new(), false),
-        Beginning::Added(ask) => (ask, false),
-        // A host that boots may be there before its network is.
-        Beginning::Again => (Vec::new(), true),
+    let ask = match beginning {
+        Beginning::Founded | Beginning::Again => Vec::new(),
+        Beginning::Added(ask) => ask,
     };
     let node = Config {
         name: host.to_string(),
         data_dir: folder(at),
         founding: Founding::New { members, token },
-        client_urls: advertise.to_vec(),
+        client_urls: advertise.clone(),
         tick: TICK,
         election_ticks: ELECTION_TICKS,
         quota_bytes: quota(),
@@ -216,9 +214,8 @@ fn settings(
     Ok(Settings {
         node,
         ask,
-        peer_urls: advertise.to_vec(),
-        listen_clients: listen.to_vec(),
-        listen_ahead,
+        peer_urls: advertise.clone(),
+        listen_clients: door.bound().iter().cloned().map(Listen::Bound).collect(),
         listen_metrics: Vec::new(),
         listen_peers: Vec::new(),
         peers_at_clients: true,

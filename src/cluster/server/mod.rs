@@ -15,13 +15,13 @@ use tokio::task::JoinSet;
 
 pub use open_files::connections;
 pub use self_signed::{SelfSigned, SelfSignedError};
-pub use settings::{GuardSettings, ServerError, ServerTls, Settings};
+pub use settings::{GuardSettings, Listen, ServerError, ServerTls, Settings};
 
 use self::peering::Peering;
 use super::etcd::front::Front;
 use super::etcd::guard::Guard;
 use super::etcd::node::Node;
-use super::etcd::serve::{self, Address, Inside, ListenError, Listener, Options, Tls};
+use super::etcd::serve::{self, Inside, Listener, Options};
 use super::etcd::surface::Surface;
 use super::node::auto_compaction::Retention;
 use super::node::{Ended, Handle, Running, start};
@@ -47,8 +47,17 @@ impl Server {
             certificate.make()?;
         }
         let tls = settings.tls.for_clients()?;
-        let listeners = bind(&settings.listen_clients, tls.as_ref(), settings.listen_ahead).await?;
-        let metrics = bind(&settings.listen_metrics, tls.as_ref(), false).await?;
+        let mut listeners = Vec::new();
+        for listen in &settings.listen_clients {
+            listeners.push(match listen {
+                Listen::At(address) => Listener::bind(address, tls.as_ref()).await?,
+                Listen::Bound(bound) => Listener::at(bound.clone(), tls.as_ref())?,
+            });
+        }
+        let mut metrics = Vec::new();
+        for address in &settings.listen_metrics {
+            metrics.push(Listener::bind(address, tls.as_ref()).await?);
+        }
         let peer_tls = settings.tls.for_peers()?;
         let limits = settings.limits;
         let auto_compaction = settings.auto_compaction;
@@ -182,19 +191,4 @@ impl Server {
 /// Where a member's snapshots are.
 fn snapshots(settings: &Settings) -> PathBuf {
     settings.node.data_dir.join("member").join("snap")
-}
-
-async fn bind(
-    addresses: &[Address],
-    tls: Option<&Arc<Tls>>,
-    ahead: bool,
-) -> Result<Vec<Listener>, ListenError> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        listeners.push(match ahead {
-            true => Listener::bind_ahead(address, tls).await?,
-            false => Listener::bind(address, tls).await?,
-        });
-    }
-    Ok(listeners)
 }

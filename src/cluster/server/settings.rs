@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::self_signed::{SelfSigned, SelfSignedError};
 use crate::cluster::etcd::guard::Grants;
-use crate::cluster::etcd::serve::{Address, ListenError, Tls, TlsError, TlsFiles};
+use crate::cluster::etcd::serve::{Address, Bound, ListenError, Tls, TlsError, TlsFiles};
 use crate::cluster::etcd::surface::Limits;
 use crate::cluster::identity::MeshId;
 use crate::cluster::node::auto_compaction::Retention;
@@ -28,9 +28,7 @@ pub struct Settings {
     /// Where it is, as the others know it: how it finds itself among them when it joins.
     pub peer_urls: Vec<String>,
     /// Where clients are listened to.
-    pub listen_clients: Vec<Address>,
-    /// Also at addresses that this host does not have yet.
-    pub listen_ahead: bool,
+    pub listen_clients: Vec<Listen>,
     /// Where metrics and health are served too.
     pub listen_metrics: Vec<Address>,
     /// Where peers are listened to.
@@ -53,6 +51,15 @@ pub struct Settings {
     pub farewell: Duration,
     /// What is not served.
     pub limits: Limits,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug)]
+pub enum Listen {
+    /// From when the member starts.
+    At(Address),
+    /// It is listened there already.
+    Bound(Bound),
 }
 
 /// The rules of a mesh.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mgmt::cluster::node::{Config, Ended, Founding, Handle};
-use mgmt::cluster::server::{Server, ServerError, ServerTls, Settings};
+use mgmt::cluster::server::{Listen, Server, ServerError, ServerTls, Settings};
 use mgmt::cluster::store::member::MAX_LEARNERS;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -38,8 +38,7 @@ impl Inside {
             node: Config { max_learners: MAX_LEARNERS, learners_serve: false, ..config },
             ask,
             peer_urls: vec![peer.clone()],
-            listen_clients: vec![client.parse().unwrap()],
-            listen_ahead: false,
+            listen_clients: vec![Listen::At(client.parse().unwrap())],
             listen_metrics: Vec::new(),
             listen_peers: vec![peer.parse().unwrap()],
             peers_at_clients: false,

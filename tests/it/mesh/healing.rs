@@ -1,9 +1,13 @@
 //! Hosts that die, and come back.
 
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
 use rustix::process::Signal;
 
 use super::village::{Village, all_files};
-use crate::cluster::process::free_port;
+use crate::cluster::process::{PATIENCE, free_port};
 use crate::control::host::Agent;
 
 fn start(village: &Village, hosts: &[&'static str]) -> Vec<Agent> {
@@ -37,6 +41,33 @@ fn the_mesh_carries_its_store_on_three_and_goes_on_when_one_is_killed() {
         village.wait_for("d", &name);
     }
     village.wait_for("b", "f4d");
+}
+
+#[test]
+fn a_host_that_comes_to_carry_the_store_has_its_port_all_along() {
+    let village = Village::new();
+    let port = free_port();
+    let mut first = village.run("a", &[]);
+    first.says("the graph runs");
+    let mut second = village.run("b", &[&format!("--listen=127.0.0.1:{port}")]);
+    second.says("the graph runs");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        // Somebody wants that port badly.
+        let thief = threads.spawn(|| {
+            let begun = Instant::now();
+            let mut stolen = false;
+            while !stolen && !is_over.load(Ordering::Relaxed) && begun.elapsed() < PATIENCE {
+                stolen = TcpListener::bind(("127.0.0.1", port)).is_ok();
+            }
+            stolen
+        });
+        let mut third = village.run("c", &[]);
+        second.says("this host carries the store from now on");
+        third.says("this host carries the store from now on");
+        is_over.store(true, Ordering::Relaxed);
+        assert!(!thief.join().unwrap(), "there was a moment in which nobody listened there");
+    });
 }
 
 #[test]

@@ -43,3 +43,14 @@ fn an_address_that_was_asked_for_and_is_taken_is_an_error_that_says_by_whom() {
         assert!(!agent.child.wait().unwrap().success());
     }
 }
+
+#[test]
+fn who_makes_a_mesh_is_told_of_an_address_that_this_host_does_not_have() {
+    let village = Village::new();
+    // TEST-NET-1, RFC 5737: nobody has it.
+    let mut agent = village.run("a", &["--no-join", "--listen=192.0.2.7:2379"]);
+    let said = agent.says("cannot listen at");
+    assert!(said.contains("192.0.2.7:2379"), "{said}");
+    assert!(!agent.child.wait().unwrap().success());
+    assert!(!village.path("state/a/pki/admin.key").exists(), "no mesh is made");
+}

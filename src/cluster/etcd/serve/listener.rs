@@ -10,15 +10,25 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::ahead::listen_ahead;
 use super::tls::Tls;
-use super::{Address, Place, holder, listen_ahead};
+use super::{Address, Place, holder};
+
+/// An address that is listened at while there is a copy of this: nobody else gets it when one who serves there gives way to
+/// another, and who calls in between waits.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    address: Address,
+    socket: Arc<Listening>,
+}
 
 /// A socket that listens, with what TLS needs when it is spoken there.
 pub struct Listener {
-    socket: Listening,
+    bound: Bound,
     tls: Option<Arc<Tls>>,
 }
 
+#[derive(Debug)]
 enum Listening {
     Tcp(TcpListener),
     Unix(UnixListener, PathBuf),
@@ -53,21 +63,24 @@ fn held(at: &Address, cause: &io::Error) -> String {
     }
 }
 
-impl Listener {
+impl Bound {
     /// Listens at an address.
-    pub async fn bind(address: &Address, tls: Option<&Arc<Tls>>) -> Result<Self, ListenError> {
-        Self::listen(address, tls, false).await
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub async fn new(address: &Address) -> Result<Self, ListenError> {
+        Self::listen(address, false).await
     }
 
     /// The same; also at one that this host does not have yet.
-    pub async fn bind_ahead(address: &Address, tls: Option<&Arc<Tls>>) -> Result<Self, ListenError> {
-        Self::listen(address, tls, true).await
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub async fn ahead(address: &Address) -> Result<Self, ListenError> {
+        Self::listen(address, true).await
     }
 
-    async fn listen(address: &Address, tls: Option<&Arc<Tls>>, ahead: bool) -> Result<Self, ListenError> {
-        if address.tls && tls.is_none() {
-            return Err(ListenError::NoCertificate { at: address.clone() });
-        }
+    async fn listen(address: &Address, ahead: bool) -> Result<Self, ListenError> {
         let socket = match &address.place {
             Place::Tcp(host, port) if ahead => listen_ahead(host, *port).await.map(Listening::Tcp),
             Place::Tcp(host, port) => TcpListener::bind((&**host, *port)).await.map(Listening::Tcp),
@@ -83,12 +96,67 @@ impl Listener {
             }
         };
         let socket = socket.map_err(|cause| ListenError::Bind { at: address.clone(), cause })?;
-        Ok(Self { socket, tls: tls.filter(|_| address.tls).cloned() })
+        Ok(Self { address: address.clone(), socket: Arc::new(socket) })
+    }
+
+    /// What was asked for; port 0 is one that the system has chosen.
+    pub fn address(&self) -> Address {
+        let place = match (&self.address.place, self.local()) {
+            (Place::Tcp(host, 0), Some(local)) => Place::Tcp(host.clone(), local.port()),
+            (place, _) => place.clone(),
+        };
+        Address { place, tls: self.address.tls }
+    }
+
+    /// The address, when it is one of the network: the port may have been chosen by the system.
+    pub fn local(&self) -> Option<SocketAddr> {
+        match &*self.socket {
+            Listening::Tcp(socket) => socket.local_addr().ok(),
+            Listening::Unix(..) => None,
+        }
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub async fn accept(&self) -> io::Result<Socket> {
+        match &*self.socket {
+            Listening::Tcp(socket) => {
+                let (stream, _) = socket.accept().await?;
+                // A small answer does not wait for more.
+                stream.set_nodelay(true)?;
+                Ok(Socket::Tcp(stream))
+            }
+            Listening::Unix(socket, _) => Ok(Socket::Unix(socket.accept().await?.0)),
+        }
+    }
+}
+
+impl Listener {
+    /// Listens at an address.
+    ///
+    /// # Errors
+    /// As for [`Listener::at`], or when the system refuses.
+    pub async fn bind(address: &Address, tls: Option<&Arc<Tls>>) -> Result<Self, ListenError> {
+        Self::at(Bound::new(address).await?, tls)
+    }
+
+    /// Serves what is listened at already.
+    ///
+    /// # Errors
+    /// When TLS is to be spoken there, and there is no certificate.
+    pub fn at(bound: Bound, tls: Option<&Arc<Tls>>) -> Result<Self, ListenError> {
+        match (bound.address.tls, tls) {
+            (true, None) => Err(ListenError::NoCertificate { at: bound.address }),
+            (true, Some(tls)) => Ok(Self { bound, tls: Some(tls.clone()) }),
+            (false, _) => Ok(Self { bound, tls: None }),
+        }
     }
 
     /// Where it listens, as a URL.
     pub fn url(&self) -> String {
-        let place = match &self.socket {
+        let place = match &*self.bound.socket {
             Listening::Tcp(_) => match self.local() {
                 Some(address) => Place::Tcp(address.ip().to_string(), address.port()),
                 None => return "a closed socket".to_owned(),
@@ -100,10 +168,7 @@ impl Listener {
 
     /// The address, when it is one of the network: the port may have been chosen by the system.
     pub fn local(&self) -> Option<SocketAddr> {
-        match &self.socket {
-            Listening::Tcp(socket) => socket.local_addr().ok(),
-            Listening::Unix(..) => None,
-        }
+        self.bound.local()
     }
 
     pub(super) fn tls(&self) -> Option<Arc<Tls>> {
@@ -111,15 +176,7 @@ impl Listener {
     }
 
     pub(super) async fn accept(&self) -> io::Result<Socket> {
-        match &self.socket {
-            Listening::Tcp(socket) => {
-                let (stream, _) = socket.accept().await?;
-                // A small answer does not wait for more.
-                stream.set_nodelay(true)?;
-                Ok(Socket::Tcp(stream))
-            }
-            Listening::Unix(socket, _) => Ok(Socket::Unix(socket.accept().await?.0)),
-        }
+        self.bound.accept().await
     }
 }
 
@@ -132,8 +189,10 @@ impl Drop for Listening {
 }
 
 /// A connection.
-pub(super) enum Socket {
+pub enum Socket {
+    /// Of the network.
     Tcp(TcpStream),
+    /// Through a file.
     Unix(UnixStream),
 }
 

@@ -22,9 +22,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 pub use address::{Address, AddressError, Place};
-pub use ahead::listen_ahead;
 pub use inside::Inside;
-pub use listener::{ListenError, Listener};
+pub use listener::{Bound, ListenError, Listener};
 pub use tls::{Tls, TlsError, TlsFiles};
 
 use self::with_calls::Begun;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::{AGAIN, Open, Part};
 use crate::cluster::link::Line;
-use crate::cluster::mesh::MeshError;
 use crate::cluster::mesh::signpost::Signpost;
 use crate::cluster::mesh::stewarding::StoredNomination;
 use crate::cluster::mesh::store::{self, Beginning, Store};
+use crate::cluster::mesh::{MeshError, Options};
 use crate::cluster::node::Ended;
 
 /// How long every member may take to note that this host was added: none of use is further behind than an election takes.
@@ -19,28 +19,24 @@ impl Part {
     /// The steward has asked for something: to carry the store, once it has added this host to the members.
     pub(super) async fn nominated(&mut self, nomination: Option<StoredNomination>) {
         let Some(StoredNomination { member: Some(member), .. }) = nomination else { return };
-        // The store needs the door.
-        match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Signpost(signpost) => signpost.close().await,
-            other => {
-                self.open = other;
-                return;
-            }
-        }
+        let Open::Signpost(_) = self.open else { return };
         match self.carry().await {
             Ok(store) => {
                 tracing::info!(member, "this host carries the store from now on");
                 self.open = Open::Store(Box::new(store));
+                self.opened();
             }
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, "the store that this host was asked to carry does not start");
                 self.wipe();
-                self.open =
-                    Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls()).await);
             }
         }
-        self.opened();
+    }
+
+    /// What a host without a store keeps open.
+    fn signpost(&self) -> Open {
+        Open::Signpost(Signpost::start(&self.door, &self.link, self.tls()))
     }
 
     /// The mesh has begun anew elsewhere while this host was away: the store that it carries is of the past. It is kept
@@ -61,7 +57,7 @@ impl Part {
             ),
             Err(error) => tracing::error!(%error, "the old store cannot be put aside"),
         }
-        self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls()).await);
+        self.open = self.signpost();
         self.opened();
     }
 
@@ -82,8 +78,8 @@ impl Part {
     }
 
     async fn start(&self, beginning: Beginning) -> Result<Store, MeshError> {
-        let Self { options, listen, advertised, .. } = self;
-        Store::start(&options.host, &options.folder, listen, advertised, beginning, self.tls()).await
+        let Options { host, folder, .. } = &self.options;
+        Store::start(host, folder, &self.door, beginning, self.tls()).await
     }
 
     /// The store has ended: this member was removed, or it broke.
@@ -96,7 +92,7 @@ impl Part {
             if let Some(Err(error)) = self.own.as_ref().map(|own| own.folder.remove_authority()) {
                 tracing::warn!(%error, "the mesh's authority stays on this host");
             }
-            self.open = Open::Signpost(Signpost::start(&self.listen, self.link.clone(), self.tls()).await);
+            self.open = self.signpost();
         } else {
             tracing::error!(%why, "the store that this host carried has ended; it is started again");
             tokio::time::sleep(AGAIN).await;

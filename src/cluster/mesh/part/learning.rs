@@ -62,7 +62,7 @@ impl Part {
     /// behind a door that only it goes through.
     async fn places(&mut self, line: &Line) -> Result<Vec<Place>, Trouble> {
         let told = line.members(Deadline::after(PATIENCE)).await?.members;
-        let own: &[String] = if matches!(self.open, Open::Store(_)) { &self.advertised } else { &[] };
+        let own: &[String] = if matches!(self.open, Open::Store(_)) { &self.door.advertised } else { &[] };
         let mut places: Vec<Place> = own
             .iter()
             .filter_map(|url| Some(Place { endpoint: url.parse().ok()?, own: true, near: true }))
