@@ -95,6 +95,7 @@ impl Part {
             self.open = self.signpost();
         } else {
             tracing::error!(%why, "the store that this host carried has ended; it is started again");
+            self.open = self.signpost();
             tokio::time::sleep(AGAIN).await;
             self.open = Open::Store(Box::new(self.start(Beginning::Again).await?));
         }
