@@ -17,6 +17,8 @@ from harness.report import MISSED, Row, at_most, verdict
 MEDIAN_LIMIT_MS = {100: 0.25, 10_000: 0.4}
 WAYS = {"remove": "removed", "overwrite": "overwritten", "chmod": "chmod"}
 DAMAGES_A_RUN = 500
+# A run's 99th percentile is its fifth worst damage: of five runs the median was 1.3x the loop's one time and 2.7x another.
+RUNS_A_ROUND = 3
 
 
 def run(bench):
@@ -33,7 +35,7 @@ def _managed(bench, count, limit_ms):
             agent.ready(lambda: _complete(bench, ours, count))
             if bench.agent_cpus:
                 agent.confine(bench.agent_cpus)
-            for round_number in range(bench.rounds):
+            for round_number in range(RUNS_A_ROUND * bench.rounds):
                 for how in WAYS:
                     sides = [("agent", ours), ("loop", bare)]
                     for who, target in sides if round_number % 2 else reversed(sides):
