@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::MeshError;
 use crate::cluster::joining::{Binding, JoinError, Line};
 use crate::cluster::link::Endpoint;
+use crate::cluster::peer::PeerUrl;
 use crate::cluster::tls::JoinTls;
 
 /// How long a host may take to be connected to, and to agree on keys.
-pub(super) const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(5);
 /// The most hosts that are asked: those that are known, and those that they tell of.
 const MOST_ASKED: usize = 64;
 
@@ -76,22 +78,20 @@ where
 /// Calls one.
 pub(super) async fn call(seed: &str, tls: &JoinTls) -> Result<Line<Stream>, String> {
     let endpoint: Endpoint = seed.parse().map_err(|_| "it is no address".to_owned())?;
-    let socket = dial(&endpoint.url.host, endpoint.url.port).await?;
-    let agreed = tokio::time::timeout(CONNECT, tls.connect(socket)).await;
-    let (stream, binding, _) = agreed.map_err(|_| late())?.map_err(|error| error.to_string())?;
+    let agreed = connect(&endpoint.url, |socket| tls.connect(socket)).await?;
+    let (stream, binding, _) = agreed.map_err(|error| error.to_string())?;
     Ok(Line::new(stream, Binding(binding), seed))
 }
 
-/// A connection, without TLS yet.
-pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
-    let connected = tokio::time::timeout(CONNECT, TcpStream::connect((host, port))).await;
-    let socket = connected.map_err(|_| late())?.map_err(|error| error.to_string())?;
+/// Connects to a host, and agrees with it on keys in time, or not.
+pub(super) async fn connect<F: Future>(
+    to: &PeerUrl,
+    agree: impl FnOnce(TcpStream) -> F,
+) -> Result<F::Output, String> {
+    let late = |_| format!("no answer within {} s", CONNECT.as_secs());
+    let socket = timeout(CONNECT, TcpStream::connect((&*to.host, to.port))).await.map_err(late)?;
+    let socket = socket.map_err(|error| error.to_string())?;
     // A question does not wait for more.
     socket.set_nodelay(true).map_err(|error| error.to_string())?;
-    Ok(socket)
-}
-
-/// Why nothing came of it.
-pub(super) fn late() -> String {
-    format!("no answer within {} s", CONNECT.as_secs())
+    timeout(CONNECT, agree(socket)).await.map_err(late)
 }

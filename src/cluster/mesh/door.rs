@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::{Memory, MeshError, Options};
 use crate::cluster::etcd::serve::{Address, Bound, ListenError, Place};
-use crate::cluster::link::PORT;
+use crate::cluster::link::{Endpoint, PORT};
 
 /// Ports for when the usual one is taken: next to it, after that of etcd's peers, and below those that the system gives to
 /// outgoing connections.
@@ -16,7 +16,7 @@ const OTHERS: std::ops::RangeInclusive<u16> = 2381..=2999;
 #[derive(Debug, Default)]
 pub(super) struct Door {
     bound: Vec<Bound>,
-    /// Where others reach it.
+    /// Where others reach it, as URLs.
     pub advertised: Vec<String>,
 }
 
@@ -48,6 +48,11 @@ impl Door {
         }
     }
 
+    /// Where others reach it.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + '_ {
+        self.advertised.iter().filter_map(|url| url.parse().ok())
+    }
+
     /// Whoever answers there now is the last: who calls afterwards is refused.
     pub fn close(&mut self) {
         self.bound.clear();
@@ -60,17 +65,14 @@ async fn listen(options: &Options, kept: Option<u16>, ahead: bool) -> Result<Vec
         let mut bound = Vec::new();
         for address in &options.listen {
             // One that is taken is an error also where only the way to the store would be told there.
-            let address = Address { tls, ..address.clone() };
-            bound.push(match ahead {
-                true => Bound::ahead(&address).await?,
-                false => Bound::new(&address).await?,
-            });
+            bound.push(Bound::listen(&Address { tls, ..address.clone() }, ahead).await?);
         }
         return Ok(bound);
     }
     let mut last = MeshError::NoAddress;
     for port in [kept.unwrap_or(PORT)].into_iter().chain(OTHERS).chain([0]) {
-        match Bound::new(&Address { place: Place::Tcp("127.0.0.1".to_owned(), port), tls }).await {
+        let address = Address { place: Place::Tcp("127.0.0.1".to_owned(), port), tls };
+        match Bound::listen(&address, false).await {
             Ok(bound) => return Ok(vec![bound]),
             Err(ListenError::Bind { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {}
             Err(error) => last = error.into(),
@@ -85,13 +87,13 @@ fn advertised(options: &Options, bound: &[Bound]) -> Vec<String> {
     if !options.advertise.is_empty() {
         return options.advertise.clone();
     }
-    let urls = bound.iter().map(Bound::address).filter_map(|address| match address.place {
+    let urls = bound.iter().map(Bound::address).filter_map(|address| match &address.place {
         Place::Tcp(host, port) => {
             let host = match host.as_str() {
                 "0.0.0.0" | "::" | "" => own_address()?,
-                _ => host,
+                host => host.to_owned(),
             };
-            Some(Address { place: Place::Tcp(host, port), tls: address.tls }.to_string())
+            Some(Address { place: Place::Tcp(host, *port), tls: address.tls }.to_string())
         }
         Place::Unix(_) => None,
     });

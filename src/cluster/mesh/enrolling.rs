@@ -22,7 +22,7 @@ pub async fn enrol(
     patience: Duration,
 ) -> Result<MeshId, MeshError> {
     let mut memory = Memory::load(folder)?;
-    let joined = OwnIdentity::join(prefix, token, Said { host, serve, addresses: &[] });
+    let joined = OwnIdentity::join(prefix, token, &token.seeds, Said { host, serve, addresses: &[] });
     let why = || format!("{} within {} s", token.seeds.join(", "), patience.as_secs());
     let (own, seeds) =
         tokio::time::timeout(patience, joined).await.map_err(|_| MeshError::Unreached { why: why() })??;

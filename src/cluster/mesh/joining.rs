@@ -319,7 +319,7 @@ impl Joining {
         // Who makes a mesh is told of a wrong address; any other may be there before its network is.
         let door = self.door(!is_new).await?;
         if own.is_none()
-            && let Some((joined, seeds)) = self.join(found.token, &known, &door.advertised).await?
+            && let Some((joined, seeds)) = self.join(found.token, &known, &door).await?
         {
             // Should it end before it has learned more.
             self.memory.endpoints.clone_from(&seeds);
@@ -365,8 +365,7 @@ impl Joining {
             }
         }
         self.memory.cluster = Some(store.cluster().to_string());
-        let mut endpoints: Vec<Endpoint> =
-            door.advertised.iter().filter_map(|url| url.parse().ok()).collect();
+        let mut endpoints: Vec<Endpoint> = door.endpoints().collect();
         endpoints.extend(known);
         self.memory.endpoints.clone_from(&endpoints);
         self.memory.save(&folder)?;
@@ -451,14 +450,17 @@ impl Joining {
         &self,
         given: Option<Arc<JoinToken>>,
         known: &[Endpoint],
-        advertised: &[String],
+        door: &Door,
     ) -> Result<Option<(OwnIdentity, Vec<Endpoint>)>, MeshError> {
         let Security::Tls { prefix, token, .. } = &self.options.security else { return Ok(None) };
         let Some(token) = token.clone().or(given) else {
             let seeds = known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return if known.is_empty() { Ok(None) } else { Err(MeshError::NoToken { seeds }) };
         };
-        OwnIdentity::join(prefix, &token, self.said(&addresses(advertised))).await.map(Some)
+        // At its own door nobody answers yet, and who calls there waits.
+        let own: Vec<String> = door.endpoints().map(|own| own.url.place()).collect();
+        let seeds: Vec<String> = token.seeds.iter().filter(|seed| !own.contains(seed)).cloned().collect();
+        OwnIdentity::join(prefix, &token, &seeds, self.said(&addresses(&door.advertised))).await.map(Some)
     }
 
     fn said<'s>(&'s self, addresses: &'s [IpAddr]) -> OfItself<'s> {

@@ -5,10 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::MeshError;
-use super::asking::{Asked, CONNECT, ask_around, dial, late};
+use super::asking::{Asked, ask_around, connect};
 use crate::cluster::identity::{
     AdministratorName, Administrators, Authority, Eviction, HOST_VALIDITY, IdentityError, JoinToken,
     KeyFolder, Merged, MeshId, Pin, Principal, Signed, key_files,
@@ -95,11 +93,12 @@ impl OwnIdentity {
         Self::of(folder, passport, founding.first_writes)
     }
 
-    /// Joins with a token; where no host answers it tries again, until one does or refuses for good. Returns where the store is,
-    /// too.
+    /// Joins with a token, by these hosts; where none answers it tries again, until one does or refuses for good. Returns where
+    /// the store is, too.
     pub async fn join(
         prefix: &Path,
         token: &JoinToken,
+        seeds: &[String],
         said: Said<'_>,
     ) -> Result<(Self, Vec<Endpoint>), MeshError> {
         let folder = KeyFolder::open(prefix)?;
@@ -111,11 +110,11 @@ impl OwnIdentity {
             let Said { host, serve, addresses } = said;
             let applicant = Applicant { host, keys: &keys, serve, names: &[], addresses, now };
             let join = |line| joining::join(line, token, &applicant);
-            let retry_after = match ask_around(&token.seeds, &tls, join).await {
+            let retry_after = match ask_around(seeds, &tls, join).await {
                 Ok(enrolment) => {
                     enrolment.keep(&folder)?;
                     let passport = Passport::of_host(&folder)?.ok_or(MeshError::Apart)?;
-                    let seeds = enrolment.seeds.iter().chain(&token.seeds);
+                    let seeds = enrolment.seeds.iter().chain(seeds);
                     let seeds = seeds.filter_map(|seed| seed.parse().ok()).collect();
                     tracing::info!(mesh = %enrolment.mesh, "has joined the mesh");
                     return Ok((Self::of(folder, passport, Vec::new())?, seeds));
@@ -216,9 +215,8 @@ impl OwnIdentity {
         for url in from {
             let address = url.to_string();
             let got = async {
-                let socket = dial(&url.host, url.port).await.map_err(|why| MeshError::Unreached { why })?;
-                let agreed = timeout(CONNECT, self.tls.connect_to_join(socket)).await;
-                let (stream, binding, _) = agreed.map_err(|_| MeshError::Unreached { why: late() })??;
+                let agreed = connect(url, |socket| self.tls.connect_to_join(socket)).await;
+                let (stream, binding, _) = agreed.map_err(|why| MeshError::Unreached { why })??;
                 let line = Line::new(stream, Binding(binding), address);
                 Ok(joining::authority(line, &self.mesh, &roots).await?)
             };

@@ -64,23 +64,11 @@ fn held(at: &Address, cause: &io::Error) -> String {
 }
 
 impl Bound {
-    /// Listens at an address.
+    /// Listens at an address; with `ahead`, also at one that this host does not have yet.
     ///
     /// # Errors
     /// When the system refuses.
-    pub async fn new(address: &Address) -> Result<Self, ListenError> {
-        Self::listen(address, false).await
-    }
-
-    /// The same; also at one that this host does not have yet.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub async fn ahead(address: &Address) -> Result<Self, ListenError> {
-        Self::listen(address, true).await
-    }
-
-    async fn listen(address: &Address, ahead: bool) -> Result<Self, ListenError> {
+    pub async fn listen(address: &Address, ahead: bool) -> Result<Self, ListenError> {
         let socket = match &address.place {
             Place::Tcp(host, port) if ahead => listen_ahead(host, *port).await.map(Listening::Tcp),
             Place::Tcp(host, port) => TcpListener::bind((&**host, *port)).await.map(Listening::Tcp),
@@ -96,16 +84,16 @@ impl Bound {
             }
         };
         let socket = socket.map_err(|cause| ListenError::Bind { at: address.clone(), cause })?;
-        Ok(Self { address: address.clone(), socket: Arc::new(socket) })
+        let mut bound = Self { address: address.clone(), socket: Arc::new(socket) };
+        if let (Some(local), Place::Tcp(_, port)) = (bound.local(), &mut bound.address.place) {
+            *port = local.port();
+        }
+        Ok(bound)
     }
 
     /// What was asked for; port 0 is one that the system has chosen.
-    pub fn address(&self) -> Address {
-        let place = match (&self.address.place, self.local()) {
-            (Place::Tcp(host, 0), Some(local)) => Place::Tcp(host.clone(), local.port()),
-            (place, _) => place.clone(),
-        };
-        Address { place, tls: self.address.tls }
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// The address, when it is one of the network: the port may have been chosen by the system.
@@ -139,7 +127,7 @@ impl Listener {
     /// # Errors
     /// As for [`Listener::at`], or when the system refuses.
     pub async fn bind(address: &Address, tls: Option<&Arc<Tls>>) -> Result<Self, ListenError> {
-        Self::at(Bound::new(address).await?, tls)
+        Self::at(Bound::listen(address, false).await?, tls)
     }
 
     /// Serves what is listened at already.

@@ -86,16 +86,15 @@ impl Part {
     pub(super) async fn store_ended(&mut self, why: Ended) -> Result<(), MeshError> {
         let Open::Store(store) = std::mem::replace(&mut self.open, Open::Nothing) else { return Ok(()) };
         store.end().await;
+        self.open = self.signpost();
         if why == Ended::Removed {
             tracing::info!("this host carries the store no longer");
             self.wipe();
             if let Some(Err(error)) = self.own.as_ref().map(|own| own.folder.remove_authority()) {
                 tracing::warn!(%error, "the mesh's authority stays on this host");
             }
-            self.open = self.signpost();
         } else {
             tracing::error!(%why, "the store that this host carried has ended; it is started again");
-            self.open = self.signpost();
             tokio::time::sleep(AGAIN).await;
             self.open = Open::Store(Box::new(self.start(Beginning::Again).await?));
         }

@@ -62,11 +62,9 @@ impl Part {
     /// behind a door that only it goes through.
     async fn places(&mut self, line: &Line) -> Result<Vec<Place>, Trouble> {
         let told = line.members(Deadline::after(PATIENCE)).await?.members;
-        let own: &[String] = if matches!(self.open, Open::Store(_)) { &self.door.advertised } else { &[] };
-        let mut places: Vec<Place> = own
-            .iter()
-            .filter_map(|url| Some(Place { endpoint: url.parse().ok()?, own: true, near: true }))
-            .collect();
+        let own = matches!(self.open, Open::Store(_)).then(|| self.door.endpoints());
+        let own = own.into_iter().flatten();
+        let mut places: Vec<Place> = own.map(|endpoint| Place { endpoint, own: true, near: true }).collect();
         for member in &told {
             let near = !self.options.zone.is_empty() && self.is_near(&member.name).await;
             // One that has just been added has not yet told where its clients reach it: where its peers do.

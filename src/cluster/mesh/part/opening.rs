@@ -48,8 +48,7 @@ impl Part {
                     self.duties.push(tokio::spawn(serving).abort_handle());
                 }
                 // Its own store is the nearest.
-                let own: Vec<Endpoint> =
-                    self.door.advertised.iter().filter_map(|url| url.parse().ok()).collect();
+                let own: Vec<Endpoint> = self.door.endpoints().collect();
                 let others = self.link.endpoints().into_iter().filter(|endpoint| !own.contains(endpoint));
                 self.link.set_endpoints(own.iter().cloned().chain(others).collect());
                 Role::Carries
@@ -85,7 +84,7 @@ impl Part {
     /// What members do for themselves they do over a connection of their own, which the rules do not stand in front of.
     fn own_client(&self, store: &Store) -> Arc<Client> {
         let link = Link::start(LinkSettings { inside: Some(store.inside()), ..LinkSettings::default() });
-        let name = self.door.advertised.first().and_then(|url| url.parse().ok());
+        let name = self.door.endpoints().next();
         link.set_endpoints(vec![name.unwrap_or_else(Endpoint::of_this_process)]);
         let (host, zone) = (self.options.host.clone(), self.options.zone.clone());
         let client = Client::start(ClientSettings { host, zone, folder: None }, link);
