@@ -365,8 +365,7 @@ impl Resource for Container {
         }
         let outputs = self.unit.apply(cx, drift).await?;
         if self.spec.runs && self.is_old_run(cx).await? {
-            let systemd = self.host.systemd.system();
-            systemd.job(Verb::TryRestart, &self.spec.unit, Some(JOB_LIMIT)).await?;
+            self.unit.refresh(cx).await?;
         }
         state_file::remove(cx, OLD_RUN)?;
         Ok(outputs)

@@ -3,6 +3,7 @@
 mod derived;
 pub mod edges;
 mod error;
+mod last_words;
 mod params;
 mod repair;
 pub mod spec;

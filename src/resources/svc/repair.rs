@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::{Startup, SvcError, Unit, Wanted, Whose};
+use super::{Startup, SvcError, Unit, Wanted};
+use crate::engine::drift::Shown;
 use crate::engine::{Cx, Drift, ResourceError};
-use crate::resources::host::process::Invocation;
 use crate::resources::host::systemd::{
     Facts, FileEdit, FileState, JobResult, Load, MainProcess, Systemd, SystemdError, UnitName, Verb,
 };
@@ -22,8 +22,10 @@ const SETTLE: Duration = Duration::from_millis(300);
 const AFTER_DEATH: Duration = Duration::from_millis(250);
 /// After one that somebody stopped as soon as it was started: two who disagree must not keep the machine busy.
 const AFTER_STOP: Duration = Duration::from_millis(10);
-/// How long the journal may take to say what a unit wrote.
-const JOURNAL_LIMIT: Duration = Duration::from_secs(3);
+/// The exit status of a process that could not be put into its control group: systemd.exec(5).
+const NO_GROUP: i32 = 219;
+/// So often a start is tried again that failed for that: each of a few percent does, on a busy machine.
+const MORE_STARTS: u32 = 2;
 /// What systemd writes when a unit failed too often: service.c, unit.c.
 const TOO_OFTEN: &str = "Start request repeated too quickly";
 /// What systemd writes when it leaves a start out as a condition is not met: job.c, before and since version 250.
@@ -32,8 +34,6 @@ const LEFT_OUT: [&str; 2] = ["Condition check resulted in", "was skipped because
 const ENDED: &str = "Deactivated successfully";
 /// What it writes when one is told to end, before that and after it.
 const STOPPED: [&str; 2] = ["Stopping ", "Stopped "];
-/// How much of it is shown.
-const LINES: &str = "--lines=3";
 
 /// Why a unit is down just after it was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,24 +112,53 @@ impl Unit {
             // Remembers which files these were: what goes before the next check is missed then.
             systemd.is_outdated(&spec.unit).await?;
         }
+        let mut ran = self.run_job(cx, &systemd, drift).await;
+        for _ in 0..MORE_STARTS {
+            if ran.is_ok() || !self.has_lost_its_group(&*systemd).await {
+                break;
+            }
+            // Also after a refresh: it ran before.
+            ran = self.start(cx, &systemd).await;
+        }
+        ran
+    }
+
+    /// As a refresh does, also if none came.
+    pub async fn refresh(&self, cx: &Cx) -> Result<(), ResourceError> {
+        let mut drift = Drift::none();
+        drift.add("refresh", Shown::text("as it was"), Shown::text("refreshed"));
+        self.repair(cx, &drift).await
+    }
+
+    /// The job that brings the unit to the state that is wanted, if there is one.
+    async fn run_job(&self, cx: &Cx, systemd: &Arc<dyn Systemd>, drift: &Drift) -> Result<(), ResourceError> {
+        let spec = &self.spec;
         if drift.has("state") {
             // This is the look that was to come.
             *lock(&self.past.again) = None;
             match spec.state {
-                Some(Wanted::Running) => self.start(cx, &systemd).await?,
-                Some(Wanted::Stopped) => self.stop(&*systemd).await?,
-                Some(Wanted::RestartedOnRefresh) | None => {}
+                Some(Wanted::Running) => self.start(cx, systemd).await,
+                Some(Wanted::Stopped) => self.stop(&**systemd).await,
+                Some(Wanted::RestartedOnRefresh) | None => Ok(()),
             }
         } else if drift.has("refresh")
             && let Some(verb) = spec.refresh
         {
             let began = SystemTime::now();
             match systemd.job(verb, &spec.unit, spec.limit).await {
-                Ok(()) => self.stays_up(cx, &*systemd, verb, began).await?,
-                Err(error) => return Err(self.explain(&*systemd, error, began).await),
+                Ok(()) => self.stays_up(cx, &**systemd, verb, began).await,
+                Err(error) => Err(self.explain(&**systemd, error, began).await),
             }
+        } else {
+            Ok(())
         }
-        Ok(())
+    }
+
+    /// Whether what was to run has never begun, as systemd removed the empty control group of the run before just when it
+    /// had made it anew.
+    async fn has_lost_its_group(&self, systemd: &dyn Systemd) -> bool {
+        self.spec.state != Some(Wanted::Stopped)
+            && systemd.facts(&self.spec.unit).await.is_ok_and(|facts| facts.exit_status == NO_GROUP)
     }
 
     /// Whether links were changed.
@@ -303,50 +332,5 @@ impl Unit {
         let facts = systemd.facts(&self.spec.unit).await.unwrap_or_default();
         let said = self.last_words(systemd, began).await;
         SvcError::Job { verb, unit, result, why: facts.result, status: facts.exit_status, said }.into()
-    }
-
-    /// The last lines that the unit wrote in its last run, on one line; empty where the journal does not say.
-    async fn last_words(&self, systemd: &dyn Systemd, began: SystemTime) -> Box<str> {
-        // What was written a moment ago may be on its way yet.
-        self.journal(&["--sync"]).await;
-        // Of the units of a session the journal does not know which start it was.
-        if self.spec.whose == Whose::System {
-            let run = systemd.invocation(&self.spec.unit).await.unwrap_or_default();
-            // First its own words, then those of its manager about it.
-            for field in ["_SYSTEMD_INVOCATION_ID", "INVOCATION_ID"] {
-                let said = match run.is_empty() {
-                    true => "".into(),
-                    false => self.words(&[format!("{field}={run}")]).await,
-                };
-                if !said.is_empty() {
-                    return said;
-                }
-            }
-        }
-        self.words(&self.of_unit(began)).await
-    }
-
-    /// What the journal has of the unit since then, its manager's words among it.
-    fn of_unit(&self, since: SystemTime) -> [String; 2] {
-        let which = if self.spec.whose == Whose::System { "--unit" } else { "--user-unit" };
-        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        [format!("{which}={}", self.spec.unit), format!("--since=@{since:.6}")]
-    }
-
-    /// The last lines of these, on one line.
-    async fn words(&self, which: &[String]) -> Box<str> {
-        let mut words: Vec<&str> = which.iter().map(String::as_str).collect();
-        words.extend([LINES, "--output=cat", "--no-pager", "--quiet"]);
-        let text = self.journal(&words).await;
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        lines.join("; ").into()
-    }
-
-    /// What journalctl(1) prints; nothing where it cannot, or not in time.
-    async fn journal(&self, words: &[&str]) -> String {
-        let invocation = Invocation::new(["journalctl"].iter().chain(words).copied());
-        let cancel = crate::engine::Cancel::default();
-        let run = tokio::time::timeout(JOURNAL_LIMIT, self.host.processes.run(&invocation, &cancel)).await;
-        run.ok().and_then(Result::ok).map(|outcome| outcome.stdout.text().to_string()).unwrap_or_default()
     }
 }

@@ -246,12 +246,50 @@ async fn a_failed_start_says_how_the_unit_ended_and_what_it_wrote() {
     unit.facts.result = "exit-code".into();
     unit.facts.exit_status = 7;
     let scene = Scene::with(unit);
-    let journal = "journalctl _SYSTEMD_INVOCATION_ID=0123abcd --lines=3 --output=cat --no-pager --quiet";
+    let journal = "journalctl _SYSTEMD_INVOCATION_ID=0123abcd --lines=8 --output=cat --no-pager --quiet";
     scene.processes.answer(journal, 0, "no such port\nexiting\n");
     assert_eq!(
         scene.svc(RUNNING).failure().await,
         "start a.service: failed, exit status 7: no such port; exiting"
     );
+}
+
+#[tokio::test]
+async fn of_what_the_manager_says_the_reason_is_told_and_not_what_the_error_says_anyway() {
+    let mut unit = FakeUnit { start: Some(JobResult::Failed), ..FakeUnit::new() };
+    unit.facts.result = "exit-code".into();
+    unit.facts.exit_status = 203;
+    let scene = Scene::with(unit);
+    let journal = "journalctl _SYSTEMD_INVOCATION_ID=0123abcd --lines=8 --output=cat --no-pager --quiet";
+    scene.processes.answer(journal, 0, "");
+    let journal = "journalctl INVOCATION_ID=0123abcd --lines=8 --output=cat --no-pager --quiet";
+    let lines = [
+        "Starting a.service - A...",
+        "a.service: Failed at step EXEC spawning /opt/a: No such file or directory",
+        "a.service: Main process exited, code=exited, status=203/EXEC",
+        "a.service: Failed with result 'exit-code'.",
+        "Failed to start a.service - A.",
+    ];
+    scene.processes.answer(journal, 0, &lines.join("\n"));
+    assert_eq!(
+        scene.svc(RUNNING).failure().await,
+        "start a.service: failed, exit status 203: a.service: Failed at step EXEC spawning /opt/a: No such file or directory"
+    );
+}
+
+#[tokio::test]
+async fn what_loses_its_control_group_as_it_starts_is_started_again_a_few_times() {
+    let scene = Scene::with(FakeUnit { loses_group: 2, ..FakeUnit::new() });
+    scene.svc(RUNNING).repair().await;
+    assert_eq!(scene.done(), ["start a.service"; 3]);
+    let scene = Scene::with(FakeUnit { loses_group: u32::MAX, ..FakeUnit::new() });
+    assert_eq!(scene.svc(RUNNING).failure().await, "start a.service: failed, exit status 219");
+    assert_eq!(scene.done(), ["start a.service"; 3], "it is left at that");
+    let mut unit = FakeUnit { start: Some(JobResult::Failed), ..FakeUnit::new() };
+    unit.facts.exit_status = 1;
+    let scene = Scene::with(unit);
+    scene.svc(RUNNING).failure().await;
+    assert_eq!(scene.done(), ["start a.service"], "what failed by itself is not");
 }
 
 #[tokio::test]
@@ -277,7 +315,7 @@ async fn a_service_that_ends_at_once_is_no_repair_and_is_tried_again_later() {
         unit.facts.exit_status = 7;
         unit.facts.main = MainProcess::Exited;
         let scene = Scene::with(unit);
-        let journal = "journalctl _SYSTEMD_INVOCATION_ID=0123abcd --lines=3 --output=cat --no-pager --quiet";
+        let journal = "journalctl _SYSTEMD_INVOCATION_ID=0123abcd --lines=8 --output=cat --no-pager --quiet";
         scene.processes.answer(journal, 0, "no such port\n");
         let svc = scene.svc(RUNNING);
         if !is_seen {

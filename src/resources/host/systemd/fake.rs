@@ -31,6 +31,8 @@ pub struct FakeUnit {
     pub outdated: bool,
     /// How a job to start it ends. `None`: it does not.
     pub start: Option<JobResult>,
+    /// So many starts fail, as the control group goes that is made for them.
+    pub loses_group: u32,
     /// It ends a moment after it was started.
     pub dies: bool,
     /// Whether its conditions are met; `None`: it is unloaded before it can be asked.
@@ -53,6 +55,7 @@ impl FakeUnit {
             facts: Facts { service_type: "simple".into(), result: "success".into(), ..Facts::default() },
             outdated: false,
             start: Some(JobResult::Done),
+            loses_group: 0,
             dies: false,
             condition: Some(true),
             recovers: false,
@@ -257,6 +260,13 @@ impl Systemd for FakeSystemd {
             Verb::TryRestart | Verb::Reload | Verb::ReloadOrTryRestart if !is_up => {}
             // systemd leaves it out, and calls that done.
             _ if found.condition == Some(false) => found.active = Active::Inactive,
+            _ if found.loses_group > 0 => {
+                found.loses_group -= 1;
+                found.active = Active::Failed;
+                found.facts.result = "exit-code".into();
+                found.facts.exit_status = 219;
+                return Err(SystemdError::Job { verb, unit: name, result: JobResult::Failed });
+            }
             _ => match (found.start, limit) {
                 (Some(JobResult::Done), _) => {
                     let ends = &*found.facts.service_type == "oneshot" && !found.facts.remain_after_exit;

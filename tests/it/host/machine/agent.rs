@@ -1,14 +1,20 @@
 //! An agent on a test host.
 
 use std::process::ExitStatus;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::Machine;
+use super::{Machine, PATIENCE};
 use crate::agent::scratch;
 
 /// Where its graph is.
 pub const GRAPH: &str = "/root/site.yaml";
 const CONVERGED: &str = "/run/mgmt-converged";
 const PID: &str = "/run/mgmt-test.pid";
+/// What a host tells of what did not happen on it.
+const TOLD: &str =
+    "exec 2>&1; set +e; mgmt status --all; systemctl list-jobs --no-pager; systemctl --failed --no-pager
+    journalctl --sync; journalctl --no-pager --quiet --lines=60 --output=short-precise";
 
 /// A running agent; it ends with its host.
 pub struct Agent<'a> {
@@ -37,7 +43,7 @@ impl<'a> Agent<'a> {
         let runs = self.log().matches("the graph runs").count();
         self.machine.write("/root/site.yaml.swp", graph);
         self.machine.sh(&format!("mv /root/site.yaml.swp {GRAPH}"));
-        self.agent.until_said("the graph runs", runs + 1);
+        self.until_said("the graph runs", runs + 1);
     }
 
     /// All that it has logged.
@@ -47,7 +53,15 @@ impl<'a> Agent<'a> {
 
     /// Waits for something that must happen.
     pub fn until(&self, what: &str, condition: impl Fn() -> bool) {
-        self.agent.until(what, condition);
+        let started = Instant::now();
+        while !condition() {
+            if started.elapsed() > PATIENCE {
+                let host = self.machine.try_sh(TOLD);
+                let host = String::from_utf8_lossy(&host.stdout);
+                panic!("{what}: it did not happen; the agent said:\n{}\nand the host:\n{host}", self.log());
+            }
+            thread::park_timeout(Duration::from_millis(1));
+        }
     }
 
     /// Waits until a shell script succeeds on the host.
@@ -57,7 +71,7 @@ impl<'a> Agent<'a> {
 
     /// Waits until the log holds a text so many times.
     pub fn until_said(&self, text: &str, times: usize) {
-        self.agent.until_said(text, times);
+        self.until(&format!("{text:?} is said"), || self.log().matches(text).count() >= times);
     }
 
     /// How often a vertex was checked, as `mgmt status` tells: `svc[web]`.
