@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Unit, Whose};
 use crate::resources::host::process::Invocation;
-use crate::resources::host::systemd::Systemd;
+use crate::resources::host::systemd::{Facts, Systemd};
 
 /// How long the journal may take to say what a unit wrote.
 const JOURNAL_LIMIT: Duration = Duration::from_secs(3);
@@ -12,29 +12,44 @@ const JOURNAL_LIMIT: Duration = Duration::from_secs(3);
 const LINES: &str = "--lines=8";
 /// How many of them are told.
 const TOLD: usize = 3;
+/// What the manager writes of every start, before the unit's name: unit.c, job.c.
+const JOBS: [&str; 3] = ["Starting ", "Started ", "Failed to start "];
 /// What the manager writes of every service that fails: service.c.
 const ENDS: [&str; 2] = ["Main process exited, code=", "Failed with result '"];
+/// How it speaks of what keeps it from nothing: unit.c.
+const HARMLESS: &str = ", ignoring";
 
 impl Unit {
     /// The last lines that the unit wrote in its last run, on one line; empty where the journal does not say.
-    pub(super) async fn last_words(&self, systemd: &dyn Systemd, began: SystemTime) -> Box<str> {
+    pub(super) async fn last_words(
+        &self,
+        systemd: &dyn Systemd,
+        facts: &Facts,
+        began: SystemTime,
+    ) -> Box<str> {
         // What was written a moment ago may be on its way yet.
         self.journal(&["--sync"]).await;
+        let of_unit = self.of_unit(began);
         // Of the units of a session the journal does not know which start it was.
         if self.spec.whose == Whose::System {
-            let run = systemd.invocation(&self.spec.unit).await.unwrap_or_default();
-            // First its own words, then those of its manager about it.
-            for field in ["_SYSTEMD_INVOCATION_ID", "INVOCATION_ID"] {
-                let said = match run.is_empty() {
-                    true => "".into(),
-                    false => self.tell(&self.words(&[format!("{field}={run}")]).await),
-                };
+            let run = systemd.invocation(&self.spec.unit).await.ok().filter(|run| !run.is_empty());
+            let of_run = |field: &str| run.as_ref().map(|run| vec![format!("{field}={run}")]);
+            let pid = (facts.main_pid != 0).then(|| format!("_PID={}", facts.main_pid));
+            // First its own words: those of a process that was gone when they arrived are of no unit. Then those of its
+            // manager about it.
+            let places = [
+                of_run("_SYSTEMD_INVOCATION_ID"),
+                pid.map(|pid| vec![pid, of_unit[1].clone()]),
+                of_run("INVOCATION_ID"),
+            ];
+            for which in places.into_iter().flatten() {
+                let said = self.tell(&self.words(&which).await);
                 if !said.is_empty() {
                     return said;
                 }
             }
         }
-        self.tell(&self.words(&self.of_unit(began)).await)
+        self.tell(&self.words(&of_unit).await)
     }
 
     /// The last lines on one, without those in which the manager says what the error around them does.
@@ -42,9 +57,10 @@ impl Unit {
         let unit = self.spec.unit.as_str();
         let is_told = |line: &str| {
             let news = line.strip_prefix(unit).and_then(|rest| rest.strip_prefix(": "));
-            let job = line.strip_prefix("Starting ").or_else(|| line.strip_prefix("Failed to start "));
+            let job = JOBS.iter().find_map(|job| line.strip_prefix(job));
             job.is_some_and(|job| job.starts_with(unit))
                 || news.is_some_and(|news| ENDS.iter().any(|end| news.starts_with(end)))
+                || news.is_some_and(|news| news.contains(HARMLESS))
         };
         let lines = words.lines().map(str::trim).filter(|line| !line.is_empty() && !is_told(line));
         let lines: Vec<&str> = lines.collect();

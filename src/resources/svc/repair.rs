@@ -260,7 +260,7 @@ impl Unit {
             Why::Died if is_early => {
                 let deaths = self.past.deaths.fetch_add(1, Ordering::SeqCst).min(8);
                 self.wake_after(cx, (AFTER_DEATH * 2_u32.pow(deaths)).min(QUIET));
-                let said = self.last_words(systemd, began).await;
+                let said = self.last_words(systemd, &facts, began).await;
                 let (unit, why) = (unit.as_str().into(), facts.result);
                 Err(SvcError::Died { verb, unit, why, status: facts.exit_status, said }.into())
             }
@@ -330,7 +330,7 @@ impl Unit {
     async fn explain(&self, systemd: &dyn Systemd, error: SystemdError, began: SystemTime) -> ResourceError {
         let SystemdError::Job { verb, unit, result } = error else { return error.into() };
         let facts = systemd.facts(&self.spec.unit).await.unwrap_or_default();
-        let said = self.last_words(systemd, began).await;
+        let said = self.last_words(systemd, &facts, began).await;
         SvcError::Job { verb, unit, result, why: facts.result, status: facts.exit_status, said }.into()
     }
 }

@@ -267,6 +267,7 @@ async fn of_what_the_manager_says_the_reason_is_told_and_not_what_the_error_says
         "Starting a.service - A...",
         "a.service: Failed at step EXEC spawning /opt/a: No such file or directory",
         "a.service: Main process exited, code=exited, status=203/EXEC",
+        "a.service: Failed to kill control group /a.service, ignoring: Input/output error",
         "a.service: Failed with result 'exit-code'.",
         "Failed to start a.service - A.",
     ];

@@ -106,7 +106,7 @@ fn drop_ins_in(within: &Path) -> io::Result<Vec<String>> {
 }
 
 fn list_one(path: &Path, role: Role) -> io::Result<Folder> {
-    let mut folder = Folder { path: path.to_owned(), role, ..Folder::default() };
+    let mut folder = Folder { path: path.to_owned(), role, touched: changed(path), ..Folder::default() };
     for entry in entries(path)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
@@ -168,10 +168,32 @@ impl OnDisk {
         Self(paths.into_iter().map(|path| (changed(&path), path)).map(|(at, path)| (path, at)).collect())
     }
 
+    /// Which they are.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.0.iter().map(|(path, _)| path)
+    }
+
+    /// Whether this is one of them.
+    pub fn has(&self, path: &Path) -> bool {
+        self.paths().any(|own| own == path)
+    }
+
     /// When the last of them changed.
     pub fn newest(&self) -> u64 {
         self.0.iter().map(|(_, at)| *at).max().unwrap_or(0)
     }
+}
+
+/// When something came to the folders that files of a unit may be in, or left them, last. What the manager and its
+/// generators write it knows. In microseconds since 1970.
+pub(super) fn touched(folders: &[Folder], unit: &str) -> u64 {
+    let of_drop_ins = drop_in_folders(unit);
+    let within = |folder: &Folder| {
+        let there = of_drop_ins.iter().filter(|below| folder.drop_ins.contains_key(*below));
+        there.map(|below| changed(&folder.path.join(below))).max().unwrap_or(0).max(folder.touched)
+    };
+    let by_others = folders.iter().filter(|it| !matches!(it.role, Role::Generated | Role::Transient));
+    by_others.map(within).max().unwrap_or(0)
 }
 
 /// When a file, or the link to it, last changed: its change time too, as a file that is moved keeps the other.
@@ -214,5 +236,30 @@ mod tests {
         assert_eq!(before.0.len(), 3);
         assert!(before.newest() > 0);
         assert_eq!(OnDisk::look(&folders, "none.service"), OnDisk::default());
+    }
+
+    #[test]
+    fn what_is_gone_has_touched_the_folder_that_it_was_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let (etc, below) = (dir.path().join("etc"), dir.path().join("etc/a.service.d"));
+        std::fs::create_dir_all(&below).unwrap();
+        std::fs::write(below.join("1.conf"), "").unwrap();
+        let touched = || touched(&list(&[(etc.clone(), Role::Config)]).unwrap(), "a.service");
+        let before = touched();
+        wait_until_after(before, &dir);
+        std::fs::remove_file(below.join("1.conf")).unwrap();
+        let emptied = touched();
+        assert!(emptied > before);
+        wait_until_after(emptied, &dir);
+        std::fs::remove_dir(&below).unwrap();
+        assert!(touched() > emptied);
+    }
+
+    /// Until a file that is written then is newer: the kernel's clock for files is coarse.
+    fn wait_until_after(at: u64, dir: &tempfile::TempDir) {
+        let clock = dir.path().join("clock");
+        while changed(&clock) <= at {
+            std::fs::write(&clock, "").unwrap();
+        }
     }
 }

@@ -3,37 +3,58 @@
 //! It says so itself (`NeedDaemonReload`), at a call a unit, and wrongly where a folder of drop-ins is new. So it is asked
 //! only about units whose files changed after it had read all, and that it was not asked about in that state before.
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 
 use super::files::OnDisk;
 
 /// The kernel's time of a change may lag so far behind the clock, in microseconds: a tick of its coarse clock.
 const COARSE: u64 = 10_000;
 
-/// What is known to be read, by unit: the files, and when systemd had read all at that time.
+/// What is known to be read, by unit.
 #[derive(Debug, Default)]
-pub(super) struct Freshness(HashMap<Box<str>, (u64, OnDisk)>);
+pub(super) struct Freshness(HashMap<Box<str>, Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The files, and when systemd had read all at that time.
+    read: Option<(u64, OnDisk)>,
+    /// What was there at some look since: it may have been read, too.
+    seen: BTreeSet<PathBuf>,
+}
+
+impl Known {
+    /// Remembers what is there; nothing is known for sure.
+    fn see(&mut self, now: &OnDisk) -> bool {
+        self.seen.extend(now.paths().cloned());
+        false
+    }
+}
 
 impl Freshness {
-    /// Whether a unit needs no question. `read_at`: when systemd last read all files, in microseconds since 1970; 0 if it
-    /// does not say.
-    pub fn is_sure(&mut self, unit: &str, read_at: u64, now: &OnDisk) -> bool {
-        match self.0.get(unit) {
-            Some((known_at, known)) if *known_at == read_at => known == now,
-            _ => {
-                let sure = now.newest() + COARSE < read_at;
-                if sure {
-                    self.confirm(unit, read_at, now);
-                }
-                sure
+    /// Whether a unit needs no question. `read_at`: when systemd last read all files, 0 if it does not say; `touched`: when
+    /// something came to the folders of its files, or left them. In microseconds since 1970.
+    pub fn is_sure(&mut self, unit: &str, read_at: u64, now: &OnDisk, touched: u64) -> bool {
+        let known = self.0.entry(unit.into()).or_default();
+        let is_older = |newest: u64| newest + COARSE < read_at;
+        let sure = match &known.read {
+            Some((at, files)) if *at == read_at => return files == now || known.see(now),
+            Some((_, files)) => {
+                is_older(now.newest()) && files.paths().chain(&known.seen).all(|it| now.has(it))
             }
+            // Of what systemd has read and is gone by now no time tells but that of its folder, which is that of many.
+            None => is_older(now.newest().max(touched)) && known.seen.iter().all(|it| now.has(it)),
+        };
+        if sure {
+            self.confirm(unit, read_at, now);
+            return true;
         }
+        known.see(now)
     }
 
     /// systemd has these files.
     pub fn confirm(&mut self, unit: &str, read_at: u64, now: &OnDisk) {
-        self.0.insert(unit.into(), (read_at, now.clone()));
+        self.0.insert(unit.into(), Known { read: Some((read_at, now.clone())), seen: BTreeSet::new() });
     }
 }
 
@@ -63,20 +84,37 @@ mod tests {
     #[test]
     fn files_that_are_older_than_the_last_reading_need_no_question() {
         let mut freshness = Freshness::default();
-        assert!(freshness.is_sure("a", 5_000_000, &files(4_000_000)));
-        assert!(!freshness.is_sure("b", 5_000_000, &files(4_999_999)), "within a tick");
-        assert!(!freshness.is_sure("a", 5_000_000, &files(6_000_000)), "changed since");
-        assert!(!freshness.is_sure("a", 5_000_000, &OnDisk::default()), "gone");
-        assert!(freshness.is_sure("a", 7_000_000, &files(6_000_000)), "read since");
+        assert!(freshness.is_sure("a", 5_000_000, &files(4_000_000), 0));
+        assert!(!freshness.is_sure("b", 5_000_000, &files(4_999_999), 0), "within a tick");
+        assert!(!freshness.is_sure("a", 5_000_000, &files(6_000_000), 0), "changed since");
+        assert!(!freshness.is_sure("a", 5_000_000, &OnDisk::default(), 0), "gone");
+        assert!(freshness.is_sure("a", 7_000_000, &files(6_000_000), 0), "read since");
+        assert!(
+            !freshness.is_sure("a", 8_000_000, &OnDisk::default(), 0),
+            "gone, but perhaps only since it was read"
+        );
+    }
+
+    #[test]
+    fn what_may_have_been_read_and_is_gone_needs_a_question() {
+        let drop_in = || OnDisk(vec![("/a".into(), 1), ("/a.d/x".into(), 3_000_000)]);
+        let mut freshness = Freshness::default();
+        assert!(freshness.is_sure("a", 2_000_000, &files(1), 0));
+        assert!(!freshness.is_sure("a", 2_000_000, &drop_in(), 0), "to be read");
+        assert!(!freshness.is_sure("a", 4_000_000, &files(1), 0), "it was there just before it was read");
+        freshness.confirm("a", 4_000_000, &files(1));
+        assert!(freshness.is_sure("a", 5_000_000, &files(1), 0));
+        assert!(!freshness.is_sure("new", 5_000_000, &files(1), 6_000_000), "something was there");
+        assert!(freshness.is_sure("other", 5_000_000, &files(1), 4_000_000));
     }
 
     #[test]
     fn a_question_is_asked_once() {
         let mut freshness = Freshness::default();
-        assert!(!freshness.is_sure("a", 0, &files(1)));
+        assert!(!freshness.is_sure("a", 0, &files(1), 0));
         freshness.confirm("a", 0, &files(1));
-        assert!(freshness.is_sure("a", 0, &files(1)));
-        assert!(!freshness.is_sure("a", 0, &files(2)));
+        assert!(freshness.is_sure("a", 0, &files(1), 0));
+        assert!(!freshness.is_sure("a", 0, &files(2), 0));
     }
 
     #[test]

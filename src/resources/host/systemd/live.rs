@@ -295,7 +295,7 @@ impl Systemd for Live {
         let folders = self.folders().await?;
         let on_disk = OnDisk::look(&folders, &id);
         let read_at = self.known.read_at.state(true, self.calls.read_at()).await?;
-        if self.freshness().is_sure(&id, *read_at, &on_disk) {
+        if self.freshness().is_sure(&id, *read_at, &on_disk, files::touched(&folders, &id)) {
             return Ok(false);
         }
         if self.calls.unit_property::<bool>(&id, "NeedDaemonReload").await? {

@@ -288,6 +288,8 @@ pub struct Facts {
     pub exit_status: i32,
     /// How its main process ended.
     pub main: MainProcess,
+    /// Which that was; 0: there was none.
+    pub main_pid: u32,
     /// Why it could not be loaded.
     pub load_error: Box<str>,
 }

@@ -137,12 +137,14 @@ impl Calls {
         let remains = all.remove("RemainAfterExit").and_then(|value| bool::try_from(value).ok());
         let status = all.remove("ExecMainStatus").and_then(|value| i32::try_from(value).ok());
         let code = all.remove("ExecMainCode").and_then(|value| i32::try_from(value).ok());
+        let pid = all.remove("ExecMainPID").and_then(|value| u32::try_from(value).ok());
         Ok(Facts {
             service_type,
             result,
             remain_after_exit: remains.unwrap_or(false),
             exit_status: status.unwrap_or(0),
             main: MainProcess::of_code(code.unwrap_or(0)),
+            main_pid: pid.unwrap_or(0),
             ..Facts::default()
         })
     }

@@ -25,6 +25,8 @@ pub struct Folder {
     pub pulls: Vec<(String, PathBuf)>,
     /// The names of what lies in each `NAME.d`.
     pub drop_ins: BTreeMap<String, Vec<String>>,
+    /// When something came to it or left it last, just before it was looked through: in microseconds since 1970.
+    pub touched: u64,
 }
 
 /// Whose files a folder holds.
