@@ -24,6 +24,12 @@ struct Known {
 }
 
 impl Known {
+    /// Whether nothing is gone that may have been read.
+    fn is_all_there(&self, now: &OnDisk) -> bool {
+        let read = self.read.iter().flat_map(|(_, files)| files.paths());
+        read.chain(&self.seen).all(|path| now.has(path))
+    }
+
     /// Remembers what is there; nothing is known for sure.
     fn see(&mut self, now: &OnDisk) -> bool {
         self.seen.extend(now.paths().cloned());
@@ -36,16 +42,14 @@ impl Freshness {
     /// something came to the folders of its files, or left them. In microseconds since 1970.
     pub fn is_sure(&mut self, unit: &str, read_at: u64, now: &OnDisk, touched: u64) -> bool {
         let known = self.0.entry(unit.into()).or_default();
-        let is_older = |newest: u64| newest + COARSE < read_at;
-        let sure = match &known.read {
+        let is_read = match &known.read {
             Some((at, files)) if *at == read_at => return files == now || known.see(now),
-            Some((_, files)) => {
-                is_older(now.newest()) && files.paths().chain(&known.seen).all(|it| now.has(it))
-            }
-            // Of what systemd has read and is gone by now no time tells but that of its folder, which is that of many.
-            None => is_older(now.newest().max(touched)) && known.seen.iter().all(|it| now.has(it)),
+            Some(_) => true,
+            // Of what systemd has read and is gone by now no time tells but that of its folder, which is that of many. What
+            // enables a unit touches it just before all is read, so that a tick more would mean a question for each.
+            None => touched < read_at,
         };
-        if sure {
+        if is_read && now.newest() + COARSE < read_at && known.is_all_there(now) {
             self.confirm(unit, read_at, now);
             return true;
         }
