@@ -31,6 +31,13 @@ pub(super) struct Repair<'a> {
 /// Those that are not as wanted after a repair.
 type Failed = Vec<(u32, ResourceError)>;
 
+/// What came of a repair.
+struct Repaired {
+    failed: Failed,
+    /// The tool says that all is well, and it is not.
+    is_contradicted: bool,
+}
+
 /// What a transaction came to.
 type Ended = Result<(), PackagesError>;
 
@@ -49,7 +56,14 @@ impl PkgResource {
         settled(&*packages, &*host.watch, self.group.terms.lock_timeout, &cx.cancel).await?;
         let repair = self.begin(cx, &*packages, members, false).await;
         let repairing = self.looked.begin();
-        let result = repair.run().await;
+        let mut result = repair.run().await;
+        // Somebody has undone it before it was looked at, or the tool does not say the truth: once more shows which.
+        if result.as_ref().is_ok_and(|repaired| repaired.is_contradicted)
+            && settled(&*packages, &*host.watch, self.group.terms.lock_timeout, &cx.cancel).await.is_ok()
+        {
+            result = self.begin(cx, &*packages, members, false).await.run().await;
+        }
+        let result = result.map(|repaired| repaired.failed);
         if repairing.end(&*packages, result.as_ref().is_ok_and(Vec::is_empty)) {
             cx.waker().wake(Wake::default());
         }
@@ -153,7 +167,7 @@ impl Repair<'_> {
         self.members.iter().map(|(_, member)| member)
     }
 
-    async fn run(mut self) -> Result<Failed, ResourceError> {
+    async fn run(mut self) -> Result<Repaired, ResourceError> {
         let mut installed = self.packages.installed(self.cancel).await?;
         let is_half = |member: &Member| match installed.standing(&member.name) {
             Standing::Known(row) => matches!(row.status, Status::Half(_)),
@@ -329,7 +343,7 @@ impl Repair<'_> {
         installed: &Installed,
         offered: &BTreeMap<PackageName, Offered>,
         ended: Ended,
-    ) -> Failed {
+    ) -> Repaired {
         let cause = ended.as_ref().err().map(ToString::to_string);
         let mut undone = Vec::new();
         for (index, member) in std::mem::take(&mut self.members) {
@@ -342,6 +356,7 @@ impl Repair<'_> {
             self.refuse(index, &member, refusal);
             undone.push(index);
         }
+        let is_contradicted = ended.is_ok() && !undone.is_empty();
         let error = ended.err();
         if let (Some(error), true) = (&error, undone.is_empty()) {
             tracing::warn!(vertex = &*self.group.terms.log, %error, "all is as wanted, though the package tool failed");
@@ -355,6 +370,6 @@ impl Repair<'_> {
             let hint = hint.take_if(|_| undone.contains(&index));
             (index, hint.into_iter().fold(of, ResourceError::with_hint))
         });
-        failed.collect()
+        Repaired { failed: failed.collect(), is_contradicted }
     }
 }

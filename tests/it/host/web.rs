@@ -97,7 +97,7 @@ fn a_web_host_is_built_in_order_without_a_written_edge_and_every_part_is_kept() 
     let conf = "/etc/tinyweb/tinyweb.conf";
     harm(&agent, &host, &format!("echo PORT=9 >{conf}"), || host.read(conf) == "PORT=8080\n");
     harm(&agent, &host, "systemctl stop tinyweb", || answers(&host));
-    harm(&agent, &host, "systemctl kill -s KILL tinyweb", || answers(&host));
+    harm(&agent, &host, "systemctl kill --kill-whom=main -s KILL tinyweb", || answers(&host));
     harm(&agent, &host, "systemctl disable -q tinyweb", || {
         host.path("/etc/systemd/system/multi-user.target.wants/tinyweb.service").is_symlink()
     });

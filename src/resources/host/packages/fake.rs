@@ -37,6 +37,8 @@ pub struct FakeHost {
     pub failing: BTreeSet<String>,
     /// These stay as they are, though the tool says that all is well.
     pub stubborn: BTreeSet<String>,
+    /// Of these somebody undoes the first change at once.
+    pub undone_once: BTreeSet<String>,
     /// Packages in files.
     pub files: BTreeMap<PathBuf, Described>,
     /// What installed packages own, one path a line.
@@ -115,7 +117,7 @@ impl FakeHost {
 
     fn change(&mut self, change: &Change) {
         let name = &*change.name.name;
-        if self.stubborn.contains(name) {
+        if self.stubborn.contains(name) || self.undone_once.remove(name) {
             return;
         }
         let newest = self.repository.get(name).and_then(|versions| versions.first().copied());

@@ -27,9 +27,7 @@ async fn one_transaction_installs_upgrades_removes_and_purges() {
         ("away", &[("state", text("uninstalled")), ("purge", YES)]),
     ]);
     assert_eq!(group.repair().await.drift.iter().count(), 5);
-    let transactions: Vec<String> =
-        shop.calls().into_iter().filter(|call| call.starts_with("transact")).collect();
-    assert_eq!(transactions, ["transact tiny=1.0 other up out- away_"]);
+    assert_eq!(shop.transactions(), ["transact tiny=1.0 other up out- away_"]);
     assert_eq!((shop.version("tiny").as_deref(), shop.version("away")), (Some("1.0"), None));
     assert_eq!(shop.fake.host().installed["out"].status, Status::ConfigFiles);
     shop.pkg("out", &[("state", text("uninstalled")), ("purge", YES)]).repair().await;
@@ -71,8 +69,7 @@ async fn what_cannot_be_fails_alone_and_the_others_are_installed() {
         assert!(error.hint().is_some(), "{error}");
     }
     assert_eq!(shop.version("tiny").as_deref(), Some("2.0"));
-    let transactions = shop.calls().into_iter().filter(|call| call.starts_with("transact")).count();
-    assert_eq!(transactions, 1);
+    assert_eq!(shop.transactions().len(), 1);
     // By itself it fails as any other resource does.
     assert!(shop.pkg("nosuch", &[]).failure().await.starts_with("nosuch: no repository"));
 }
@@ -195,6 +192,16 @@ async fn a_tool_that_says_all_is_well_and_did_nothing_is_not_believed() {
     let shop = Shop::stocked();
     shop.fake.host().stubborn.insert("tiny".into());
     assert_eq!(shop.pkg("tiny", &[]).failure().await, "tiny: state is absent, not 2.0");
+    assert_eq!(shop.transactions(), ["transact tiny"; 2], "and not asked for ever");
+}
+
+#[tokio::test]
+async fn what_somebody_undoes_before_it_is_looked_at_is_done_again() {
+    let shop = Shop::stocked();
+    shop.fake.host().undone_once.insert("tiny".into());
+    let group = shop.group(&[("tiny", &[]), ("other", &[])]);
+    group.repair().await;
+    assert_eq!(shop.transactions(), ["transact tiny other", "transact tiny"]);
 }
 
 #[tokio::test]

@@ -60,6 +60,10 @@ impl Shop {
     fn calls(&self) -> Vec<String> {
         self.fake.take_calls()
     }
+
+    fn transactions(&self) -> Vec<String> {
+        self.calls().into_iter().filter(|call| call.starts_with("transact")).collect()
+    }
 }
 
 fn text(text: &str) -> Value {
