@@ -36,6 +36,8 @@ struct Repaired {
     failed: Failed,
     /// The tool says that all is well, and it is not.
     is_contradicted: bool,
+    /// What is installed then.
+    installed: Installed,
 }
 
 /// What a transaction came to.
@@ -63,14 +65,29 @@ impl PkgResource {
         {
             result = self.begin(cx, &*packages, members, false).await.run().await;
         }
+        let lost = result.as_ref().is_ok_and(|repaired| self.loses(members, repaired));
         let result = result.map(|repaired| repaired.failed);
-        if repairing.end(&*packages, result.as_ref().is_ok_and(Vec::is_empty)) {
+        if repairing.end(&*packages, result.as_ref().is_ok_and(Vec::is_empty)) || lost {
             cx.waker().wake(Wake::default());
         }
         // Even if it failed, or was broken off.
         host.packages.seen(&*packages).changed();
         cx.edges_derived().await;
         result
+    }
+
+    /// Judges the members of a repair. Whether one of the others is not as wanted any more: what happens during a repair is
+    /// no event.
+    fn loses(&self, members: &[u32], repaired: &Repaired) -> bool {
+        for index in members {
+            self.looked.judge(*index, !repaired.failed.iter().any(|(failed, _)| failed == index));
+        }
+        let is_lost = |(index, member): (u32, &Member)| {
+            !members.contains(&index)
+                && self.looked.was_fine(index)
+                && !differences(member, &repaired.installed.standing(&member.name), None).is_empty()
+        };
+        (0..).zip(&self.group.members).any(is_lost)
     }
 
     /// What would be done about these members, as the tool itself says.
@@ -200,7 +217,7 @@ impl Repair<'_> {
             self.looked.look_at_database(self.packages);
             installed = self.packages.installed(self.cancel).await?;
         }
-        Ok(self.judge(&installed, &offered, ended))
+        Ok(self.judge(installed, &offered, ended))
     }
 
     fn differs(
@@ -340,7 +357,7 @@ impl Repair<'_> {
     /// Which members are as wanted now, whatever the tool says of the whole.
     fn judge(
         mut self,
-        installed: &Installed,
+        installed: Installed,
         offered: &BTreeMap<PackageName, Offered>,
         ended: Ended,
     ) -> Repaired {
@@ -370,6 +387,6 @@ impl Repair<'_> {
             let hint = hint.take_if(|_| undone.contains(&index));
             (index, hint.into_iter().fold(of, ResourceError::with_hint))
         });
-        Repaired { failed: failed.collect(), is_contradicted }
+        Repaired { failed: failed.collect(), is_contradicted, installed }
     }
 }

@@ -1,5 +1,6 @@
 //! Which events are echoes: those of what was seen already, and of one's own repairs.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +12,8 @@ use crate::resources::host::packages::{Marks, Packages};
 #[derive(Debug, Default)]
 pub(super) struct Looked {
     seen: Mutex<Seen>,
+    /// The members that were as wanted when they were last looked at.
+    fine: Mutex<BTreeSet<u32>>,
     repairs: AtomicBool,
     misses_lists: AtomicBool,
     not_fetched: AtomicBool,
@@ -64,6 +67,21 @@ impl Looked {
     pub fn miss_lists(&self, misses: bool, not_fetched: bool) {
         self.misses_lists.store(misses, Ordering::SeqCst);
         self.not_fetched.store(not_fetched, Ordering::SeqCst);
+    }
+
+    /// Whether a member is as wanted.
+    pub fn judge(&self, member: u32, is_fine: bool) {
+        let mut fine = self.fine.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_fine {
+            fine.insert(member);
+        } else {
+            fine.remove(&member);
+        }
+    }
+
+    /// Whether a member was as wanted when it was last looked at.
+    pub fn was_fine(&self, member: u32) -> bool {
+        self.fine.lock().unwrap_or_else(PoisonError::into_inner).contains(&member)
     }
 
     /// A repair begins: what happens is its own doing until it has ended, or was given up.

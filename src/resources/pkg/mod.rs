@@ -215,6 +215,9 @@ impl Resource for PkgResource {
         }
         self.looked.look(&*packages);
         let drift = self.compare(cx, &*packages).await?;
+        for (index, _) in self.members(cx) {
+            self.looked.judge(index, !drift.has_member(index));
+        }
         if cx.noop && !drift.is_empty() {
             self.foresee(cx, &*packages, &self.differing(cx, &drift)).await;
         }

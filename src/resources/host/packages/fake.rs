@@ -39,6 +39,8 @@ pub struct FakeHost {
     pub stubborn: BTreeSet<String>,
     /// Of these somebody undoes the first change at once.
     pub undone_once: BTreeSet<String>,
+    /// These somebody takes away during the next transaction.
+    pub taken: BTreeSet<String>,
     /// Packages in files.
     pub files: BTreeMap<PathBuf, Described>,
     /// What installed packages own, one path a line.
@@ -283,6 +285,9 @@ impl Packages for FakePackages {
         }
         for change in changes {
             host.change(change);
+        }
+        for name in std::mem::take(&mut host.taken) {
+            host.installed.remove(&name);
         }
         let fetched = std::mem::take(&mut host.fetched_after);
         host.repository.extend(fetched);

@@ -205,6 +205,24 @@ async fn what_somebody_undoes_before_it_is_looked_at_is_done_again() {
 }
 
 #[tokio::test]
+async fn what_goes_during_the_repair_of_another_is_looked_at_again() {
+    let shop = Shop::stocked();
+    let group = shop.group(&[("tiny", &[]), ("other", &[]), ("nosuch", &[])]);
+    assert_eq!(group.failing_alone().await.len(), 1);
+    let repair_tiny = async || {
+        shop.fake.host().installed.remove("tiny");
+        let mut cx = group.cx();
+        cx.members = Some([0].into());
+        group.try_run(cx).await.unwrap();
+        shop.bench.wakes()
+    };
+    let wakes = repair_tiny().await;
+    assert_eq!(repair_tiny().await, wakes, "what cannot be repaired is no news");
+    shop.fake.host().taken.insert("other".into());
+    assert_eq!(repair_tiny().await, wakes + 1);
+}
+
+#[tokio::test]
 async fn only_the_members_that_a_run_is_about_are_changed() {
     let shop = Shop::stocked();
     let group = shop.group(&[("tiny", &[]), ("other", &[])]);
