@@ -94,7 +94,8 @@ fn what_is_removed_by_hand_is_installed_again_and_the_newest_follows_the_lists()
     arch.by_hand("pacman -U --noconfirm /srv/repository/unwanted-1.0-1-any.pkg.tar.gz");
     agent.until("it is removed", || arch.version("unwanted").is_empty());
     arch.add(&[("tiny", "1.10-1", "")]);
-    arch.by_hand("pacman -Sy");
+    // Once would take lists of the same second for the same.
+    arch.by_hand("pacman -Syy");
     agent.until("the newest is installed", || arch.version("tiny") == "1.10-1");
     let (status, said) = agent.stop();
     assert!(status.success(), "{said}");
