@@ -65,10 +65,13 @@ fn five_hosts_move_to_another_authority_and_one_that_was_away_follows() {
     });
     // With its keys a host goes on; with the certificate that it had, and the key to that, nobody does.
     until("a host goes on", || put("d").status.success());
-    let mut refused = mesh.etcdctl("d", &at, &["put", "/_mgmt/host/d/x", "2"]);
-    refused.env("ETCDCTL_CERT", mesh.path("state/copy/pki/host.pem"));
-    let refused = refused.output().unwrap();
-    assert!(!refused.status.success());
+    let put_with_old = || {
+        let mut put = mesh.etcdctl("d", &at, &["put", "/_mgmt/host/d/x", "2"]);
+        put.env("ETCDCTL_CERT", mesh.path("state/copy/pki/host.pem")).output().unwrap()
+    };
+    // A host keeps the new roots before it goes by them.
+    until("the old certificate is refused", || !put_with_old().status.success());
+    assert!(!put_with_old().status.success());
 
     // As an old copy of the store has it.
     listed(&["put", "/_mgmt/pki/roots", old_list.trim()]);
