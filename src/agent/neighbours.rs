@@ -15,10 +15,9 @@ use crate::cluster::link::Endpoint;
 use crate::cluster::mesh::Found;
 use crate::engine::world::HostName;
 
-/// An agent that does not answer at once is not waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// One that has to write into the store first is.
-const STORE: Duration = Duration::from_secs(10);
+/// So long an agent that is there is waited for: on a busy machine its answer may be late, and whoever founds a mesh of its own
+/// meanwhile stays alone.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where the mesh of the other agents is, and what `host` needs to join it. Two agents that start at the same moment ask one
 /// after the other, so that only the first founds a mesh.
@@ -57,7 +56,7 @@ fn sockets(folder: &Path) -> Vec<PathBuf> {
 
 /// Where the store of an agent's mesh is; `None`: it has none, or does not answer.
 fn ask(socket: &Path) -> Option<Vec<Endpoint>> {
-    let Reply::Mesh { mesh: Some(mesh) } = answer(socket, &Request::Mesh { soon: false }, PATIENCE)? else {
+    let Reply::Mesh { mesh: Some(mesh) } = answer(socket, &Request::Mesh { soon: false })? else {
         return None;
     };
     let endpoints: Vec<Endpoint> = mesh.endpoints.iter().filter_map(|url| url.parse().ok()).collect();
@@ -66,24 +65,77 @@ fn ask(socket: &Path) -> Option<Vec<Endpoint>> {
 
 /// A token for a host of that name; `None`: that agent cannot make one.
 fn invited(socket: &Path, host: &HostName) -> Option<JoinToken> {
-    let Reply::Invited { token } = answer(socket, &Request::Invite { host: host.clone() }, STORE)? else {
+    let Reply::Invited { token } = answer(socket, &Request::Invite { host: host.clone() })? else {
         return None;
     };
     Zeroizing::new(token).parse().ok()
 }
 
-fn answer(socket: &Path, request: &Request, patience: Duration) -> Option<Reply> {
-    let mut stream = UnixStream::connect(socket).ok()?;
-    stream.set_read_timeout(Some(patience)).ok()?;
-    stream.set_write_timeout(Some(patience)).ok()?;
-    stream.write_all(&protocol::to_line(request)).ok()?;
-    let mut line = Zeroizing::new(String::new());
-    BufReader::new(stream).read_line(&mut line).ok()?;
-    match protocol::reply(line.as_bytes()) {
-        Ok(reply) => Some(reply),
+fn answer(socket: &Path, request: &Request) -> Option<Reply> {
+    let stream = UnixStream::connect(socket).ok()?;
+    match exchange(stream, request) {
+        Ok(line) => match protocol::reply(line.as_bytes()) {
+            Ok(reply) => Some(reply),
+            Err(error) => {
+                tracing::debug!(%error, ?socket, "another agent on this machine does not answer as wanted");
+                None
+            }
+        },
         Err(error) => {
-            tracing::debug!(%error, ?socket, "another agent on this machine does not answer as wanted");
+            tracing::warn!(%error, ?socket, "another agent on this machine does not answer: its mesh is not known");
             None
         }
+    }
+}
+
+fn exchange(mut stream: UnixStream, request: &Request) -> std::io::Result<Zeroizing<String>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(&protocol::to_line(request))?;
+    let mut line = Zeroizing::new(String::new());
+    BufReader::new(stream).read_line(&mut line)?;
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+    use crate::agent::control::protocol::MeshFacts;
+
+    /// How late a slow agent is: more than half a second has been seen on a busy machine.
+    const LATE: Duration = Duration::from_millis(700);
+
+    #[test]
+    fn an_agent_that_is_slow_to_answer_is_waited_for_and_one_that_is_gone_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("mgmt.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let slow = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            thread::park_timeout(LATE);
+            let endpoints = vec!["https://127.0.0.1:2379".to_owned()];
+            let mesh = Some(MeshFacts {
+                host: "a".to_owned(),
+                carries: true,
+                addresses: Vec::new(),
+                endpoints,
+                through: None,
+                cluster: None,
+                away_s: None,
+                waiting: 0,
+                certificate_until: None,
+                dropped_exports: 0,
+                failed: Default::default(),
+            });
+            (&stream).write_all(&protocol::to_line(Reply::Mesh { mesh })).unwrap();
+        });
+        assert_eq!(ask(&socket).unwrap()[0].url.to_string(), "https://127.0.0.1:2379");
+        slow.join().unwrap();
+        assert_eq!(ask(&socket), None);
     }
 }
