@@ -35,8 +35,11 @@ fn five_hosts_move_to_another_authority_and_one_that_was_away_follows() {
     let at = mesh.endpoint("a");
     // Who was away while it happened, and who has an old copy of a host's keys.
     others.pop().unwrap().stop();
-    let copied = Command::new("cp").arg("-a").args([mesh.path("state/d"), mesh.path("state/copy")]).status();
-    assert!(copied.unwrap().success());
+    fs::create_dir(mesh.path("state/copy")).unwrap();
+    until("the keys are copied, none of them as it is replaced", || {
+        let paths = [mesh.path("state/d/pki"), mesh.path("state/copy")];
+        Command::new("cp").arg("-a").args(paths).output().unwrap().status.success()
+    });
     let before = roots(&mesh, "d");
     let listed = |words: &[&str]| {
         let mut command = mesh.etcdctl("a", &at, words);
